@@ -1,0 +1,1 @@
+"""The service: live video in, alerts out."""

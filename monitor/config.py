@@ -1,0 +1,362 @@
+"""The configuration file: one pydantic model per section, every field with its unit in its name.
+
+What the file may say but this version cannot do yet is refused by name, never ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from monitor.errors import ConfigError
+from monitor.redact import redact
+
+STREAM_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+SCHEMES = ("rtsp", "rtsps", "file", "device", "http", "https", "hls", "rtmp", "rtmps", "srt", "udp", "rtp", "tcp")
+_LATER_SCHEMES = ("whip", "whep+https", "whep+http")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+Polygon = Annotated[list[tuple[float, float]], Field(min_length=3)]
+T = TypeVar("T")
+
+
+def _not_yet(what: str) -> AfterValidator:
+    """Refuses any value but the field's empty one: a clear no is better than a setting that does nothing."""
+
+    def refuse(value: T) -> T:
+        if value:
+            raise ValueError(f"{what} not supported by this version; leave it empty")
+        return value
+
+    return AfterValidator(refuse)
+
+
+class _Section(BaseModel):
+    """Unknown keys are errors; values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StreamConfig(_Section):
+    """One input."""
+
+    name: str = Field(pattern=STREAM_NAME, description="Name in topics, logs and pages.")
+    url: SecretStr = Field(
+        description="`rtsp(s)://…`, `file:PATH`, `device:PATH`, or anything FFmpeg opens (HTTP, HLS, RTMP, SRT)."
+    )
+    detect_url: Annotated[SecretStr | None, _not_yet("a substream for detection is")] = Field(
+        default=None, description="A smaller stream of the same camera, to find faces on."
+    )
+    transport: Literal["tcp", "udp"] = Field(default="tcp", description="How RTSP carries its packets.")
+    stall_s: float = Field(
+        default=10, ge=1, le=300, description="Seconds without a frame after which the stream counts as stalled."
+    )
+    loop: bool = Field(default=False, description="For `file:`: start again at the end.")
+    adapter: Annotated[str | None, _not_yet("an adapter per stream is")] = Field(
+        default=None, description="Fine-tune to score this stream with."
+    )
+    ignore: list[Polygon] = Field(
+        default=[],
+        description="Polygons in which faces are not followed (a poster, a television), as fractions 0–1 of the "
+        "picture's width and height.",
+    )
+    token: Annotated[SecretStr | None, _not_yet("a token for WHIP is")] = Field(
+        default=None, description="Bearer token of a `whip:` stream."
+    )
+    sessions: Literal["one", "many"] = Field(
+        default="one", description="For `whip:`: one publisher, or one stream for each visitor."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _scheme(cls, url: SecretStr) -> SecretStr:
+        scheme, separator, rest = url.get_secret_value().partition(":")
+        if scheme in _LATER_SCHEMES:
+            raise ValueError(f"scheme '{scheme}:' is not supported by this version")
+        if not separator or scheme not in SCHEMES:
+            raise ValueError(f"unknown scheme; known are {', '.join(SCHEMES)}")
+        if not rest.strip("/"):
+            raise ValueError(f"nothing follows '{scheme}:'")
+        return url
+
+    @field_validator("ignore")
+    @classmethod
+    def _fractions(cls, polygons: list[Polygon]) -> list[Polygon]:
+        if any(not 0 <= value <= 1 for polygon in polygons for point in polygon for value in point):
+            raise ValueError("points are fractions of the picture, each between 0 and 1")
+        return polygons
+
+    @property
+    def scheme(self) -> str:
+        """The part of the URL before the first colon."""
+        return self.url.get_secret_value().partition(":")[0]
+
+
+class FacesConfig(_Section):
+    """How faces are found, followed and chosen for scoring."""
+
+    detector: Literal["auto", "yunet", "blazeface"] = Field(
+        default="auto", description="`auto` takes YuNet, or BlazeFace where YuNet cannot be fetched."
+    )
+    analysis_fps: float = Field(default=5, gt=0, le=30, description="Pictures searched for faces, per second.")
+    analysis_px: int = Field(
+        default=640, ge=160, le=1920, description="Longer side of the picture that is searched, pixels."
+    )
+    min_face_px: float = Field(
+        default=90, ge=16, le=1000, description="Narrowest face that is scored, full-resolution pixels."
+    )
+    reassociate_s: float = Field(
+        default=2, ge=0, le=30, description="Seconds for which a face may be lost and keep its identity."
+    )
+    crops_per_s: float = Field(default=1, gt=0, le=5, description="Crops scored of a track that asks for no more.")
+    max_crops_per_s: float = Field(default=5, gt=0, le=25, description="Crops scored of a track at the most.")
+    min_confidence: float = Field(default=0.6, ge=0, le=1, description="Least certainty of the face detector.")
+    min_sharpness: float = Field(
+        default=12, ge=0, description="Least sharpness of a scored face: variance of its Laplacian at 112 px."
+    )
+    max_yaw: float = Field(
+        default=0.45,
+        ge=0,
+        le=1,
+        description="Farthest turn of a scored face: nose's offset from between the eyes, in eye distances.",
+    )
+
+
+class EncoderConfig(_Section):
+    """Which GenD weights score the crops, and on what."""
+
+    weights: str = Field(
+        default="yermandy/GenD_CLIP_L_14",
+        description="`demo`, a hub id, a folder or a `.safetensors` file.",
+    )
+    engine: Literal["auto", "torch"] = Field(default="auto", description="What runs the encoder.")
+    precision: Literal["auto", "fp32"] = Field(default="auto", description="Arithmetic of the encoder.")
+    max_logit_drift: float = Field(
+        default=0.1, gt=0, description="Largest change of a logit that a faster precision may cause."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="`auto` takes a GPU where there is one.")
+    adapters: Annotated[dict[str, str], _not_yet("adapters are")] = Field(default={}, description="Fine-tunes by name.")
+    max_batch: int = Field(default=8, ge=1, le=256, description="Crops encoded at once at the most.")
+    max_age_s: float = Field(
+        default=5, gt=0, le=60, description="Seconds after which a waiting crop is too old to be worth scoring."
+    )
+
+
+class DecisionConfig(_Section):
+    """When evidence becomes an alert."""
+
+    false_alarms_per_stream_day: float = Field(
+        default=0.1, gt=0, le=1000, description="False alarms a day and stream that you accept."
+    )
+    confidence: Annotated[float | None, _not_yet("a confidence for the promise is")] = Field(
+        default=None, gt=0, lt=1, description="Hold the promise in this share of calibrations."
+    )
+    prior: float = Field(
+        default=0.0017, gt=0, lt=1, description="Share of sessions with a fake that you expect, for honest odds."
+    )
+    calibration: Annotated[str | None, _not_yet("a calibration file is")] = Field(
+        default=None, description="File made by `gend-monitor calibrate`."
+    )
+    max_alerts_per_session: int = Field(
+        default=1, ge=1, le=1000, description="Alerts a calibrated session raises at the most (unused uncalibrated)."
+    )
+    threshold: float = Field(
+        default=16, gt=0, le=1000, description="Evidence that raises an alert while there is no calibration."
+    )
+    min_blocks: int = Field(
+        default=8, ge=2, le=600, description="Seconds with a good crop before anything but `inconclusive` is said."
+    )
+    refractory_s: float = Field(
+        default=30, ge=0, le=86400, description="Seconds after an alert has cleared before its track may raise one."
+    )
+
+
+class MqttConfig(_Section):
+    """Where alerts and status are published."""
+
+    url: str = Field(
+        default="mqtt://127.0.0.1:1883",
+        description="`mqtt://HOST:PORT`, `mqtts://HOST:PORT`, or `embedded:` for a broker inside the process.",
+    )
+    prefix: str = Field(default="gend", pattern=r"^[^/+#\s][^+#\s]*$", description="First level of every topic.")
+    username: str | None = Field(default=None, description="User at the broker.")
+    password: SecretStr | None = Field(default=None, description="Password at the broker; write it as ${VARIABLE}.")
+    ca: Path | None = Field(default=None, description="PEM file of the authority that signed the broker's certificate.")
+    cert: Path | None = Field(default=None, description="PEM file of our client certificate.")
+    key: Path | None = Field(default=None, description="PEM file of the client certificate's key.")
+    client_id: str | None = Field(
+        default=None, description="Client id; by default one derived from the host and prefix."
+    )
+    keepalive_s: int = Field(default=20, ge=2, le=600, description="Seconds after which a silent broker is tested.")
+    homeassistant_prefix: str = Field(
+        default="homeassistant",
+        pattern=r"^[^/+#\s][^+#\s]*$",
+        description="Prefix of Home Assistant's discovery topics.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _broker(cls, url: str) -> str:
+        if url == "embedded:":
+            return url
+        parts = urlsplit(url)
+        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
+            raise ValueError("expected mqtt://HOST:PORT, mqtts://HOST:PORT or embedded:")
+        if parts.username or parts.password:
+            raise ValueError("put credentials into mqtt.username and mqtt.password, not into the URL")
+        _ = parts.port  # raises ValueError where it is not a number
+        return url
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("cert and key go together")
+        if self.password is not None and self.username is None:
+            raise ValueError("password without username")
+        return self
+
+
+class StoreConfig(_Section):
+    """Where alerts wait until they are delivered."""
+
+    url: str = Field(
+        default="sqlite+aiosqlite:///gend-monitor.db",
+        pattern=r"^(sqlite\+aiosqlite|postgresql\+asyncpg)://",
+        description="SQLAlchemy URL: `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://…`.",
+    )
+
+
+class WebConfig(_Section):
+    """Health and metrics over HTTP."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(
+        default=None, description="How others reach this service, for links and Host checks."
+    )
+    tls_cert: Annotated[Path | None, _not_yet("TLS is")] = Field(default=None, description="PEM certificate.")
+    tls_key: Annotated[Path | None, _not_yet("TLS is")] = Field(default=None, description="PEM key.")
+    trusted_proxies: Annotated[list[str], _not_yet("a trusted proxy is")] = Field(
+        default=[], description="Addresses whose forwarding headers are believed."
+    )
+    auth: Annotated[str | None, _not_yet("authentication is")] = Field(default=None, description="How users log in.")
+
+    @model_validator(mode="after")
+    def _exposed(self) -> Self:
+        if self.host not in _LOOPBACK and self.auth is None:
+            raise ValueError(
+                f"host {self.host} is reachable from other machines, and there is no authentication; "
+                "use 127.0.0.1 and a reverse proxy"
+            )
+        return self
+
+
+class MonitorConfig(_Section):
+    """The whole file."""
+
+    streams: list[StreamConfig] = Field(min_length=1, description="What is watched.")
+    faces: FacesConfig = FacesConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    decision: DecisionConfig = DecisionConfig()
+    mqtt: MqttConfig = MqttConfig()
+    store: StoreConfig = StoreConfig()
+    evidence: Annotated[dict[str, Any] | None, _not_yet("evidence packages are")] = Field(
+        default=None, description="Where crops and clips of alerts are kept."
+    )
+    notify: Annotated[list[Any], _not_yet("notifications are")] = Field(default=[], description="Targets besides MQTT.")
+    web: WebConfig = WebConfig()
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Self:
+        names = [stream.name for stream in self.streams]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"streams: the name {', '.join(twice)} is used more than once")
+        return self
+
+
+def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> MonitorConfig:
+    """Reads and checks a configuration file.
+
+    Args:
+        path: YAML file. `${NAME}` in any string is replaced by the environment variable of that name.
+        environment: where the variables are looked up.
+
+    Raises:
+        ConfigError: one line per fault, each with the file and the field.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot read: {getattr(error, 'strerror', None) or error}") from error
+    return parse_config(text, str(path), environment)
+
+
+def parse_config(text: str, name: str, environment: Mapping[str, str] = os.environ) -> MonitorConfig:
+    """Checks the text of a configuration; `name` stands for the file in errors. Raises as `load_config`."""
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or 'cannot parse'}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{name}: expected sections such as 'streams:', found {type(tree).__name__}")
+    try:
+        return MonitorConfig.model_validate(_substitute(tree, "", name, environment))
+    except ValidationError as error:
+        raise ConfigError("\n".join(_lines(error, name, tree))) from error
+
+
+def _substitute(node: Any, at: str, name: str, environment: Mapping[str, str]) -> Any:
+    if isinstance(node, dict):
+        return {key: _substitute(value, f"{at}.{key}", name, environment) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_substitute(value, f"{at}.{index}", name, environment) for index, value in enumerate(node)]
+    if not isinstance(node, str):
+        return node
+
+    def look_up(match: re.Match[str]) -> str:
+        variable = match.group(1)
+        if variable not in environment:
+            raise ConfigError(f"{name}: {at.lstrip('.')}: environment variable {variable} is not set")
+        return environment[variable]
+
+    return _VARIABLE.sub(look_up, node)
+
+
+def _lines(error: ValidationError, name: str, tree: dict[str, Any]) -> list[str]:
+    """One line per fault: file, field (streams by their name), what is wrong."""
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        place = [str(part) for part in fault["loc"]]
+        if place[:1] == ["streams"] and len(place) > 1 and place[1].isdigit():
+            place[1] = _stream_name(tree, int(place[1]))
+        text = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            text = "unknown key"
+        lines.append(redact(f"{name}: {'.'.join(place)}: {text}" if place else f"{name}: {text}"))
+    return lines
+
+
+def _stream_name(tree: dict[str, Any], index: int) -> str:
+    entry = tree["streams"][index]
+    named = entry.get("name") if isinstance(entry, dict) else None
+    return str(named) if named else str(index)

@@ -1,0 +1,217 @@
+"""Every message that passes between the steps of the monitor, and nothing else.
+
+The steps form one line, ingest → tracking → scoring → decision → store → publish, and share no code but
+these frozen types. All times named `at_s` are on one clock: seconds of `time.monotonic` at arrival for live
+streams, the picture's presentation time for files. Everything except `Frame` is plain values and arrays,
+so that a step may move to another process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels of the full-resolution frame; may reach outside it."""
+
+StreamState = Literal["connecting", "live", "stalled", "stopped"]
+VerdictState = Literal["inconclusive", "clear", "suspect", "fake"]
+AlertType = Literal["raised", "updated", "cleared"]
+EventKind = Literal["abstention", "drift", "starvation"]
+
+
+@runtime_checkable
+class Frame(Protocol):
+    """One decoded picture of a stream. It never leaves its stream's worker and converts only what is asked for."""
+
+    @property
+    def stream(self) -> str:
+        """Name of the configured stream."""
+
+    @property
+    def index(self) -> int:
+        """Position among the frames decoded since the stream was opened, from 0."""
+
+    @property
+    def at_s(self) -> float:
+        """Time on the pipeline's clock, seconds."""
+
+    @property
+    def pts_s(self) -> float | None:
+        """Presentation time the source claims, seconds; None where it claims none. Data, never a clock."""
+
+    @property
+    def trusted(self) -> bool:
+        """False from a damaged picture until the next keyframe: such frames are followed, never scored."""
+
+    @property
+    def width(self) -> int:
+        """Full-resolution width, pixels."""
+
+    @property
+    def height(self) -> int:
+        """Full-resolution height, pixels."""
+
+    def small(self, px: int) -> Pixels:
+        """The whole picture, RGB uint8 (h, w, 3), aspect kept, its longer side at most `px`; never enlarged."""
+
+    def region(self, box: Box) -> tuple[Pixels, tuple[int, int]]:
+        """Full-resolution RGB pixels (h, w, 3) of `box` clipped to the picture, and the (x, y) of their corner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """One aligned face, ready for the encoder."""
+
+    stream: str
+    track: str
+    at_s: float
+    pixels: Pixels
+    """RGB uint8 (S, S, 3), S = `Detector.input_px`."""
+    quality: float
+    """0 (barely passed the gate) to 1."""
+    width_px: float
+    """Width of the face in the full-resolution frame."""
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackObservation:
+    """What one track was seen doing in one block of one second; sent when the block ends or the track does."""
+
+    stream: str
+    track: str
+    at_s: float
+    """When it was sent."""
+    block: int
+    """floor(at_s / 1 s) of the block described."""
+    present_s: float
+    """Seconds of the block in which the face was seen."""
+    sampled: int
+    """Crops handed to scoring."""
+    gated: Mapping[str, int]
+    """Faces seen but not fit to score, counted by cause (`small`, `blurred`, `pose`, …)."""
+    box: Box
+    """Where the face was last seen."""
+    first_seen_s: float
+    ended: bool = False
+    dropped: int = 0
+    """Crops replaced by a newer one of the same track before they were scored."""
+    starved: int = 0
+    """Crops that grew too old before the encoder had time for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logit:
+    """The encoder's answer to one crop."""
+
+    stream: str
+    track: str
+    at_s: float
+    """`Crop.at_s` of the crop scored."""
+    logit: float
+    """Raw log-odds of fake: log p(fake) - log p(real)."""
+    quality: float
+    model: str
+    """Name of the weights, with the adapter where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Decision's wish for more (or fewer) crops of one track: latest value wins, and it expires."""
+
+    stream: str
+    track: str
+    crops_per_s: float
+    priority: float
+    expires_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is held of one track now."""
+
+    stream: str
+    track: str
+    at_s: float
+    state: VerdictState
+    evidence: float
+    threshold: float
+    samples: int
+    """Crops that entered the evidence."""
+    mean_probability: float | None
+    """Mean of the encoder's p(fake) over `samples`; None before the first."""
+    reasons: tuple[str, ...] = ()
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something a subscriber should know that is not an alert."""
+
+    stream: str
+    kind: EventKind
+    at_s: float
+    track: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which encoder judged."""
+
+    weights: str
+    sha256: str
+    adapter: str | None
+    engine: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One message of an alert episode. `sequence` is allotted by the store in the inserting transaction."""
+
+    id: str
+    alert_id: str
+    type: AlertType
+    reason: str
+    stream: str
+    track: str
+    at: datetime
+    captured_at: datetime
+    first_seen: datetime
+    verdict: VerdictState
+    evidence: float
+    threshold: float
+    samples: int
+    mean_probability: float | None
+    false_alarms_target_per_stream_day: float
+    false_alarms_promised_per_stream_day: float | None
+    calibrated: bool
+    model: ModelIdentity
+    notices: tuple[str, ...] = ()
+    snapshot_url: str | None = None
+    sequence: int | None = None
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of one stream, for people and for the retained topic."""
+
+    stream: str
+    state: StreamState
+    since: datetime
+    degraded: tuple[str, ...] = ()
+    reason: str | None = None
+    """Why it is not live, in one redacted line."""
+    fps: float = 0.0
+    faces: int = 0
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """Counters by name, for metrics: frames, drops by cause, reconnects."""
