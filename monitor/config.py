@@ -74,7 +74,7 @@ class StreamConfig(_Section):
     )
     ignore: list[Polygon] = Field(
         default=[],
-        description="Polygons in which faces are not followed (a poster, a television), as fractions 0–1 of the "
+        description="Polygons in which faces are not followed (a poster, a television), as fractions (0 to 1) of the "
         "picture's width and height.",
     )
     token: Annotated[SecretStr | None, _not_yet("a token for WHIP is")] = Field(

@@ -1,1 +1,5 @@
+"""Decision: calibrate, accumulate, decide. From logits and observations to verdicts, alerts and demand."""
 
+from monitor.decision.decision import Decision, DecisionOutput
+
+__all__ = ["Decision", "DecisionOutput"]

@@ -1,0 +1,217 @@
+"""The step itself: keeps the evidence of every track and says what follows from each message."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from monitor.clock import Clock
+from monitor.config import DecisionConfig
+from monitor.decision.episodes import EpisodeChange, Episodes
+from monitor.decision.evidence import EvidenceRule, TrackEvidence
+from monitor.decision.verdicts import Abstentions, VerdictRule, next_state
+from monitor.messages import Alert, Demand, Logit, ModelIdentity, TrackObservation, Verdict, VerdictState
+
+DecisionOutput = Verdict | Alert | Demand
+
+_DEMAND_LASTS_S = 3.0
+# A logit may come this much after the end of its block before the block is closed without it.
+_LATE_S = 5.0
+_ENDED_MEMORY = 4096
+
+
+@dataclass(slots=True)
+class _Track:
+    """What is held of one track while it lives."""
+
+    evidence: TrackEvidence
+    episodes: Episodes
+    first_seen_s: float
+    last_logit_s: float
+    abstentions: Abstentions = field(default_factory=Abstentions)
+    state: VerdictState = "inconclusive"
+    samples: int = 0
+    probability_sum: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionStatistics:
+    """Counts since the start."""
+
+    tracks: int
+    open_episodes: int
+    logits: int
+    late_logits: int
+    orphan_logits: int
+    alerts_raised: int
+
+
+class Decision:
+    """Turns the messages of all streams into verdicts, alerts and demand.
+
+    Not thread-safe: one task or loop feeds it. It reads no clock but the messages' own times; `clock` only
+    translates those into the time of day.
+
+    Args:
+        config: threshold, quorum, refractory time.
+        clock: translates `at_s` into the time of day.
+        model: what is written into alerts.
+        notices: sentences that go with every alert.
+        new_id: makes identifiers of alerts and episodes.
+        base_crops_per_s: rate at which a track is sampled that nothing speaks against.
+        max_crops_per_s: rate asked for when the evidence is at its threshold.
+    """
+
+    def __init__(
+        self,
+        config: DecisionConfig,
+        *,
+        clock: Clock,
+        model: ModelIdentity,
+        notices: tuple[str, ...],
+        new_id: Callable[[], str],
+        base_crops_per_s: float,
+        max_crops_per_s: float,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._model = model
+        self._notices = notices
+        self._new_id = new_id
+        self._base_crops_per_s = base_crops_per_s
+        self._max_crops_per_s = max_crops_per_s
+        self._evidence_rule = EvidenceRule(cap=1.5 * config.threshold)
+        self._verdict_rule = VerdictRule(config.threshold, config.min_blocks)
+        self._tracks: dict[tuple[str, str], _Track] = {}
+        # Tracks that ended a moment ago: their last crops may still be on the way and must not revive them.
+        self._ended: dict[tuple[str, str], None] = {}
+        self._logits = self._late = self._orphans = self._raised = 0
+
+    def observe(self, observation: TrackObservation) -> list[DecisionOutput]:
+        """Takes in what a track did in one block; a track that ended is judged for the last time."""
+        key = (observation.stream, observation.track)
+        if key in self._ended:
+            return []
+        track = self._track(key, observation.first_seen_s)
+        track.abstentions.add(observation)
+        if observation.ended:
+            return self._end(key, track, observation.at_s, "track ended")
+        track.evidence.close_before(observation.at_s - _LATE_S)
+        return self._judge(key, track, observation.at_s)
+
+    def score(self, logit: Logit) -> list[DecisionOutput]:
+        """Takes in the encoder's answer to one crop. An answer that is not a number is counted and adds nothing."""
+        key = (logit.stream, logit.track)
+        if key in self._ended or not math.isfinite(logit.logit):
+            self._orphans += 1
+            return []
+        track = self._track(key, logit.at_s)
+        if not track.evidence.add(logit.logit, logit.at_s):
+            self._late += 1
+            return []
+        self._logits += 1
+        track.samples += 1
+        track.probability_sum += _probability(logit.logit)
+        track.last_logit_s = logit.at_s
+        return self._judge(key, track, logit.at_s)
+
+    def close(self, streams: Iterable[str], reason: str) -> list[DecisionOutput]:
+        """Ends every track of `streams`, for a stream or service that stops."""
+        names = set(streams)
+        outputs: list[DecisionOutput] = []
+        for key, track in list(self._tracks.items()):
+            if key[0] in names:
+                outputs += self._end(key, track, max(track.last_logit_s, track.first_seen_s), reason)
+        return outputs
+
+    def alerting(self, stream: str) -> bool:
+        """Whether an alert stands on any track of the stream."""
+        return any(key[0] == stream and track.episodes.open for key, track in self._tracks.items())
+
+    def statistics(self) -> DecisionStatistics:
+        """A snapshot of what was counted."""
+        open_episodes = sum(track.episodes.open for track in self._tracks.values())
+        return DecisionStatistics(
+            len(self._tracks), open_episodes, self._logits, self._late, self._orphans, self._raised
+        )
+
+    def _track(self, key: tuple[str, str], first_seen_s: float) -> _Track:
+        track = self._tracks.get(key)
+        if track is None:
+            evidence = TrackEvidence(self._evidence_rule)
+            episodes = Episodes(self._config.refractory_s, self._new_id)
+            track = self._tracks[key] = _Track(evidence, episodes, first_seen_s, last_logit_s=first_seen_s)
+        track.first_seen_s = min(track.first_seen_s, first_seen_s)
+        return track
+
+    def _judge(self, key: tuple[str, str], track: _Track, at_s: float) -> list[DecisionOutput]:
+        evidence = track.evidence
+        track.state = next_state(track.state, evidence.fake, evidence.real, evidence.blocks, self._verdict_rule)
+        outputs: list[DecisionOutput] = [self._verdict(key, track, at_s)]
+        change = track.episodes.follow(track.state, evidence.fake, at_s)
+        if change is not None:
+            outputs.append(self._alert(key, track, change))
+        level = min(1.0, evidence.fake / self._config.threshold)
+        if level > 0:
+            more = (self._max_crops_per_s - self._base_crops_per_s) * level
+            rate = self._base_crops_per_s + max(0.0, more)
+            outputs.append(Demand(*key, rate, priority=level, expires_s=at_s + _DEMAND_LASTS_S))
+        return outputs
+
+    def _end(self, key: tuple[str, str], track: _Track, at_s: float, reason: str) -> list[DecisionOutput]:
+        outputs: list[DecisionOutput] = [self._verdict(key, track, at_s, ended=True)]
+        change = track.episodes.close(reason, at_s)
+        if change is not None:
+            outputs.append(self._alert(key, track, change))
+        del self._tracks[key]
+        self._ended[key] = None
+        while len(self._ended) > _ENDED_MEMORY:
+            del self._ended[next(iter(self._ended))]
+        return outputs
+
+    def _verdict(self, key: tuple[str, str], track: _Track, at_s: float, *, ended: bool = False) -> Verdict:
+        reasons = track.abstentions.reasons()
+        if track.evidence.blocks < self._config.min_blocks:
+            reasons = ("few crops", *reasons)
+        reasons += tuple(notice.partition(":")[0] for notice in self._notices)
+        return Verdict(
+            *key,
+            at_s=at_s,
+            state=track.state,
+            evidence=track.evidence.fake,
+            threshold=self._config.threshold,
+            samples=track.samples,
+            mean_probability=track.probability_sum / track.samples if track.samples else None,
+            reasons=reasons,
+            ended=ended,
+        )
+
+    def _alert(self, key: tuple[str, str], track: _Track, change: EpisodeChange) -> Alert:
+        self._raised += change.type == "raised"
+        return Alert(
+            id=self._new_id(),
+            alert_id=change.alert_id,
+            type=change.type,
+            reason=change.reason,
+            stream=key[0],
+            track=key[1],
+            at=self._clock.wall(self._clock.now_s()),
+            captured_at=self._clock.wall(track.last_logit_s),
+            first_seen=self._clock.wall(track.first_seen_s),
+            verdict=track.state,
+            evidence=track.evidence.fake,
+            threshold=self._config.threshold,
+            samples=track.samples,
+            mean_probability=track.probability_sum / track.samples if track.samples else None,
+            false_alarms_target_per_stream_day=self._config.false_alarms_per_stream_day,
+            false_alarms_promised_per_stream_day=None,
+            calibrated=False,
+            model=self._model,
+            notices=self._notices,
+        )
+
+
+def _probability(logit: float) -> float:
+    """The encoder's p(fake); clipped where the exponential would overflow."""
+    return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, logit))))

@@ -1,0 +1,77 @@
+"""From evidence to a verdict on one track, with hysteresis, and the reasons a person can act on."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass
+
+from monitor.messages import TrackObservation, VerdictState
+
+_RECENT_BLOCKS = 10
+
+_GATE_REASONS = {
+    "small": "small face",
+    "blurred": "blurred",
+    "pose": "turned away",
+    "cut_off": "cut off",
+    "confidence": "uncertain face",
+    "untrusted": "damaged video",
+    "alignment": "uncertain face",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRule:
+    """Levels of the evidence, as parts of the alert threshold, at which a verdict is taken and left again."""
+
+    threshold: float
+    min_blocks: int
+    suspect: float = 0.5
+    leave_fake: float = 0.25
+    leave_clear: float = 0.5
+
+
+def next_state(state: VerdictState, fake: float, real: float, blocks: int, rule: VerdictRule) -> VerdictState:
+    """The verdict that follows `state`.
+
+    Args:
+        state: the verdict held so far.
+        fake: upper side of the evidence.
+        real: lower side of the evidence.
+        blocks: blocks with at least one crop; below the quorum nothing but `inconclusive` is said.
+        rule: the levels.
+    """
+    level, ground = fake / rule.threshold, real / rule.threshold
+    if blocks < rule.min_blocks:
+        return "inconclusive"
+    if level >= 1 or (state == "fake" and level > rule.leave_fake):
+        return "fake"
+    if level >= rule.suspect or (state == "suspect" and level > rule.leave_fake):
+        return "suspect"
+    if ground >= 1 or (state == "clear" and ground > rule.leave_clear):
+        return "clear"
+    return "inconclusive"
+
+
+class Abstentions:
+    """Why a track gave few crops of late: what its last ten observed seconds say."""
+
+    def __init__(self) -> None:
+        self._recent: deque[TrackObservation] = deque(maxlen=_RECENT_BLOCKS)
+
+    def add(self, observation: TrackObservation) -> None:
+        """Takes in what the track did in one more block."""
+        self._recent.append(observation)
+
+    def reasons(self) -> tuple[str, ...]:
+        """The causes that kept more faces from scoring than were sampled, most frequent first."""
+        gated: Counter[str] = Counter()
+        sampled = starved = 0
+        for observation in self._recent:
+            gated.update(observation.gated)
+            sampled += observation.sampled
+            starved += observation.starved
+        found = [_GATE_REASONS.get(cause, cause) for cause, count in gated.most_common() if count > sampled]
+        if starved and starved * 2 >= sampled:
+            found.append("starved")
+        return tuple(dict.fromkeys(found))

@@ -1,0 +1,38 @@
+"""Loads what a pipeline is made of: the encoder and the face detectors. Slow, and done before anything starts."""
+
+from __future__ import annotations
+
+import logging
+
+from gend.faces import FaceDetector, load_detector
+from gend.model import Detector
+from monitor.config import MonitorConfig
+from monitor.messages import ModelIdentity
+from monitor.pipeline import Parts
+
+_log = logging.getLogger("monitor.service")
+
+
+def load_parts(config: MonitorConfig) -> Parts:
+    """Loads the encoder's weights and finds out which face detector there is.
+
+    Raises:
+        GendError: weights or detector cannot be had.
+    """
+    encoder = Detector.load(config.encoder.weights, device=config.encoder.device)
+    for notice in encoder.notices:
+        _log.warning("%s", notice)
+    # `auto` is settled once, with its one warning; each stream's thread then gets a detector of that kind.
+    first = load_detector(config.faces.detector, threshold=_SEARCH_CONFIDENCE, warn=_log.warning)
+    kind = first.name
+
+    def new_face_detector() -> FaceDetector:
+        return load_detector(kind, threshold=_SEARCH_CONFIDENCE, warn=_log.debug)
+
+    identity = encoder.identity
+    model = ModelIdentity(identity.weights, identity.sha256, None, identity.engine, identity.precision)
+    return Parts(encoder, model, new_face_detector)
+
+
+# Below the gate's confidence on purpose: an uncertain face still carries a track on, it is only not scored.
+_SEARCH_CONFIDENCE = 0.4

@@ -1,0 +1,310 @@
+"""Ingest to decision, wired once: live streams drop what is too much, recordings block and are deterministic.
+
+Only this module knows the steps up to decision. Messages go one way; `Demand` alone comes back, and is handed on
+here, never by import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gend.faces import FaceDetector
+from monitor.clock import Clock, LiveClock, RecordingClock
+from monitor.config import MonitorConfig, StreamConfig
+from monitor.decision import Decision, DecisionOutput, DecisionStatistics
+from monitor.ingest import SourceStatus, read_file
+from monitor.mailbox import Mailbox, MailboxStatistics
+from monitor.messages import Alert, Crop, Demand, Logit, ModelIdentity, Pixels, Status, TrackObservation, Verdict
+from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics, score
+from monitor.tracking import Tracking
+from monitor.worker import StreamWorker
+from monitor.worker import WorkerStatistics as StreamStatistics
+
+_log = logging.getLogger("monitor.pipeline")
+
+_MAILBOX_CAPACITY = 4096
+_STATUS_EVERY_S = 1.0
+
+
+class Encoder(Protocol):
+    """What scoring needs of the detector; `gend.model.Detector` is one."""
+
+    @property
+    def input_px(self) -> int:
+        """Side of the encoder's input, pixels."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What must be said wherever its answers are shown."""
+
+    def prepare(self, aligned: Pixels) -> Pixels:
+        """An aligned crop of any size, uint8 (h, w, 3), as encoder input, uint8 (S, S, 3)."""
+
+    def logits(self, crops: Pixels) -> NDArray[np.float32]:
+        """Log-odds of fake, float32 (B,), of crops uint8 (B, S, S, 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a pipeline is made of besides its configuration; loaded once, before anything starts."""
+
+    encoder: Encoder
+    model: ModelIdentity
+    new_face_detector: Callable[[], FaceDetector]
+    """Makes a detector for one stream's thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStatistics:
+    """A snapshot of every queue and step."""
+
+    streams: dict[str, StreamStatistics]
+    batcher: BatcherStatistics
+    worker: WorkerStatistics
+    mailbox: MailboxStatistics
+    decision: DecisionStatistics
+
+
+Output = Verdict | Alert | Status
+
+
+def track_ids(run: str) -> Iterator[str]:
+    """Identifiers that no other run gives: `<run>-1`, `<run>-2` and so on."""
+    return (f"{run}-{number}" for number in itertools.count(1))
+
+
+class LockedIterator(Iterator[str]):
+    """Lets several threads draw from one iterator."""
+
+    def __init__(self, inner: Iterator[str]) -> None:
+        self._inner = inner
+        self._lock = threading.Lock()
+
+    def __next__(self) -> str:
+        """The next item; each goes to one thread only."""
+        with self._lock:
+            return next(self._inner)
+
+
+class Pipeline:
+    """Live streams, from their readers to verdicts and alerts.
+
+    Args:
+        config: the whole configuration.
+        parts: encoder and face detectors.
+        run_id: makes track ids unique over restarts.
+        clock: the pipeline's clock.
+    """
+
+    def __init__(self, config: MonitorConfig, parts: Parts, *, run_id: str, clock: Clock | None = None) -> None:
+        self._config = config
+        self._parts = parts
+        self._clock = clock or LiveClock()
+        self._mailbox: Mailbox[TrackObservation | Logit | SourceStatus] = Mailbox(
+            _MAILBOX_CAPACITY, asyncio.get_running_loop()
+        )
+        self._batcher = Batcher(config.encoder.max_batch, config.encoder.max_age_s)
+        self._scorer = Worker(
+            self._batcher, parts.encoder, parts.model.weights, on_logits=self._receive_logits, clock=self._clock
+        )
+        self._decision = _decision(config, parts, self._clock, lambda: uuid.uuid4().hex)
+        ids = LockedIterator(track_ids(run_id))
+        self._workers = {
+            stream.name: self._stream_worker(stream, _tracking(config, stream, parts, ids))
+            for stream in config.streams
+        }
+        self._sources = {
+            name: SourceStatus(name, "connecting", self._clock.now_s(), None) for name in self._workers
+        }
+        self.abandoned = False
+        """Whether a thread had to be left behind at the stop."""
+
+    async def run(self, on_output: Callable[[Output], None]) -> None:
+        """Starts every thread and hands over what is decided, until cancelled; then call `stop`."""
+        self._scorer.start()
+        for worker in self._workers.values():
+            worker.start()
+        while True:
+            try:
+                async with asyncio.timeout(_STATUS_EVERY_S):
+                    messages = await self._mailbox.take()
+            except TimeoutError:
+                messages = []
+            self._handle(messages, on_output)
+
+    async def stop(self, on_output: Callable[[Output], None], timeout_s: float) -> None:
+        """Stops readers, scores nothing more, decides what was seen, and clears what stands."""
+        stops = [asyncio.to_thread(worker.stop, timeout_s) for worker in self._workers.values()]
+        stopped = await asyncio.gather(*stops, asyncio.to_thread(self._scorer.stop, timeout_s))
+        self.abandoned = not all(stopped)
+        self._handle(self._mailbox.take_now(), on_output)
+        for output in self._decision.close(self._workers, "stopped"):
+            if not isinstance(output, Demand):
+                on_output(output)
+
+    def statuses(self) -> list[Status]:
+        """The state of every stream now."""
+        return [self._status(name) for name in self._workers]
+
+    def statistics(self) -> PipelineStatistics:
+        """A snapshot of every queue and step."""
+        return PipelineStatistics(
+            {name: worker.statistics() for name, worker in self._workers.items()},
+            self._batcher.statistics(),
+            self._scorer.statistics(),
+            self._mailbox.statistics(),
+            self._decision.statistics(),
+        )
+
+    @property
+    def scoring_failure(self) -> str | None:
+        """Why the encoder's last batch failed; None while it works."""
+        return self._scorer.statistics().failure
+
+    def alerting(self, stream: str) -> bool:
+        """Whether an alert stands on the stream."""
+        return self._decision.alerting(stream)
+
+    def _stream_worker(self, stream: StreamConfig, tracking: Tracking) -> StreamWorker:
+        return StreamWorker(
+            stream,
+            tracking,
+            self._clock,
+            lost_s=max(self._config.faces.reassociate_s, 2.0),
+            on_message=self._receive,
+            on_status=lambda status: self._mailbox.put(status, keep=True) and None,
+        )
+
+    def _receive(self, message: Crop | TrackObservation) -> None:
+        if isinstance(message, Crop):
+            self._batcher.offer(message)
+            return
+        dropped, starved = self._batcher.settle(message.stream, message.track)
+        self._mailbox.put(replace(message, dropped=dropped, starved=starved), keep=message.ended)
+        if message.ended:
+            self._batcher.forget(message.stream, message.track)
+
+    def _receive_logits(self, logits: list[Logit]) -> None:
+        for logit in logits:
+            self._mailbox.put(logit)
+
+    def _handle(
+        self, messages: list[TrackObservation | Logit | SourceStatus], on_output: Callable[[Output], None]
+    ) -> None:
+        for message in messages:
+            if isinstance(message, SourceStatus):
+                self._sources[message.stream] = message
+                on_output(self._status(message.stream))
+                continue
+            for output in _decide(self._decision, message):
+                if isinstance(output, Demand):
+                    self._batcher.demand(output)
+                    self._workers[output.stream].demand(output)
+                else:
+                    on_output(output)
+
+    def _status(self, name: str) -> Status:
+        source, worker = self._sources[name], self._workers[name]
+        statistics = worker.statistics()
+        degraded = [statistics.tracking.degraded, worker.failure, self.scoring_failure, *self._parts.encoder.notices]
+        reader = statistics.reader
+        return Status(
+            name,
+            source.state,
+            since=self._clock.wall(source.since_s),
+            degraded=tuple(reason for reason in degraded if reason),
+            reason=source.reason,
+            fps=round(reader.fps, 1) if source.state == "live" else 0.0,
+            faces=statistics.tracking.faces if source.state == "live" else 0,
+        )
+
+
+def replay(
+    path: Path, config: MonitorConfig, parts: Parts, *, stream: str, started: datetime
+) -> Iterator[tuple[float, list[Verdict | Alert]]]:
+    """Runs a recording through the same steps as a live stream: nothing is dropped, and equal input gives equal output.
+
+    Args:
+        path: the video.
+        config: `faces`, `encoder` and `decision` are used.
+        parts: encoder and face detectors.
+        stream: the name under which it is judged.
+        started: time of day of its first frame.
+
+    Yields:
+        For each frame read, its time in seconds and what was decided at it.
+
+    Raises:
+        SourceError: no such file, or no video in it.
+    """
+    clock = RecordingClock(started)
+    numbers = itertools.count(1)
+    space = uuid.uuid5(uuid.NAMESPACE_URL, f"{stream}@{started.isoformat()}")
+    decision = _decision(config, parts, clock, lambda: uuid.uuid5(space, str(next(numbers))).hex)
+    stream_config = StreamConfig.model_validate({"name": stream, "url": f"file:{path}"})
+    tracking = _tracking(config, stream_config, parts, track_ids("replay"))
+    model = parts.model.weights
+
+    def decide(messages: list[Crop | TrackObservation]) -> list[Verdict | Alert]:
+        crops = [message for message in messages if isinstance(message, Crop)]
+        logits = [
+            logit
+            for start in range(0, len(crops), config.encoder.max_batch)
+            for logit in score(parts.encoder, crops[start : start + config.encoder.max_batch], model)
+        ]
+        observations = [message for message in messages if isinstance(message, TrackObservation)]
+        decided: list[Verdict | Alert] = []
+        for message in (*logits, *observations):
+            for output in _decide(decision, message):
+                if isinstance(output, Demand):
+                    tracking.demand(output)
+                else:
+                    decided.append(output)
+        return decided
+
+    at_s = 0.0
+    for frame in read_file(path, stream):
+        at_s = frame.at_s
+        clock.advance(at_s)
+        yield at_s, decide(tracking.process(frame)) if tracking.due(at_s) else []
+    yield at_s, decide([*tracking.flush(at_s)])
+
+
+def _decide(decision: Decision, message: TrackObservation | Logit) -> list[DecisionOutput]:
+    return decision.score(message) if isinstance(message, Logit) else decision.observe(message)
+
+
+def _decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callable[[], str]) -> Decision:
+    return Decision(
+        config.decision,
+        clock=clock,
+        model=parts.model,
+        notices=parts.encoder.notices,
+        new_id=new_id,
+        base_crops_per_s=config.faces.crops_per_s,
+        max_crops_per_s=config.faces.max_crops_per_s,
+    )
+
+
+def _tracking(config: MonitorConfig, stream: StreamConfig, parts: Parts, ids: Iterator[str]) -> Tracking:
+    return Tracking(
+        stream.name,
+        config.faces,
+        stream.ignore,
+        parts.new_face_detector(),
+        prepare=parts.encoder.prepare,
+        track_ids=ids,
+        adapter=stream.adapter,
+    )

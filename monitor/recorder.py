@@ -1,0 +1,91 @@
+"""Takes alerts from decision into the store, and does not give up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from monitor.errors import StoreError
+from monitor.messages import Alert
+
+_log = logging.getLogger("monitor.service")
+
+_FIRST_RETRY_S = 0.2
+_LONGEST_RETRY_S = 10.0
+
+
+class AlertStore(Protocol):
+    """What recording needs of the store."""
+
+    async def record(self, alert: Alert, sinks: Sequence[str]) -> Alert:
+        """Keeps the alert for every sink and returns it with its sequence number."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStatistics:
+    """A snapshot of the recorder."""
+
+    waiting: int
+    recorded: int
+    failures: int
+
+
+class Recorder:
+    """Records alerts in order. While the store fails they wait here, none is dropped, and `failure` says why.
+
+    Args:
+        store: where alerts are kept.
+        sinks: who shall receive them.
+        on_recorded: told of each alert once it is safe.
+    """
+
+    def __init__(self, store: AlertStore, sinks: Sequence[str], on_recorded: Callable[[Alert], None]) -> None:
+        self._store = store
+        self._sinks = tuple(sinks)
+        self._on_recorded = on_recorded
+        self._waiting: deque[Alert] = deque()
+        self._changed = asyncio.Event()
+        self._recorded = self._failures = 0
+        self.failure: str | None = None
+        """Why the store refuses alerts; None while it takes them."""
+
+    def put(self, alert: Alert) -> None:
+        """Leaves an alert to be recorded."""
+        self._waiting.append(alert)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Records for ever."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self.finish()
+
+    async def finish(self) -> None:
+        """Records all that waits, however often the store refuses."""
+        delay_s = _FIRST_RETRY_S
+        while self._waiting:
+            try:
+                kept = await self._store.record(self._waiting[0], self._sinks)
+            except StoreError as error:
+                self._failures += 1
+                if self.failure is None:
+                    _log.error("alerts wait in memory, the store refuses them: %s", error)
+                self.failure = str(error)
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, _LONGEST_RETRY_S)
+                continue
+            if self.failure is not None:
+                _log.info("the store takes alerts again")
+                self.failure, delay_s = None, _FIRST_RETRY_S
+            self._waiting.popleft()
+            self._recorded += 1
+            self._on_recorded(kept)
+
+    def statistics(self) -> RecorderStatistics:
+        """A snapshot of what waits and what was counted."""
+        return RecorderStatistics(len(self._waiting), self._recorded, self._failures)

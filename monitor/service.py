@@ -1,0 +1,180 @@
+"""The service: pipeline, store, publisher and web, started in order and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from monitor.config import MonitorConfig, MqttConfig
+from monitor.figures import samples
+from monitor.messages import Alert, Status, Verdict
+from monitor.metrics import sample_registry
+from monitor.pipeline import Output, Parts, Pipeline
+from monitor.publish import EmbeddedBroker, MqttPublisher
+from monitor.recorder import Recorder
+from monitor.store import Store
+from monitor.web import Health, WebServer, create_app
+
+_log = logging.getLogger("monitor.service")
+
+MQTT_SINK = "mqtt"
+_STATUS_EVERY_S = 5.0
+# SIGTERM to exit is 5 s at most: so long for threads to stop, then for the outbox to empty.
+_STOP_THREADS_S = 2.0
+_DRAIN_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Where a running service is reached."""
+
+    web_url: str
+    mqtt_url: str
+
+
+async def serve(
+    config: MonitorConfig, parts: Parts, stop: asyncio.Event, on_started: Callable[[Started], None]
+) -> bool:
+    """Runs the service until `stop` is set.
+
+    Args:
+        config: what to watch and how.
+        parts: encoder and face detectors, loaded before.
+        stop: asks for an orderly end: readers stop, open alerts are cleared, the outbox is given a last chance.
+        on_started: told once everything is up.
+
+    Returns:
+        Whether every thread ended; False means that one is stuck and was left behind.
+
+    Raises:
+        MonitorError: a port is in use, the database cannot be opened, or the broker inside cannot start; nothing
+            keeps running.
+    """
+    web = WebServer(config.web)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(web.stop)
+        mqtt = await stack.enter_async_context(_broker(config.mqtt))
+        store = await Store.open(config.store.url)
+        stack.push_async_callback(store.aclose)
+        running = _Running(config, parts, store, mqtt)
+        await store.close_open_episodes([MQTT_SINK])
+        app = create_app(config.web, running.health, sample_registry(running.samples))
+        serving = asyncio.create_task(web.run(app), name="web")
+        stack.push_async_callback(_finish, serving, web)
+        return await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)))
+
+
+@contextlib.asynccontextmanager
+async def _broker(config: MqttConfig) -> AsyncIterator[MqttConfig]:
+    """The configuration with the address of a broker that runs, which may be one inside this process."""
+    if config.url != "embedded:":
+        yield config
+        return
+    async with EmbeddedBroker() as broker:
+        yield config.model_copy(update={"url": broker.url})
+
+
+async def _finish(serving: asyncio.Task[None], web: WebServer) -> None:
+    web.stop()
+    await serving
+
+
+class _Running:
+    """The parts that live between start and stop, and the messages that pass between them."""
+
+    def __init__(self, config: MonitorConfig, parts: Parts, store: Store, mqtt: MqttConfig) -> None:
+        self._store = store
+        self._pipeline = Pipeline(config, parts, run_id=str(store.run_id))
+        self._publisher = MqttPublisher(mqtt, store, sink=MQTT_SINK)
+        self._recorder = Recorder(store, [MQTT_SINK], self._recorded)
+        self._states: dict[str, Status] = {}
+        for stream in config.streams:
+            self._publisher.set_alert_state(stream.name, on=False)
+
+    async def run(self, stop: asyncio.Event, on_started: Callable[[], None]) -> bool:
+        for status in self._pipeline.statuses():
+            self._output(status)
+        tasks = [
+            asyncio.create_task(self._publisher.run(), name="publish"),
+            asyncio.create_task(self._recorder.run(), name="record"),
+            asyncio.create_task(self._pipeline.run(self._output), name="pipeline"),
+            asyncio.create_task(self._tell_status(), name="status"),
+        ]
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        on_started()
+        try:
+            ended, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            # None of the tasks ends by itself: if one did, its error is ours to raise, after an orderly stop.
+            failed = [task for task in ended if task is not stopping]
+        finally:
+            stopping.cancel()
+            await _cancel(tasks[1:])
+            await self._stop_pipeline()
+            await self._publisher.drain(_DRAIN_S)
+            await _cancel(tasks[:1])
+            await self._publisher.aclose()
+        for task in failed:
+            await task
+        return not self._pipeline.abandoned
+
+    async def _stop_pipeline(self) -> None:
+        await self._pipeline.stop(self._output, _STOP_THREADS_S)
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                await self._recorder.finish()
+        except TimeoutError:
+            waiting = self._recorder.statistics().waiting
+            _log.error("%d alerts could not be recorded before the end: %s", waiting, self._recorder.failure)
+
+    def _output(self, output: Output) -> None:
+        if isinstance(output, Alert):
+            _log.warning(
+                "%s: alert %s on %s: %s (evidence %.1f of %.1f)",
+                output.stream, output.type, output.track, output.reason, output.evidence, output.threshold,
+            )  # fmt: skip
+            self._recorder.put(output)
+        elif isinstance(output, Verdict):
+            self._publisher.verdict(output)
+        else:
+            self._states[output.stream] = output
+            self._publisher.set_status(output)
+
+    def _recorded(self, alert: Alert) -> None:
+        self._publisher.set_alert_state(alert.stream, on=self._pipeline.alerting(alert.stream))
+        self._publisher.wake()
+
+    async def _tell_status(self) -> None:
+        """Renews frame rates and face counts; changes of state are told when they happen."""
+        while True:
+            await asyncio.sleep(_STATUS_EVERY_S)
+            for status in self._pipeline.statuses():
+                if status != self._states.get(status.stream):
+                    self._output(status)
+
+    def health(self) -> Health:
+        encoder = self._pipeline.scoring_failure or "ok"
+        store = self._recorder.failure or "ok"
+        return Health(
+            ready=encoder == store == "ok",
+            encoder=encoder,
+            store=store,
+            mqtt="connected" if self._publisher.connected else "disconnected",
+            streams={name: status.state for name, status in self._states.items()},
+        )
+
+    def samples(self) -> list[object]:
+        return samples(
+            self._pipeline.statistics(),
+            self._pipeline.statuses(),
+            self._recorder.statistics(),
+            self._publisher.statistics(),
+        )
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

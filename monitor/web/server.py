@@ -1,0 +1,58 @@
+"""Serves the application inside the service's event loop."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from monitor.config import WebConfig
+from monitor.errors import MonitorError
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the service, which has more to stop than HTTP."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
+
+
+class WebServer:
+    """Binds at once, so that a port in use is an error before anything is started.
+
+    Raises:
+        MonitorError: the address cannot be bound.
+    """
+
+    def __init__(self, config: WebConfig) -> None:
+        family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((config.host, config.port))
+        except OSError as error:
+            self._socket.close()
+            raise MonitorError(f"web.port: cannot listen on {config.host}:{config.port}: {error.strerror}") from error
+        self.port: int = self._socket.getsockname()[1]
+        host = f"[{config.host}]" if family == socket.AF_INET6 else config.host
+        self.url = f"http://{host}:{self.port}"
+        self._server: _Server | None = None
+
+    async def run(self, app: FastAPI) -> None:
+        """Serves until `stop`."""
+        self._server = _Server(
+            uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        )
+        await self._server.serve(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Ends `run`, or frees the port if it was never called."""
+        if self._server is None:
+            self._socket.close()
+        else:
+            self._server.should_exit = True
