@@ -1,0 +1,41 @@
+# The two commands of a newcomer are `make demo` and `make test`; each sets up what it needs first.
+# Nothing here installs system packages.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+# The first Python that is new enough; `make PYTHON=…` chooses another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+ARGS ?=
+
+.PHONY: help setup demo test lint format clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## create .venv and install everything into it
+
+$(STAMP): pyproject.toml constraints.txt tools/install.sh
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed; found none on the PATH" >&2; exit 1; }
+	@PYTHON="$(PYTHON)" sh tools/install.sh $(VENV)
+	@touch $@
+
+demo: $(STAMP)  ## play the built-in clip through the whole pipeline; ARGS="--until-alert --timeout-s 120"
+	@$(BIN)/gend-monitor demo $(ARGS)
+
+test: $(STAMP)  ## run the tests; ARGS="-k name" for some of them
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)  ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(STAMP)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove .venv and caches
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -35,6 +35,7 @@ class WebServer:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((config.host, config.port))
+            self._socket.listen()
         except OSError as error:
             self._socket.close()
             raise MonitorError(f"web.port: cannot listen on {config.host}:{config.port}: {error.strerror}") from error

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from monitor.clock import RecordingClock
+from monitor.config import DecisionConfig
+from monitor.decision import Decision, DecisionOutput
+from monitor.messages import Alert, Demand, Logit, ModelIdentity, TrackObservation, Verdict
+
+MODEL = ModelIdentity("demo", "0" * 64, None, "torch", "fp32")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Bench:
+    """One stream, one decision, and what came out of it."""
+
+    def __init__(self, **config: float) -> None:
+        numbers = itertools.count()
+        self.clock = RecordingClock(START)
+        self.decision = Decision(
+            DecisionConfig.model_validate(config),
+            clock=self.clock,
+            model=MODEL,
+            notices=("demo encoder: not for real use",),
+            new_id=lambda: f"id{next(numbers)}",
+            base_crops_per_s=1,
+            max_crops_per_s=5,
+        )
+        self.outputs: list[DecisionOutput] = []
+
+    def seconds(self, logits: Iterable[float], *, start: float = 0.0, track: str = "t", per_s: int = 1) -> float:
+        at_s = start
+        for second, logit in enumerate(logits):
+            for number in range(per_s):
+                at_s = start + second + number / per_s
+                self.clock.advance(at_s)
+                self.outputs += self.decision.score(Logit("s", track, at_s, logit, 1.0, "demo"))
+            self.observe(start + second + 1, track=track, sampled=per_s)
+        return start + second + 1
+
+    def observe(
+        self,
+        at_s: float,
+        *,
+        track: str = "t",
+        sampled: int = 1,
+        gated: dict[str, int] | None = None,
+        ended: bool = False,
+    ) -> None:
+        self.clock.advance(at_s)
+        self.outputs += self.decision.observe(
+            TrackObservation("s", track, at_s, int(at_s) - 1, 1.0, sampled, gated or {}, (0, 0, 9, 9), 0.0, ended=ended)
+        )
+
+    @property
+    def alerts(self) -> list[Alert]:
+        return [output for output in self.outputs if isinstance(output, Alert)]
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        return [output for output in self.outputs if isinstance(output, Verdict)]
+
+    @property
+    def demands(self) -> list[Demand]:
+        return [output for output in self.outputs if isinstance(output, Demand)]
+
+
+def test_decision_raises_once_for_a_steady_fake_and_names_its_track() -> None:
+    bench = Bench()
+    bench.seconds([3.0] * 20, track="bad")
+    bench.seconds([-3.0] * 20, track="good")
+    assert [(alert.type, alert.track, alert.verdict) for alert in bench.alerts] == [("raised", "bad", "fake")]
+    alert = bench.alerts[0]
+    assert alert.evidence >= alert.threshold
+    assert alert.calibrated is False
+    assert alert.false_alarms_promised_per_stream_day is None
+    assert alert.notices == ("demo encoder: not for real use",)
+    assert alert.first_seen <= alert.captured_at <= alert.at
+    assert bench.decision.alerting("s")
+    assert not bench.decision.alerting("other")
+
+
+def test_decision_never_judges_by_one_frame_or_one_burst() -> None:
+    bench = Bench(threshold=0.5)
+    bench.seconds([50.0], per_s=100)
+    assert {verdict.state for verdict in bench.verdicts} == {"inconclusive"}
+    assert "few crops" in bench.verdicts[-1].reasons
+    assert not bench.alerts
+
+
+def test_decision_says_clear_only_after_the_lower_side_has_grown() -> None:
+    bench = Bench()
+    bench.seconds([-3.0] * 20)
+    states = [verdict.state for verdict in bench.verdicts]
+    assert states[0] == "inconclusive"
+    assert states[-1] == "clear"
+    uncertain = Bench()
+    uncertain.seconds([0.0] * 200)
+    assert {verdict.state for verdict in uncertain.verdicts} == {"inconclusive"}
+
+
+def test_decision_clears_with_hysteresis_and_keeps_the_episode() -> None:
+    bench = Bench()
+    end = bench.seconds([3.0] * 12)
+    bench.seconds([0.0] * 4, start=end)  # falls below the threshold, not below a quarter of it
+    assert [alert.type for alert in bench.alerts] == ["raised"]
+    bench.seconds([-3.0] * 10, start=end + 4)
+    assert [alert.type for alert in bench.alerts] == ["raised", "cleared"]
+    assert bench.alerts[1].alert_id == bench.alerts[0].alert_id
+    assert bench.alerts[1].id != bench.alerts[0].id
+    assert bench.alerts[1].reason == "evidence fell"
+
+
+def test_decision_stays_quiet_for_the_refractory_time() -> None:
+    pattern = [3.0] * 12 + [-3.0] * 12
+    assert [alert.type for alert in run(pattern * 3, refractory_s=0)] == ["raised", "cleared"] * 3
+    assert [alert.type for alert in run(pattern * 3, refractory_s=60)] == ["raised", "cleared"]
+
+
+def run(logits: list[float], **config: float) -> list[Alert]:
+    bench = Bench(**config)
+    bench.seconds(logits)
+    return bench.alerts
+
+
+def test_decision_updates_a_long_episode_only_when_evidence_changed() -> None:
+    assert [alert.type for alert in run([3.0] * 300)].count("updated") == 1  # up to the cap, then nothing is new
+
+
+def test_decision_clears_when_the_track_ends_and_late_logits_do_not_revive_it() -> None:
+    bench = Bench()
+    end = bench.seconds([3.0] * 12)
+    bench.observe(end, ended=True)
+    assert (bench.alerts[-1].type, bench.alerts[-1].reason) == ("cleared", "track ended")
+    assert bench.verdicts[-1].ended
+    count = len(bench.outputs)
+    bench.outputs += bench.decision.score(Logit("s", "t", end, 3.0, 1.0, "demo"))
+    assert len(bench.outputs) == count
+    assert bench.decision.statistics().orphan_logits == 1
+    assert bench.decision.statistics().tracks == 0
+
+
+def test_decision_close_clears_only_the_streams_that_stop() -> None:
+    bench = Bench()
+    bench.seconds([3.0] * 12)
+    assert bench.decision.close(["other"], "stopped") == []
+    closing = [output for output in bench.decision.close(["s"], "stopped") if isinstance(output, Alert)]
+    assert [(alert.type, alert.reason) for alert in closing] == [("cleared", "stopped")]
+
+
+def test_decision_demand_rises_with_evidence_and_expires() -> None:
+    bench = Bench()
+    bench.seconds([3.0] * 10)
+    rates = [demand.crops_per_s for demand in bench.demands]
+    assert rates == sorted(rates)
+    assert rates[0] > 1
+    assert rates[-1] == 5
+    assert all(demand.expires_s > 0 for demand in bench.demands)
+    calm = Bench()
+    calm.seconds([-3.0] * 10)
+    assert calm.demands == []
+
+
+def test_decision_explains_what_kept_crops_from_scoring() -> None:
+    bench = Bench()
+    for second in range(1, 8):
+        bench.observe(second, sampled=0, gated={"small": 5})
+    assert bench.verdicts[-1].reasons == ("few crops", "small face", "demo encoder")
+
+
+def test_decision_counts_an_answer_that_is_no_number_and_adds_nothing() -> None:
+    bench = Bench()
+    bench.seconds([float("nan")] * 30)
+    assert {verdict.state for verdict in bench.verdicts} == {"inconclusive"}
+    assert bench.decision.statistics().orphan_logits == 30

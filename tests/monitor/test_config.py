@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from monitor.config import MonitorConfig, load_config, parse_config
+from monitor.errors import ConfigError
+
+
+def errors_of(tree: dict[str, Any] | str, **environment: str) -> list[str]:
+    text = tree if isinstance(tree, str) else yaml.safe_dump(tree)
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, "m.yaml", environment)
+    return str(caught.value).splitlines()
+
+
+def with_stream(**fields: Any) -> dict[str, Any]:
+    return {"streams": [{"name": "lobby", "url": "rtsp://camera.example/main", **fields}]}
+
+
+def test_config_of_a_real_camera_has_sane_defaults() -> None:
+    config = parse_config(yaml.safe_dump(with_stream()), "m.yaml", {})
+    assert config.streams[0].transport == "tcp"
+    assert config.encoder.weights == "yermandy/GenD_CLIP_L_14"
+    assert config.web.host == "127.0.0.1"
+
+
+def test_config_takes_secrets_from_the_environment_and_never_shows_them() -> None:
+    tree = with_stream(url="rtsp://user:${PASS}@camera.example/main")
+    config = parse_config(yaml.safe_dump(tree), "m.yaml", {"PASS": "hunter2"})
+    assert config.streams[0].url.get_secret_value() == "rtsp://user:hunter2@camera.example/main"
+    assert "hunter2" not in repr(config)
+    assert "hunter2" not in config.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("tree", "line"),
+    [
+        (with_stream(colour="red"), "m.yaml: streams.lobby.colour: unknown key"),
+        (with_stream(stall_s="soon"), "m.yaml: streams.lobby.stall_s: Input should be a valid number"),
+        (with_stream(stall_s=0), "m.yaml: streams.lobby.stall_s: Input should be greater than or equal to 1"),
+        (with_stream(url="gopher://x/y"), "m.yaml: streams.lobby.url: unknown scheme; known are rtsp"),
+        (with_stream(url="camera.example"), "m.yaml: streams.lobby.url: unknown scheme"),
+        (with_stream(url="file:"), "m.yaml: streams.lobby.url: nothing follows 'file:'"),
+        (with_stream(url="whip:"), "m.yaml: streams.lobby.url: scheme 'whip:' is not supported by this version"),
+        (with_stream(name="Lobby!"), "m.yaml: streams.Lobby!.name: String should match pattern"),
+        (with_stream(ignore=[[[0, 0], [2, 0], [1, 1]]]), "m.yaml: streams.lobby.ignore: points are fractions"),
+        (with_stream(adapter="mine"), "m.yaml: streams.lobby.adapter: an adapter per stream is not supported"),
+        ({"streams": []}, "m.yaml: streams: List should have at least 1 item"),
+        ({}, "m.yaml: streams: Field required"),
+        (with_stream() | {"notify": ["x"]}, "m.yaml: notify: notifications are not supported by this version"),
+        (with_stream() | {"web": {"host": "0.0.0.0"}}, "m.yaml: web: host 0.0.0.0 is reachable from other machines"),
+        (with_stream() | {"mqtt": {"url": "http://x"}}, "m.yaml: mqtt.url: expected mqtt://HOST:PORT"),
+        (with_stream() | {"mqtt": {"url": "mqtt://a:b@x"}}, "m.yaml: mqtt.url: put credentials into mqtt.username"),
+        (with_stream() | {"mqtt": {"cert": "c.pem"}}, "m.yaml: mqtt: cert and key go together"),
+        ("- 1", "m.yaml: expected sections such as 'streams:', found list"),
+        ("streams: [\n", "m.yaml:2: not YAML"),
+    ],
+)
+def test_config_faults_are_one_line_with_the_field(tree: dict[str, Any] | str, line: str) -> None:
+    lines = errors_of(tree)
+    assert len(lines) == 1
+    assert lines[0].startswith(line)
+
+
+def test_config_names_every_fault_at_once() -> None:
+    assert len(errors_of(with_stream(colour=1, stall_s=0) | {"mqtts": {}})) == 3
+
+
+def test_config_duplicate_names_are_refused() -> None:
+    stream = with_stream()["streams"][0]
+    assert errors_of({"streams": [stream, stream]}) == ["m.yaml: streams: the name lobby is used more than once"]
+
+
+def test_config_missing_variable_is_named_with_its_place() -> None:
+    assert errors_of(with_stream(url="rtsp://u:${NOPE}@x/y")) == [
+        "m.yaml: streams.0.url: environment variable NOPE is not set"
+    ]
+
+
+def test_config_errors_do_not_show_credentials() -> None:
+    assert "hunter2" not in "".join(errors_of(with_stream(url="gopher://user:hunter2@x/y")))
+
+
+def test_config_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing.yaml: cannot read: No such file"):
+        load_config(tmp_path / "nothing.yaml")
+
+
+def test_config_every_field_is_described() -> None:
+    def undescribed(schema: dict[str, Any]) -> list[str]:
+        sections = schema["$defs"].items()
+        return [f"{n}.{f}" for n, s in sections for f, field in s["properties"].items() if "description" not in field]
+
+    assert undescribed(MonitorConfig.model_json_schema()) == []

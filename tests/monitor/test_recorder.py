@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from monitor import recorder as recorder_module
+from monitor.errors import StoreError
+from monitor.messages import Alert, ModelIdentity
+from monitor.recorder import Recorder
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def alert(number: int) -> Alert:
+    return Alert(
+        f"id{number}", "episode", "raised", "", "s", "t", NOW, NOW, NOW, "fake", 20, 16, 9, 0.9, 0.1, None,
+        calibrated=False, model=ModelIdentity("demo", "0", None, "torch", "fp32"),
+    )  # fmt: skip
+
+
+class FlakyStore:
+    """A disk that is full for a while: the one fault that is not to be had at will."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.kept: list[Alert] = []
+
+    async def record(self, alert: Alert, sinks: Sequence[str]) -> Alert:
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("disk full")
+        self.kept.append(replace(alert, sequence=len(self.kept)))
+        return self.kept[-1]
+
+
+@pytest.mark.anyio
+async def test_recorder_keeps_order_and_loses_nothing_while_the_store_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "_FIRST_RETRY_S", 0.001)
+    store, told = FlakyStore(failures=3), list[Alert]()
+    recorder = Recorder(store, ["mqtt"], told.append)
+    running = asyncio.create_task(recorder.run())
+    for number in range(5):
+        recorder.put(alert(number))
+    recorder.close()
+    await asyncio.wait_for(running, 5)
+    assert [kept.id for kept in store.kept] == ["id0", "id1", "id2", "id3", "id4"]
+    assert [kept.sequence for kept in told] == [0, 1, 2, 3, 4]
+    assert recorder.failure is None
+    assert recorder.statistics().failures == 3
+
+
+@pytest.mark.anyio
+async def test_recorder_says_why_alerts_wait() -> None:
+    recorder = Recorder(FlakyStore(failures=10**6), ["mqtt"], lambda _: None)
+    running = asyncio.create_task(recorder.run())
+    recorder.put(alert(1))
+    async with asyncio.timeout(5):
+        while recorder.failure is None:
+            await asyncio.sleep(0.01)
+    assert recorder.failure == "disk full"
+    assert recorder.statistics().waiting == 1
+    running.cancel()
