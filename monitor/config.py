@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import yaml
 from pydantic import (
@@ -282,6 +282,15 @@ class MonitorConfig(_Section):
     )
     notify: Annotated[list[Any], _not_yet("notifications are")] = Field(default=[], description="Targets besides MQTT.")
     web: WebConfig = WebConfig()
+
+    def secrets(self) -> list[str]:
+        """Every password, token and stream address with credentials, to be hidden wherever text is shown."""
+        found = [self.mqtt.password, *(stream.token for stream in self.streams)]
+        secrets = [secret.get_secret_value() for secret in found if secret is not None]
+        for stream in self.streams:
+            parts = urlsplit(stream.url.get_secret_value())
+            secrets += [text for text in (parts.password, unquote(parts.password or "")) if text]
+        return secrets
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:

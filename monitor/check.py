@@ -1,0 +1,61 @@
+"""Tries what a configuration names, before anything is watched: streams, broker."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from monitor.config import MonitorConfig, StreamConfig
+from monitor.errors import MonitorError
+from monitor.ingest import probe
+from monitor.publish import try_broker
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCheck:
+    """What was found of one stream; `error` says why it cannot be watched."""
+
+    name: str
+    ok: bool
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What was found of everything a configuration names."""
+
+    ok: bool
+    streams: tuple[StreamCheck, ...]
+    mqtt: str
+    """`ok`, `embedded`, or why the broker cannot be used."""
+
+
+async def check(config: MonitorConfig, timeout_s: float) -> CheckReport:
+    """Opens every stream and the broker at the same time, each for at most `timeout_s`."""
+    streams, mqtt = await asyncio.gather(
+        asyncio.gather(*(_stream(stream, timeout_s) for stream in config.streams)), _mqtt(config, timeout_s)
+    )
+    ok = all(stream.ok for stream in streams) and mqtt in {"ok", "embedded"}
+    return CheckReport(ok, tuple(streams), mqtt)
+
+
+async def _stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
+    try:
+        found = await asyncio.to_thread(probe, stream, timeout_s)
+    except MonitorError as error:
+        return StreamCheck(stream.name, ok=False, error=str(error))
+    return StreamCheck(stream.name, True, found.codec, found.width, found.height, found.fps)
+
+
+async def _mqtt(config: MonitorConfig, timeout_s: float) -> str:
+    if config.mqtt.url == "embedded:":
+        return "embedded"
+    try:
+        await try_broker(config.mqtt, timeout_s)
+    except MonitorError as error:
+        return str(error)
+    return "ok"

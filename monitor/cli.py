@@ -1,0 +1,157 @@
+"""The command line of the service. Exit codes: 0 done, 1 ran and failed, 2 bad usage or configuration.
+
+Each command here reads its arguments and prints; the work is done by the module of its name. What is heavy is
+imported by the command that needs it, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gend.errors import GendError
+from monitor.config import MonitorConfig, load_config
+from monitor.errors import ConfigError, MonitorError
+from monitor.logs import set_up_logging
+from monitor.redact import redact
+
+app = typer.Typer(
+    name="gend-monitor",
+    help="Watches live video, follows every face, and alerts over MQTT when one is likely manipulated.",
+    epilog="Try it: gend-monitor demo. Watch a camera: gend-monitor run monitor.yaml. "
+    "Every error is one line; --debug, anywhere, adds the traceback and more log.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_DEBUG = "--debug"
+ConfigFile = Annotated[Path, typer.Argument(help="YAML file; configs/monitor.yaml is an example.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Runs the command line: one clear line per error, the exit code as documented."""
+    debug = _DEBUG in sys.argv
+    set_up_logging(debug=debug)
+    try:
+        app([argument for argument in sys.argv[1:] if argument != _DEBUG], prog_name="gend-monitor")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (GendError, MonitorError) as error:
+        if debug:
+            logging.getLogger("monitor").exception("the command failed")
+        for line in str(error).splitlines():
+            print(f"error: {redact(line)}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+@app.command(epilog="Example: gend-monitor run monitor.yaml")
+def run(config: ConfigFile) -> None:
+    """Watch the configured streams until SIGTERM or Ctrl-C."""
+    from monitor.running import run_service  # noqa: PLC0415
+
+    loaded = _load(config)
+    watched = "1 stream" if len(loaded.streams) == 1 else f"{len(loaded.streams)} streams"
+    every_thread_ended = run_service(
+        loaded, lambda started: print(f"watching {watched}; alerts to {started.mqtt_url}, health at {started.web_url}")
+    )
+    if not every_thread_ended:
+        _leave_now(0)
+
+
+@app.command("check", epilog="Example: gend-monitor check monitor.yaml --json")
+def check_command(
+    config: ConfigFile,
+    as_json: AsJson = False,
+    timeout_s: Annotated[float, typer.Option(help="Seconds given to each stream.", min=1, max=120)] = 15,
+) -> None:
+    """Open every stream and the broker once, and say what was found."""
+    from monitor.check import check  # noqa: PLC0415
+
+    report = asyncio.run(check(_load(config), timeout_s))
+    if as_json:
+        print(json.dumps(asdict(report)))
+    else:
+        table = Table("stream", "", "codec", "picture", "fps", "error")
+        for stream in report.streams:
+            picture = f"{stream.width}x{stream.height}" if stream.ok else ""
+            fps = f"{stream.fps:.0f}" if stream.fps else ""
+            table.add_row(
+                stream.name, "ok" if stream.ok else "FAILED", stream.codec or "", picture, fps, stream.error or ""
+            )
+        Console().print(table)
+        print(f"broker: {report.mqtt}")
+    if not report.ok:
+        _leave_now(1)
+
+
+@app.command(epilog="Example: gend-monitor demo --until-alert --timeout-s 120")
+def demo(
+    until_alert: Annotated[bool, typer.Option("--until-alert", help="End with exit code 0 at the first alert.")] = False,
+    timeout_s: Annotated[float | None, typer.Option(help="End with exit code 1 after so many seconds.", min=1)] = None,
+    detector: Annotated[str, typer.Option(help="Face detector: auto, yunet or blazeface.")] = "auto",
+    port: Annotated[int, typer.Option(help="Port of health and metrics; 0 takes a free one.", min=0, max=65535)] = 0,
+) -> None:
+    """Play a built-in clip as a live stream through the whole pipeline and print each alert as it arrives."""
+    from monitor.demo import run_demo  # noqa: PLC0415
+
+    _leave_now(run_demo(until_alert=until_alert, timeout_s=timeout_s, detector=detector, port=port))
+
+
+@app.command(epilog="Example: gend-monitor replay call.mp4 --config monitor.yaml --json")
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Recordings to judge.")],
+    config: Annotated[Path | None, typer.Option(help="Takes faces, encoder and decision from this file.")] = None,
+    weights: Annotated[str | None, typer.Option(help="Encoder weights, instead of the configuration's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge recordings exactly as live streams are judged, as fast as the machine allows."""
+    from monitor.replaying import replay_files  # noqa: PLC0415
+
+    if not replay_files(files, _load(config) if config else None, weights=weights, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: gend-monitor alerts --config monitor.yaml --follow --json")
+def alerts(
+    config: Annotated[Path, typer.Option(help="The service's configuration; its store is read.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Keep printing as alerts are decided.")] = False,
+    limit: Annotated[int, typer.Option(help="Alerts of the past to print.", min=0)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Print the alerts in the store, oldest first."""
+    from monitor.alerts import print_alerts  # noqa: PLC0415
+
+    asyncio.run(print_alerts(_load(config).store.url, limit=limit, follow=follow, as_json=as_json))
+
+
+@app.command(epilog="Example: gend-monitor schema > monitor.schema.json")
+def schema() -> None:
+    """Print the JSON schema of the configuration file, with every field described."""
+    print(json.dumps(MonitorConfig.model_json_schema(), indent=2))
+
+
+def _load(path: Path) -> MonitorConfig:
+    config = load_config(path)
+    set_up_logging(debug=_DEBUG in sys.argv, secrets=config.secrets())
+    return config
+
+
+def _leave_now(code: int) -> None:
+    """Ends the process although a thread may be stuck inside a camera's driver or FFmpeg: it would wait for ever."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,111 @@
+"""`gend-monitor replay`: recordings through the pipeline, as a table of tracks or one alert per line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from monitor.config import MonitorConfig
+from monitor.errors import ConfigError
+from monitor.ingest import FileInfo, inspect_file
+from monitor.messages import Alert, Verdict
+from monitor.parts import load_parts
+from monitor.pipeline import Parts, replay
+from monitor.publish import alert_payload
+
+
+def replay_files(
+    files: list[Path], config: MonitorConfig | None, *, weights: str | None, as_json: bool, console: Console | None = None
+) -> bool:
+    """Judges recordings one after the other and prints what was decided.
+
+    Args:
+        files: the recordings; all are opened once before the first is judged.
+        config: `faces`, `encoder` and `decision` are taken from it; None takes the defaults.
+        weights: encoder weights, instead of the configuration's.
+        as_json: print one alert per line, as published; else a table of each file's tracks.
+        console: where tables go; standard output by default.
+
+    Returns:
+        Whether all were judged. An error in one is raised, after the ones before it are printed.
+
+    Raises:
+        SourceError: a file is missing or has no video.
+        GendError: weights or face detector cannot be had.
+    """
+    recordings = [(path, inspect_file(path)) for path in files]
+    settings = _settings(config, weights)
+    parts = load_parts(settings)
+    console = console or Console()
+    for path, info in recordings:
+        tracks = _Tracks()
+        for output in _with_progress(path, info, settings, parts):
+            if isinstance(output, Verdict):
+                tracks.add(output)
+            elif as_json:
+                console.out(json.dumps(alert_payload(output)), highlight=False)
+            else:
+                console.print(_line(output), highlight=False)
+        if not as_json:
+            console.print(tracks.table(path))
+    return True
+
+
+def _with_progress(path: Path, info: FileInfo, settings: MonitorConfig, parts: Parts) -> Iterator[Verdict | Alert]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    started = info.created or datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(path.name, total=info.duration_s)
+        for at_s, outputs in replay(path, settings, parts, stream=_stream_name(path), started=started):
+            progress.update(task, completed=at_s)
+            yield from outputs
+
+
+class _Tracks:
+    """The last word on each track, and how sure it ever was."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Verdict] = {}
+        self._highest: dict[str, float] = {}
+
+    def add(self, verdict: Verdict) -> None:
+        self._last[verdict.track] = verdict
+        self._highest[verdict.track] = max(verdict.evidence, self._highest.get(verdict.track, 0.0))
+
+    def table(self, path: Path) -> Table:
+        table = Table("track", "verdict at its end", "highest evidence", "threshold", "crops", "mean p(fake)", "because")
+        table.title = str(path)
+        for name, verdict in self._last.items():
+            probability = "" if verdict.mean_probability is None else f"{verdict.mean_probability:.2f}"
+            table.add_row(
+                name, verdict.state, f"{self._highest[name]:.1f}", f"{verdict.threshold:.1f}", str(verdict.samples),
+                probability, ", ".join(verdict.reasons),
+            )  # fmt: skip
+        return table
+
+
+def _line(alert: Alert) -> str:
+    return f"{alert.captured_at:%H:%M:%S} {alert.type} {alert.track}: {alert.reason} ({alert.evidence:.1f})"
+
+
+def _settings(config: MonitorConfig | None, weights: str | None) -> MonitorConfig:
+    if config is None:
+        config = MonitorConfig.model_validate({"streams": [{"name": "replay", "url": "file:replay"}]})
+    if weights is None:
+        return config
+    if not weights.strip():
+        raise ConfigError("--weights: empty")
+    return config.model_copy(update={"encoder": config.encoder.model_copy(update={"weights": weights})})
+
+
+def _stream_name(path: Path) -> str:
+    """A valid stream name made of the file's."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-_")
+    return name[:63] or "recording"
