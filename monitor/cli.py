@@ -99,7 +99,9 @@ def check_command(
 
 @app.command(epilog="Example: gend-monitor demo --until-alert --timeout-s 120")
 def demo(
-    until_alert: Annotated[bool, typer.Option("--until-alert", help="End with exit code 0 at the first alert.")] = False,
+    until_alert: Annotated[
+        bool, typer.Option("--until-alert", help="End with exit code 0 at the first alert.")
+    ] = False,
     timeout_s: Annotated[float | None, typer.Option(help="End with exit code 1 after so many seconds.", min=1)] = None,
     detector: Annotated[str, typer.Option(help="Face detector: auto, yunet or blazeface.")] = "auto",
     port: Annotated[int, typer.Option(help="Port of health and metrics; 0 takes a free one.", min=0, max=65535)] = 0,

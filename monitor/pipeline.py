@@ -122,12 +122,9 @@ class Pipeline:
         self._decision = _decision(config, parts, self._clock, lambda: uuid.uuid4().hex)
         ids = LockedIterator(track_ids(run_id))
         self._workers = {
-            stream.name: self._stream_worker(stream, _tracking(config, stream, parts, ids))
-            for stream in config.streams
+            stream.name: self._stream_worker(stream, _tracking(config, stream, parts, ids)) for stream in config.streams
         }
-        self._sources = {
-            name: SourceStatus(name, "connecting", self._clock.now_s(), None) for name in self._workers
-        }
+        self._sources = {name: SourceStatus(name, "connecting", self._clock.now_s(), None) for name in self._workers}
         self.abandoned = False
         """Whether a thread had to be left behind at the stop."""
 

@@ -49,6 +49,7 @@ class Recorder:
         self._on_recorded = on_recorded
         self._waiting: deque[Alert] = deque()
         self._changed = asyncio.Event()
+        self._closing = False
         self._recorded = self._failures = 0
         self.failure: str | None = None
         """Why the store refuses alerts; None while it takes them."""
@@ -58,17 +59,19 @@ class Recorder:
         self._waiting.append(alert)
         self._changed.set()
 
-    async def run(self) -> None:
-        """Records for ever."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            await self.finish()
+    def close(self) -> None:
+        """Lets `run` return once nothing waits."""
+        self._closing = True
+        self._changed.set()
 
-    async def finish(self) -> None:
-        """Records all that waits, however often the store refuses."""
+    async def run(self) -> None:
+        """Records until closed; an alert that the store refuses is tried again, ever more slowly."""
         delay_s = _FIRST_RETRY_S
-        while self._waiting:
+        while self._waiting or not self._closing:
+            if not self._waiting:
+                self._changed.clear()
+                await self._changed.wait()
+                continue
             try:
                 kept = await self._store.record(self._waiting[0], self._sinks)
             except StoreError as error:

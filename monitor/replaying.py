@@ -22,7 +22,12 @@ from monitor.publish import alert_payload
 
 
 def replay_files(
-    files: list[Path], config: MonitorConfig | None, *, weights: str | None, as_json: bool, console: Console | None = None
+    files: list[Path],
+    config: MonitorConfig | None,
+    *,
+    weights: str | None,
+    as_json: bool,
+    console: Console | None = None,
 ) -> bool:
     """Judges recordings one after the other and prints what was decided.
 
@@ -80,7 +85,9 @@ class _Tracks:
         self._highest[verdict.track] = max(verdict.evidence, self._highest.get(verdict.track, 0.0))
 
     def table(self, path: Path) -> Table:
-        table = Table("track", "verdict at its end", "highest evidence", "threshold", "crops", "mean p(fake)", "because")
+        table = Table(
+            "track", "verdict at its end", "highest evidence", "threshold", "crops", "mean p(fake)", "because"
+        )
         table.title = str(path)
         for name, verdict in self._last.items():
             probability = "" if verdict.mean_probability is None else f"{verdict.mean_probability:.2f}"

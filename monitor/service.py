@@ -97,37 +97,32 @@ class _Running:
     async def run(self, stop: asyncio.Event, on_started: Callable[[], None]) -> bool:
         for status in self._pipeline.statuses():
             self._output(status)
-        tasks = [
-            asyncio.create_task(self._publisher.run(), name="publish"),
-            asyncio.create_task(self._recorder.run(), name="record"),
-            asyncio.create_task(self._pipeline.run(self._output), name="pipeline"),
-            asyncio.create_task(self._tell_status(), name="status"),
-        ]
+        publishing = asyncio.create_task(self._publisher.run(), name="publish")
+        recording = asyncio.create_task(self._recorder.run(), name="record")
+        deciding = asyncio.create_task(self._pipeline.run(self._output), name="pipeline")
+        telling = asyncio.create_task(self._tell_status(), name="status")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         on_started()
         try:
-            ended, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-            # None of the tasks ends by itself: if one did, its error is ours to raise, after an orderly stop.
-            failed = [task for task in ended if task is not stopping]
+            await asyncio.wait(
+                [publishing, recording, deciding, telling, stopping], return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             stopping.cancel()
-            await _cancel(tasks[1:])
-            await self._stop_pipeline()
+            errors = await _cancelled(deciding, telling)
+            await self._pipeline.stop(self._output, _STOP_THREADS_S)
+            self._recorder.close()
+            # Never cancelled while it works: an alert half recorded is neither lost nor kept.
+            await asyncio.wait([recording], timeout=_DRAIN_S)
+            if waiting := self._recorder.statistics().waiting:
+                _log.error("%d alerts could not be recorded before the end: %s", waiting, self._recorder.failure)
             await self._publisher.drain(_DRAIN_S)
-            await _cancel(tasks[:1])
+            errors += await _cancelled(publishing, recording)
             await self._publisher.aclose()
-        for task in failed:
-            await task
+        # None of these ends by itself: if one did, its error is the service's.
+        if errors:
+            raise errors[0]
         return not self._pipeline.abandoned
-
-    async def _stop_pipeline(self) -> None:
-        await self._pipeline.stop(self._output, _STOP_THREADS_S)
-        try:
-            async with asyncio.timeout(_DRAIN_S):
-                await self._recorder.finish()
-        except TimeoutError:
-            waiting = self._recorder.statistics().waiting
-            _log.error("%d alerts could not be recorded before the end: %s", waiting, self._recorder.failure)
 
     def _output(self, output: Output) -> None:
         if isinstance(output, Alert):
@@ -174,7 +169,13 @@ class _Running:
         )
 
 
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+async def _cancelled(*tasks: asyncio.Task[None]) -> list[BaseException]:
+    """Cancels the tasks, waits for them, and returns the errors of those that had failed."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    return [
+        result
+        for result in results
+        if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError)
+    ]

@@ -87,9 +87,7 @@ class StreamWorker:
         self._failures = 0
         self.failure: str | None = None
         """Why the last analysis raised; None while they succeed."""
-        self._reader = Reader(
-            config, on_frame=self._newest.put, on_status=on_status, clock=clock, wanted=tracking.due
-        )
+        self._reader = Reader(config, on_frame=self._newest.put, on_status=on_status, clock=clock, wanted=tracking.due)
         self._thread = threading.Thread(target=self._analyse, name=f"track-{self.stream}", daemon=True)
 
     def start(self) -> None:
@@ -137,7 +135,9 @@ class StreamWorker:
         except Exception as error:  # noqa: BLE001
             self._failures += 1
             if self.failure is None:
-                _log.warning("%s: a frame could not be analysed: %s", self.stream, error, exc_info=_log.isEnabledFor(10))
+                _log.warning(
+                    "%s: a frame could not be analysed: %s", self.stream, error, exc_info=_log.isEnabledFor(10)
+                )
             self.failure = f"{type(error).__name__}: {error}"
             return
         self.failure = None

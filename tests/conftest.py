@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Long enough for a busy machine's hiccups, short enough to catch what reads a file, a socket or a model.
+_BLOCKED_S = 1.0
 
 
 @pytest.fixture
@@ -20,3 +26,28 @@ def assets() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("GEND_TEST_ASSETS names no folder: nothing to measure on")
     return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def event_loop_is_never_blocked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails an async test in which one callback or task step held the event loop."""
+    if request.node.get_closest_marker("anyio") is None:
+        yield
+        return
+    blocked: list[str] = []
+    run_handle = asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        # asyncio's own debug mode measures here too, but only logs.
+        step = repr(handle)
+        began = time.perf_counter()
+        run_handle(handle)
+        held_s = time.perf_counter() - began
+        if held_s > _BLOCKED_S:
+            blocked.append(f"{held_s:.1f} s in {step}")
+
+    monkeypatch.setattr(asyncio.Handle, "_run", timed)
+    yield
+    monkeypatch.undo()
+    if blocked:
+        pytest.fail("the event loop was blocked: " + "; ".join(blocked))

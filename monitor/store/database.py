@@ -1,0 +1,120 @@
+"""What differs between databases: where they are, how their connections are set up, how they fail."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from monitor.errors import StoreError
+from monitor.redact import redact
+
+_BUSY_TIMEOUT_MS = 5_000
+
+
+class DiskFullError(StoreError):
+    """The database cannot grow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Address of a database.
+
+    Attributes:
+        url: SQLAlchemy's URL, with credentials.
+        name: how errors and logs call it, without credentials.
+        file: the file of an SQLite database; None for a server.
+    """
+
+    url: URL
+    name: str
+    file: Path | None
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Reads a URL of the configuration.
+
+        Raises:
+            StoreError: it is no URL, or an SQLite database that is not a file.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise StoreError(redact(f"{url}: not a database URL")) from error
+        if parsed.get_backend_name() != "sqlite":
+            return cls(parsed, redact(parsed.render_as_string()), None)
+        if not parsed.database or parsed.database.startswith((":memory:", "file:")):
+            raise StoreError(f"{url}: name a file; alerts must outlive the process")
+        return cls(parsed, parsed.database, Path(parsed.database))
+
+    def engine(self, *, writes: bool) -> AsyncEngine:
+        """An engine of a single connection, so that positions are handed out in the order of commits.
+
+        Args:
+            writes: take SQLite's write lock at the start of each transaction, where waiting for it is possible;
+                without, nothing can be written at all.
+
+        Raises:
+            StoreError: the database's driver is not installed.
+        """
+        try:
+            engine = create_async_engine(self.url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0)
+        except ModuleNotFoundError as error:
+            raise StoreError(f'{self.name}: {error.name} is missing: pip install "gend-monitor[postgres]"') from error
+        if self.file is not None:
+            _set_up_sqlite(engine, writes=writes)
+        return engine
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turns whatever the database raises into one line that names it.
+
+        Raises:
+            DiskFullError: there is no space left.
+            StoreError: anything else.
+        """
+        try:
+            yield
+        except self._failures() as error:
+            cause = getattr(error, "orig", None) or error
+            full = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            lines = str(cause).splitlines() or [type(cause).__name__]
+            raise (DiskFullError if full else StoreError)(redact(f"{self.name}: {lines[0]}")) from error
+
+    def _failures(self) -> tuple[type[Exception], ...]:
+        """What a database raises: SQLAlchemy wraps all of it but the driver's errors while connecting."""
+        if self.file is not None:
+            return (SQLAlchemyError, OSError, sqlite3.Error)
+        import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra, there since the engine was made
+
+        return (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+def _set_up_sqlite(engine: AsyncEngine, *, writes: bool) -> None:
+    """Settings of each connection and the statement that begins each transaction."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:
+        # Python's sqlite3 would begin transactions by itself, late and not before DDL.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        if writes:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+        else:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,258 @@
+"""The outbox: what is recorded here is delivered to every sink, whatever happens to the process in between.
+
+An alert and its rows in the outbox are one transaction, on the disk (`synchronous=FULL`) before `record` returns.
+A row waits until its sink has acknowledged it. Delivery is at least once: who dies between an acknowledgement and
+`delivered` sends that message again, under the same `id`. Nothing is ever dropped to make room; when the disk is full,
+the reserve beside the database is used up first, then `record` raises and its caller keeps the alert.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Self, TypeVar
+from uuid import uuid4
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from monitor.messages import Alert
+from monitor.store.database import Database, DiskFullError
+from monitor.store.lock import Lock, take_lock
+from monitor.store.migrate import migrate
+from monitor.store.reader import AlertReader, decode, encode
+from monitor.store.reserve import Reserve
+from monitor.store.tables import alerts, outbox, runs, sequences
+
+KEEP_DELIVERED = timedelta(days=7)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A message that waits for a sink."""
+
+    position: int
+    sink: str
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatistics:
+    """A snapshot of what this run recorded and what waits."""
+
+    recorded: int
+    delivered: int
+    waiting: Mapping[str, int]
+    """Messages not yet delivered, by sink; those of former runs included."""
+    reserve_held: bool
+    """False where the disk is (nearly) full; always True on a database server."""
+
+
+class Store(AlertReader):
+    """Alerts and their deliveries. Open it by `Store.open`; one process at a time.
+
+    Attributes:
+        run_id: number of this start of the service, never used before.
+    """
+
+    run_id: int
+
+    def __init__(self, database: Database, engine: AsyncEngine, lock: Lock, keep_delivered: timedelta) -> None:
+        super().__init__(database, engine)
+        self._lock = lock
+        self._keep_delivered = keep_delivered
+        self._reserve = Reserve(database.file) if database.file is not None else None
+        self._recorded = self._delivered = 0
+        self._waiting: Counter[str] = Counter()
+
+    @classmethod
+    async def open(cls, url: str, *, keep_delivered: timedelta = KEEP_DELIVERED) -> Self:
+        """Opens the database, makes or upgrades its tables, and begins a run.
+
+        Args:
+            url: `store.url` of the configuration.
+            keep_delivered: for how long a delivered row stays in the outbox. Alerts stay for ever.
+
+        Raises:
+            StoreError: another service uses it, a newer version made it, or it cannot be opened or written.
+        """
+        database = Database.parse(url)
+        lock = await take_lock(database)
+        try:
+            await migrate(database)
+            store = cls(database, database.engine(writes=True), lock, keep_delivered)
+            await store._begin_run()
+        except BaseException:
+            await lock.release()
+            raise
+        return store
+
+    async def record(self, alert: Alert, sinks: Sequence[str]) -> Alert:
+        """Keeps an alert for good, and one row of the outbox for each sink.
+
+        An alert whose `id` is recorded already stays as it is, so that a caller who cannot know whether its first try
+        came through may simply try again.
+
+        Args:
+            alert: a message; its `sequence` is ignored.
+            sinks: who shall receive it.
+
+        Returns:
+            The alert with its `sequence`: the next one of its stream, without holes.
+
+        Raises:
+            StoreError: nothing was recorded; try again later.
+        """
+
+        async def statements(connection: AsyncConnection) -> tuple[Alert, bool]:
+            known = await connection.scalar(select(alerts.c.body).where(alerts.c.id == alert.id))
+            if known is not None:
+                return decode(known), False
+            numbered = replace(alert, sequence=await _next_sequence(connection, alert.stream))
+            position = await connection.scalar(
+                insert(alerts)
+                .values(
+                    id=numbered.id,
+                    alert_id=numbered.alert_id,
+                    stream=numbered.stream,
+                    sequence=numbered.sequence,
+                    type=numbered.type,
+                    body=encode(numbered),
+                )
+                .returning(alerts.c.position)
+            )
+            if sinks:
+                await connection.execute(insert(outbox), [{"position": position, "sink": sink} for sink in sinks])
+            return numbered, True
+
+        kept, new = await self._write(statements)
+        if new:
+            self._recorded += 1
+            self._waiting.update(sinks)
+        return kept
+
+    async def pending(self, sink: str, limit: int) -> list[OutboxRow]:
+        """What the sink has not acknowledged, oldest first and so in `sequence` of each stream.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        waiting = (
+            select(alerts.c.position, alerts.c.body)
+            .join(outbox)
+            .where(outbox.c.sink == sink, outbox.c.delivered_at.is_(None))
+            .order_by(outbox.c.position)
+            .limit(limit)
+        )
+        with self._database.errors():
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(waiting)).all()
+        return [OutboxRow(position, sink, decode(body)) for position, body in rows]
+
+    async def delivered(self, row: OutboxRow) -> None:
+        """Ticks off a row that its sink has acknowledged, and forgets those delivered long ago.
+
+        Raises:
+            StoreError: it still counts as pending; try again later.
+        """
+        now = datetime.now(UTC)
+
+        async def statements(connection: AsyncConnection) -> int:
+            ticked = await connection.execute(
+                update(outbox)
+                .where(outbox.c.position == row.position, outbox.c.sink == row.sink, outbox.c.delivered_at.is_(None))
+                .values(delivered_at=now)
+            )
+            await connection.execute(delete(outbox).where(outbox.c.delivered_at < now - self._keep_delivered))
+            return ticked.rowcount
+
+        ticked = await self._write(statements)
+        self._delivered += ticked
+        self._waiting[row.sink] -= ticked
+
+    async def close_open_episodes(self, sinks: Sequence[str]) -> list[Alert]:
+        """Clears every episode that a former run left open: what was held of its track died with that run.
+
+        Args:
+            sinks: who shall hear of it.
+
+        Returns:
+            The messages recorded: `cleared`, reason `restarted`, verdict `inconclusive` without evidence.
+
+        Raises:
+            StoreError: some may be recorded; call again.
+        """
+        return [
+            await self.record(
+                replace(
+                    latest,
+                    id=str(uuid4()),
+                    type="cleared",
+                    reason="restarted",
+                    at=datetime.now(UTC),
+                    verdict="inconclusive",
+                    evidence=0.0,
+                ),
+                sinks,
+            )
+            for latest in await self.open_episodes()
+        ]
+
+    def statistics(self) -> StoreStatistics:
+        """A snapshot."""
+        return StoreStatistics(
+            self._recorded, self._delivered, dict(self._waiting), self._reserve is None or self._reserve.held
+        )
+
+    async def aclose(self) -> None:
+        """Closes the database and lets another service in."""
+        try:
+            await super().aclose()
+        finally:
+            await self._lock.release()
+
+    async def _begin_run(self) -> None:
+        async def statements(connection: AsyncConnection) -> int:
+            waiting = select(outbox.c.sink, func.count()).where(outbox.c.delivered_at.is_(None)).group_by(outbox.c.sink)
+            self._waiting = Counter(dict((await connection.execute(waiting)).tuples().all()))
+            started = await connection.execute(insert(runs).values(started_at=datetime.now(UTC)).returning(runs.c.id))
+            run_id: int = started.scalar_one()
+            return run_id
+
+        self.run_id = await self._write(statements)
+
+    async def _write(self, statements: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs the statements as one transaction; on a full disk once more, with the space of the reserve."""
+        try:
+            result = await self._transaction(statements)
+        except DiskFullError:
+            if self._reserve is None or not await asyncio.to_thread(self._reserve.release):
+                raise
+            return await self._transaction(statements)
+        if self._reserve is not None and not self._reserve.held:
+            await asyncio.to_thread(self._reserve.hold)
+        return result
+
+    async def _transaction(self, statements: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        with self._database.errors():
+            async with self._engine.begin() as connection:
+                return await statements(connection)
+
+
+async def _next_sequence(connection: AsyncConnection, stream: str) -> int:
+    """Allots a number in the caller's transaction: rolled back with it, so that none is ever skipped."""
+    allotted: int | None = await connection.scalar(
+        update(sequences)
+        .where(sequences.c.stream == stream)
+        .values(last=sequences.c.last + 1)
+        .returning(sequences.c.last)
+    )
+    if allotted is None:
+        await connection.execute(insert(sequences).values(stream=stream, last=1))
+        return 1
+    return allotted

@@ -1,0 +1,105 @@
+"""Reads the alerts that were recorded; works beside a running service and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from pydantic import TypeAdapter
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from monitor.errors import StoreError
+from monitor.messages import Alert
+from monitor.store.database import Database
+from monitor.store.migrate import check_schema
+from monitor.store.tables import alerts
+
+_ALERT = TypeAdapter(Alert)
+
+
+def encode(alert: Alert) -> dict[str, Any]:
+    """The alert as the JSON of column `body`."""
+    body: dict[str, Any] = _ALERT.dump_python(alert, mode="json")
+    return body
+
+
+def decode(body: dict[str, Any]) -> Alert:
+    """The alert of a `body`; fields that a newer version left out take their defaults."""
+    return _ALERT.validate_python(body)
+
+
+class AlertReader:
+    """Queries that change nothing.
+
+    Args:
+        database: where the alerts are.
+        engine: a connection to it.
+    """
+
+    def __init__(self, database: Database, engine: AsyncEngine) -> None:
+        self._database = database
+        self._engine = engine
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Opens a database that the service has made; takes no lock and changes nothing.
+
+        Args:
+            url: `store.url` of the configuration.
+
+        Raises:
+            StoreError: there is none, it has another schema than this version's, or it cannot be read.
+        """
+        database = Database.parse(url)
+        if database.file is not None and not database.file.is_file():
+            raise StoreError(f"{database.name}: no such file; the service makes it when it first starts")
+        await check_schema(database)
+        return cls(database, database.engine(writes=False))
+
+    async def alerts(self, limit: int, after: str | None = None) -> list[Alert]:
+        """Messages in the order in which they were recorded.
+
+        Args:
+            limit: how many at the most.
+            after: id of a message: those recorded after it. None: the newest ones.
+
+        Raises:
+            StoreError: the database cannot be read, or has no message `after`.
+        """
+        if after is None:
+            newest = select(alerts.c.body).order_by(alerts.c.position.desc()).limit(limit)
+            return (await self._alerts(newest))[::-1]
+        with self._database.errors():
+            async with self._engine.connect() as connection:
+                position = await connection.scalar(select(alerts.c.position).where(alerts.c.id == after))
+        if position is None:
+            raise StoreError(f"{self._database.name}: no alert has the id {after}")
+        later = select(alerts.c.body).where(alerts.c.position > position)
+        return await self._alerts(later.order_by(alerts.c.position).limit(limit))
+
+    async def open_episodes(self) -> list[Alert]:
+        """The latest message of every episode that has not been cleared.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        other = alerts.alias("later")
+        superseded = (
+            select(other.c.position)
+            .where(other.c.alert_id == alerts.c.alert_id, other.c.position > alerts.c.position)
+            .exists()
+        )
+        latest = select(alerts.c.body).where(alerts.c.type != "cleared", ~superseded)
+        return await self._alerts(latest.order_by(alerts.c.position))
+
+    async def aclose(self) -> None:
+        """Closes the database."""
+        with self._database.errors():
+            await self._engine.dispose()
+
+    async def _alerts(self, bodies: Select[dict[str, Any]]) -> list[Alert]:
+        with self._database.errors():
+            async with self._engine.connect() as connection:
+                found: Sequence[dict[str, Any]] = (await connection.scalars(bodies)).all()
+        return [decode(body) for body in found]

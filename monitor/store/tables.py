@@ -1,0 +1,64 @@
+"""The tables, as SQLAlchemy sees them; `migrations/` makes them, and a test holds the two equal."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    # Never reused, not even after a row was deleted: track ids are unique over restarts by it.
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    sqlite_autoincrement=True,
+)
+"""One row per start of the service."""
+
+sequences = Table(
+    "sequences",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+"""The sequence number allotted last, per stream."""
+
+alerts = Table(
+    "alerts",
+    metadata,
+    # The order in which messages were recorded, over all streams. May have holes, unlike `sequence`.
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("alert_id", Text, nullable=False, index=True),
+    Column("stream", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("body", JSON, nullable=False),
+    UniqueConstraint("stream", "sequence"),
+)
+"""One row per message of an alert episode; `body` is the whole `Alert`. Never pruned."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("position", ForeignKey(alerts.c.position), primary_key=True),
+    Column("sink", Text, primary_key=True),
+    Column("delivered_at", DateTime(timezone=True)),
+)
+"""One row per (message, sink). Pruned some time after delivery, never before."""
+
+_waiting = outbox.c.delivered_at.is_(None)
+Index("ix_outbox_waiting", outbox.c.sink, outbox.c.position, sqlite_where=_waiting, postgresql_where=_waiting)
+Index("ix_outbox_delivered_at", outbox.c.delivered_at)
