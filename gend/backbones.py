@@ -30,6 +30,8 @@ class Backbone:
     """Our name of each of the encoder's tensors → its name in a released checkpoint."""
     released_unused: frozenset[str] = frozenset()
     """Tensors a released checkpoint may carry though the detector does not use them."""
+    notice: str | None = None
+    """What must be said wherever its answers are shown."""
 
     @property
     def input_px(self) -> int:
@@ -89,6 +91,7 @@ DEMO_VIT = Backbone(
     vit=ViTConfig(image_px=112, patch_px=16, width=192, layers=4, heads=3, mlp_width=768, stem="conv"),
     mean=(0.5, 0.5, 0.5),
     std=(0.25, 0.25, 0.25),
+    notice="demo encoder: not for real use",
 )
 
 BACKBONES: Mapping[str, Backbone] = {backbone.name: backbone for backbone in (CLIP_VIT_LARGE_PATCH14, DEMO_VIT)}
