@@ -99,10 +99,8 @@ def check_command(
 
 @app.command(epilog="Example: gend-monitor demo --until-alert --timeout-s 120")
 def demo(
-    until_alert: Annotated[
-        bool, typer.Option("--until-alert", help="End with exit code 0 at the first alert.")
-    ] = False,
-    timeout_s: Annotated[float | None, typer.Option(help="End with exit code 1 after so many seconds.", min=1)] = None,
+    until_alert: Annotated[bool, typer.Option("--until-alert", help="End with 0 at the first alert.")] = False,
+    timeout_s: Annotated[float | None, typer.Option(help="End with 1 after so many seconds.", min=1)] = None,
     detector: Annotated[str, typer.Option(help="Face detector: auto, yunet or blazeface.")] = "auto",
     port: Annotated[int, typer.Option(help="Port of health and metrics; 0 takes a free one.", min=0, max=65535)] = 0,
 ) -> None:
@@ -122,8 +120,7 @@ def replay(
     """Judge recordings exactly as live streams are judged, as fast as the machine allows."""
     from monitor.replaying import replay_files  # noqa: PLC0415
 
-    if not replay_files(files, _load(config) if config else None, weights=weights, as_json=as_json):
-        raise typer.Exit(1)
+    replay_files(files, _load(config) if config else None, weights=weights, as_json=as_json)
 
 
 @app.command(epilog="Example: gend-monitor alerts --config monitor.yaml --follow --json")

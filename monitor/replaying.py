@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from monitor.ingest import FileInfo, inspect_file
 from monitor.messages import Alert, Verdict
 from monitor.parts import load_parts
 from monitor.pipeline import Parts, replay
-from monitor.publish import alert_payload
+from monitor.publish import payloads
 
 
 def replay_files(
@@ -38,9 +37,6 @@ def replay_files(
         as_json: print one alert per line, as published; else a table of each file's tracks.
         console: where tables go; standard output by default.
 
-    Returns:
-        Whether all were judged. An error in one is raised, after the ones before it are printed.
-
     Raises:
         SourceError: a file is missing or has no video.
         GendError: weights or face detector cannot be had.
@@ -55,12 +51,11 @@ def replay_files(
             if isinstance(output, Verdict):
                 tracks.add(output)
             elif as_json:
-                console.out(json.dumps(alert_payload(output)), highlight=False)
+                console.out(payloads.alert(output), highlight=False)
             else:
                 console.print(_line(output), highlight=False)
         if not as_json:
             console.print(tracks.table(path))
-    return True
 
 
 def _with_progress(path: Path, info: FileInfo, settings: MonitorConfig, parts: Parts) -> Iterator[Verdict | Alert]:
@@ -92,7 +87,7 @@ class _Tracks:
         for name, verdict in self._last.items():
             probability = "" if verdict.mean_probability is None else f"{verdict.mean_probability:.2f}"
             table.add_row(
-                name, verdict.state, f"{self._highest[name]:.1f}", f"{verdict.threshold:.1f}", str(verdict.samples),
+                name, verdict.state, f"{self._highest[name]:.1f} of {verdict.threshold:g}", str(verdict.samples),
                 probability, ", ".join(verdict.reasons),
             )  # fmt: skip
         return table

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -24,8 +23,8 @@ from monitor.errors import MonitorError
 from monitor.messages import Pixels
 
 WIDTH, HEIGHT, FPS = 1280, 720, 15
-SECONDS = 40
-MANIPULATED_FROM_S = 8
+SECONDS = 40.0
+MANIPULATED_FROM_S = 8.0
 # The clip's name carries its recipe: a change here makes a new file.
 _RECIPE = 1
 
@@ -61,15 +60,28 @@ def demo_clip(detector: FaceDetector, progress: Callable[[float], None]) -> Path
     """
     path = cache_folder() / f"demo-{_RECIPE}-{detector.name}.mp4"
     if not path.is_file():
-        people = _people(detector)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.mp4")
         try:
-            _write(part, people, progress)
+            make_clip(part, detector, progress)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
     return path
+
+
+def make_clip(
+    path: Path,
+    detector: FaceDetector,
+    progress: Callable[[float], None] = lambda _: None,
+    *,
+    seconds: float = SECONDS,
+    manipulated_from_s: float = MANIPULATED_FROM_S,
+) -> None:
+    """Makes a call of any length as an MP4 file of H.264. Raises as `demo_clip`."""
+    people = _people(detector)
+    frames = round(seconds * FPS)
+    _write(path, (_call(people, number / FPS, manipulated_from_s) for number in range(frames)), frames, progress)
 
 
 def manipulated_column(width: int) -> tuple[float, float]:
@@ -105,12 +117,20 @@ def _person(picture: Pixels, manipulated: Pixels | None, face: Face, phase: floa
     return _Person(picture, manipulated, (x, y), _FACE_PX / width, phase)
 
 
-def _tile(person: _Person, at_s: float) -> Pixels:
+def _call(people: list[_Person], at_s: float, manipulated_from_s: float) -> Pixels:
+    """The whole picture at one moment: uint8 RGB (HEIGHT, WIDTH, 3)."""
+    tiles = []
+    for person in people:
+        manipulated = person.manipulated is not None and at_s >= manipulated_from_s
+        picture = person.manipulated if manipulated else person.picture
+        assert picture is not None
+        tiles.append(_tile(person, picture, at_s))
+    return np.concatenate(tiles, axis=1)
+
+
+def _tile(person: _Person, picture: Pixels, at_s: float) -> Pixels:
     """What one person's camera shows: uint8 RGB (HEIGHT, WIDTH / 4, 3)."""
     tile_width = WIDTH // 4
-    picture = person.picture
-    if person.manipulated is not None and at_s >= MANIPULATED_FROM_S:
-        picture = person.manipulated
     breath = 1 + 0.02 * math.sin(2 * math.pi * at_s / 4.1 + person.phase)
     tilt = math.radians(1.5) * math.sin(2 * math.pi * at_s / 7.3 + person.phase)
     sway = 6 * math.sin(2 * math.pi * at_s / 5.9 + 2 * person.phase)
@@ -129,25 +149,19 @@ def _tile(person: _Person, at_s: float) -> Pixels:
     return tile.astype(np.uint8, copy=False)
 
 
-def _write(path: Path, people: list[_Person], progress: Callable[[float], None]) -> None:
-    """Encodes the call as H.264."""
+def _write(path: Path, pictures: Iterable[Pixels], count: int, progress: Callable[[float], None]) -> None:
+    """Encodes `count` pictures as H.264."""
     noise = np.random.default_rng(_RECIPE)
-    frames = SECONDS * FPS
     with av.open(path, "w", format="mp4") as container:
-        stream = container.add_stream(
-            "libx264", rate=FPS, options={"preset": "veryfast", "crf": "20", "g": str(2 * FPS)}
-        )
+        options = {"preset": "veryfast", "crf": "20", "g": str(2 * FPS)}
+        stream = container.add_stream("libx264", rate=FPS, options=options)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.codec_context.thread_count = 2
-        stream.time_base = Fraction(1, FPS)
-        for number in range(frames):
-            call = np.concatenate([_tile(person, number / FPS) for person in people], axis=1)
+        for number, picture in enumerate(pictures):
             # A sensor's noise: without it nothing but the movement would change from frame to frame.
             grain = noise.normal(0, 2, (HEIGHT // 2, WIDTH // 2)).astype(np.float32)
-            grain = cv2.resize(grain, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-            call = np.clip(call + grain[:, :, None], 0, 255).astype(np.uint8)
-            frame = av.VideoFrame.from_ndarray(call, format="rgb24")
+            grain = cv2.resize(grain, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)[:, :, None]
+            frame = av.VideoFrame.from_ndarray(np.clip(picture + grain, 0, 255).astype(np.uint8), format="rgb24")
             frame.pts = number
             container.mux(stream.encode(frame))
-            progress((number + 1) / frames)
+            progress((number + 1) / count)
         container.mux(stream.encode(None))

@@ -1,0 +1,124 @@
+"""The service as a user runs it: `gend-monitor run` in a process of its own, and a subscriber that is not ours."""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import paho.mqtt.client as paho
+import yaml
+
+READY_S = 60.0
+
+
+class RunningService:
+    """`gend-monitor run` on a configuration; `log` collects its standard error.
+
+    Args:
+        folder: where configuration and database are put.
+        config: sections; `store` and `web` are filled in.
+    """
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        config = {
+            "store": {"url": f"sqlite+aiosqlite:///{folder / 'alerts.db'}"},
+            "web": {"port": 0},
+            "encoder": {"weights": "demo"},
+            # Quicker than the default, so that a test need not watch for half a minute.
+            "decision": {"threshold": 6, "min_blocks": 4},
+            **config,
+        }
+        self.path = folder / "monitor.yaml"
+        self.path.write_text(yaml.safe_dump(config))
+        self.log: list[str] = []
+        self.process: subprocess.Popen[str] | None = None
+        self._threads: list[threading.Thread] = []
+        self._out: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.web_url = ""
+        self.mqtt_port = 0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    def start(self) -> None:
+        """Starts it and waits until it says that it watches."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "monitor", "run", str(self.path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        out, err = self.process.stdout, self.process.stderr
+        self._threads = [
+            threading.Thread(target=lambda: [self._out.put(line) for line in out], daemon=True),
+            threading.Thread(target=lambda: self.log.extend(err), daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        line = self._out.get(timeout=READY_S)
+        assert line.startswith("watching"), (line, self.log)
+        self.web_url = line.split()[-1]
+        self.mqtt_port = int(line.partition("mqtt://127.0.0.1:")[2].partition(",")[0])
+
+    def terminate(self) -> tuple[int, float]:
+        """SIGTERM; exit code and seconds it took."""
+        assert self.process is not None
+        began = time.monotonic()
+        self.process.terminate()
+        code = self.process.wait(timeout=20)
+        took_s = time.monotonic() - began
+        for thread in self._threads:
+            thread.join(5)
+        return code, took_s
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(timeout=20)
+
+    def log_text(self) -> str:
+        """Everything on standard error so far."""
+        return "".join(self.log)
+
+
+class Subscriber:
+    """A client that knows nothing of our code: paho's own, in its own thread."""
+
+    def __init__(self, port: int, topic: str, host: str = "127.0.0.1") -> None:
+        self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client.on_message = lambda _client, _data, message: self.messages.put((message.topic, message.payload))
+        self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
+        self._client.connect(host, port)
+        self._client.loop_start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def wait_for(self, topic: str, timeout_s: float = 60, **fields: Any) -> dict[str, Any]:
+        """The next JSON message on a topic that has these fields."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            got, payload = self.messages.get(timeout=max(0.01, deadline - time.monotonic()))
+            if got == topic:
+                message: dict[str, Any] = json.loads(payload)
+                if all(message.get(name) == value for name, value in fields.items()):
+                    return message
