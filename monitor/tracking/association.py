@@ -28,13 +28,14 @@ _IMPLAUSIBLE = 1e6
 
 
 def iou(first: Sequence[Box], second: Sequence[Box]) -> Matrix:
-    """Intersection over union of every pair, (len(first), len(second)), 0–1."""
+    """Intersection over union of every pair, (len(first), len(second)), from 0 to 1."""
     a = np.asarray(first, dtype=np.float64).reshape(-1, 1, 4)
     b = np.asarray(second, dtype=np.float64).reshape(1, -1, 4)
     overlap = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     shared = np.clip(overlap, 0, None).prod(axis=-1)
     union = _area(a) + _area(b) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    ratio: Matrix = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return ratio
 
 
 def associate(predictions: Sequence[Prediction], boxes: Sequence[Box], *, min_iou: float = 0) -> list[tuple[int, int]]:

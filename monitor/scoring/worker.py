@@ -1,0 +1,200 @@
+"""The thread that keeps the encoder busy, and the one function that asks it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import Clock
+from monitor.errors import MonitorError
+from monitor.messages import Crop, Logit, Pixels
+from monitor.scoring.batcher import Batcher
+
+_log = logging.getLogger("monitor.scoring")
+
+_POLL_S = 0.2
+_BATCH_S = 1.5
+"""A batch is kept small enough to be done within this: a stop waits for it, and its crops grow old in it."""
+_WINDOW_S = 60.0
+_REMEMBERED = 512
+
+
+class Encoder(Protocol):
+    """What scoring needs of a detector; `gend.model.Detector` is one."""
+
+    def logits(self, crops: Pixels) -> NDArray[np.float32]:
+        """Log-odds of fake, float32 (B,), of crops uint8 (B, S, S, 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatistics:
+    """A snapshot: counts since the start, and how it has gone of late."""
+
+    crops: int
+    """Crops scored."""
+    batches: int
+    mean_batch: float
+    """Crops per batch; 0 before the first."""
+    busy: float
+    """Share of the last minute spent in the encoder, 0 to 1."""
+    latency_p50_s: float | None
+    """From a frame's arrival to the logits of its crop, over the last few hundred crops; None before the first."""
+    latency_p95_s: float | None
+    errors: int
+    """Batches that failed."""
+    lost: int
+    """Crops that were in them."""
+    failure: str | None
+    """Why the last batch failed; None while they succeed."""
+
+
+def score(encoder: Encoder, crops: Sequence[Crop], model: str) -> list[Logit]:
+    """Scores one batch.
+
+    Args:
+        encoder: what looks at the pixels.
+        crops: at least one, all of one size.
+        model: name of the weights.
+
+    Returns:
+        One logit for each crop, in their order.
+
+    Raises:
+        MonitorError: the encoder did not answer with one number for each crop.
+    """
+    logits = encoder.logits(np.stack([crop.pixels for crop in crops]))
+    if logits.shape != (len(crops),):
+        raise MonitorError(f"{model}: expected {len(crops)} logits, got an array of shape {logits.shape}")
+    return [
+        Logit(
+            crop.stream,
+            crop.track,
+            crop.at_s,
+            float(logit),
+            crop.quality,
+            model if crop.adapter is None else f"{model}+{crop.adapter}",
+        )
+        for crop, logit in zip(crops, logits, strict=True)
+    ]
+
+
+class Worker:
+    """Scores what waits in the batcher, in a thread named `score`.
+
+    A batch that fails is lost and counted, the next one is tried as if nothing had happened; the log has one line
+    when it begins to fail and one when it works again.
+
+    Args:
+        batcher: where crops wait.
+        encoder: used by the worker's thread alone.
+        model: name of the weights, for the logits.
+        on_logits: takes each batch's answers; called from the worker's thread.
+        clock: the clock of the crops' `at_s`.
+    """
+
+    def __init__(
+        self,
+        batcher: Batcher,
+        encoder: Encoder,
+        model: str,
+        on_logits: Callable[[list[Logit]], None],
+        clock: Clock,
+    ) -> None:
+        self._batcher = batcher
+        self._encoder = encoder
+        self._model = model
+        self._on_logits = on_logits
+        self._clock = clock
+        self._stopping = threading.Event()
+        # Not a daemon: one that is inside the encoder when the interpreter ends aborts the process.
+        self._thread = threading.Thread(target=self._run, name="score")
+        self._crop_s: float | None = None  # how long the encoder takes for a crop, smoothed
+        self._lock = threading.Lock()  # guards all below
+        self._started_s = clock.now_s()
+        self._spans_s: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+        self._latencies_s: deque[float] = deque(maxlen=_REMEMBERED)
+        self._crops = self._batches = self._errors = self._lost = 0
+        self._failure: str | None = None
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._started_s = self._clock.now_s()
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Lets the batch in progress finish and joins the thread; False if it is still busy after `timeout_s`."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            _log.warning("the encoder is still busy after %.1f s; the process ends when it is done", timeout_s)
+            return False
+        return True
+
+    def statistics(self) -> WorkerStatistics:
+        """A snapshot."""
+        now_s = self._clock.now_s()
+        with self._lock:
+            latencies_s = np.array(self._latencies_s)
+            since_s = max(self._started_s, now_s - _WINDOW_S)
+            busy_s = sum(max(end_s - max(begin_s, since_s), 0.0) for begin_s, end_s in self._spans_s)
+            return WorkerStatistics(
+                crops=self._crops,
+                batches=self._batches,
+                mean_batch=self._crops / self._batches if self._batches else 0.0,
+                busy=min(busy_s / (now_s - since_s), 1.0) if now_s > since_s else 0.0,
+                latency_p50_s=float(np.quantile(latencies_s, 0.5)) if latencies_s.size else None,
+                latency_p95_s=float(np.quantile(latencies_s, 0.95)) if latencies_s.size else None,
+                errors=self._errors,
+                lost=self._lost,
+                failure=self._failure,
+            )
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            crops = self._batcher.take(self._clock.now_s(), _POLL_S, at_most=self._batch_size())
+            if crops:
+                self._score(crops)
+
+    def _batch_size(self) -> int:
+        """As many as are done within `_BATCH_S`; one, as long as the encoder's speed is unknown."""
+        if self._crop_s is None:
+            return 1
+        return max(1, int(_BATCH_S / max(self._crop_s, 1e-6)))
+
+    def _score(self, crops: list[Crop]) -> None:
+        begin_s = self._clock.now_s()
+        # Engines raise whatever their authors chose (RuntimeError, MemoryError, …), and none of it may end scoring.
+        try:
+            logits = score(self._encoder, crops, self._model)
+            end_s = self._clock.now_s()
+            self._on_logits(logits)
+        except Exception as error:  # noqa: BLE001
+            self._note_failure(error, len(crops))
+            return
+        each_s = (end_s - begin_s) / len(crops)
+        self._crop_s = each_s if self._crop_s is None else (self._crop_s + each_s) / 2
+        with self._lock:
+            recovered, self._failure = self._failure is not None, None
+            self._crops += len(crops)
+            self._batches += 1
+            self._spans_s.append((begin_s, end_s))
+            self._latencies_s.extend(end_s - crop.at_s for crop in crops)
+        if recovered:
+            _log.info("scoring works again")
+
+    def _note_failure(self, error: Exception, crops: int) -> None:
+        reason = f"scoring fails: {type(error).__name__}: {error}".splitlines()[0]
+        with self._lock:
+            failed_before, self._failure = self._failure is not None, reason
+            self._errors += 1
+            self._lost += crops
+        if not failed_before:
+            _log.warning("%s", reason, exc_info=_log.isEnabledFor(logging.DEBUG))

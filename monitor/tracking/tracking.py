@@ -1,0 +1,235 @@
+"""The step itself: frames of one stream in, crops and observations of its faces out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from gend.errors import PictureError
+from gend.faces import Face, FaceDetector, align, alignment
+from monitor.config import FacesConfig, Polygon
+from monitor.messages import Box, Crop, Demand, Frame, Pixels, TrackObservation
+from monitor.tracking.blocks import BlockAccount
+from monitor.tracking.quality import Cause, Gate, sharpness, width_px
+from monitor.tracking.sampler import Pace, Sampler
+from monitor.tracking.tracker import Ending, Track, Tracker
+
+_EARLY = 0.25
+"""Share of the time between analyses by which a frame may be early: the nearest frame, not always a later one."""
+_WARP_MARGIN_PX = 2
+"""The warp's interpolation reads this much beyond the crop's corners."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingStatistics:
+    """A snapshot of one stream's faces, and counts since the start."""
+
+    faces: int = 0
+    """Tracks seen in the last analysis."""
+    tracks: int = 0
+    """Tracks alive, lost ones included."""
+    analysed: int = 0
+    """Frames searched for faces."""
+    identities: int = 0
+    """Tracks begun."""
+    ignored: int = 0
+    """Faces found inside an ignored polygon."""
+    sampled: int = 0
+    """Crops handed over."""
+    gated: Mapping[str, int] = field(default_factory=dict)
+    """Crops that were due from faces unfit for it, by cause."""
+    detect_s: float = 0.0
+    """Seconds spent in the detector."""
+    degraded: str | None = None
+    """What is lost by the detector in use."""
+
+
+class Tracking:
+    """Finds, follows, gates and samples the faces of one stream.
+
+    `process` and `flush` belong to one thread; `due`, `demand` and `statistics` may be called from any.
+
+    Args:
+        stream: its name.
+        faces: how faces are found and chosen.
+        ignore: polygons in which no face is followed, as fractions of width and height.
+        detector: finds faces; used by this object alone.
+        prepare: turns an aligned crop uint8 (h, w, 3) into the encoder's input (S, S, 3).
+        track_ids: where identities come from; never the same twice.
+        adapter: fine-tune named in every crop.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        faces: FacesConfig,
+        ignore: Sequence[Polygon],
+        detector: FaceDetector,
+        *,
+        prepare: Callable[[Pixels], Pixels],
+        track_ids: Iterator[str],
+        adapter: str | None = None,
+    ) -> None:
+        self._stream = stream
+        self._faces = faces
+        self._ignored = [np.array(polygon, dtype=np.float32) for polygon in ignore]
+        self._detector = detector
+        self._prepare = prepare
+        self._adapter = adapter
+        self._period_s = 1 / faces.analysis_fps
+        self._pace = Pace(_EARLY * self._period_s)
+        self._tracker = Tracker(
+            track_ids,
+            reassociate_s=faces.reassociate_s,
+            period_s=self._period_s,
+            min_confidence=faces.min_confidence,
+        )
+        self._gate = Gate(faces)
+        self._sampler = Sampler(faces.crops_per_s, faces.max_crops_per_s, self._period_s / 2)
+        self._accounts: dict[str, BlockAccount] = {}
+        self._gated: Counter[str] = Counter()
+        self._analysed = self._identities = self._ignored_faces = self._sampled = 0
+        self._detect_s = 0.0
+        self._statistics = TrackingStatistics(degraded=detector.degraded)
+
+    def due(self, at_s: float) -> bool:
+        """Whether a frame of this time is to be analysed. Changes nothing."""
+        return self._pace.due(at_s, self._period_s)
+
+    def demand(self, demand: Demand) -> None:
+        """Takes decision's latest wish for a track; ignored where the track is not alive."""
+        self._sampler.demand(demand)
+
+    def process(self, frame: Frame) -> list[Crop | TrackObservation]:
+        """Analyses one frame, whether or not it was due; frames come in order of `at_s`.
+
+        Returns:
+            Crops now ready, and the observations of every block and track that has ended, in order of time.
+
+        Raises:
+            Exception: whatever the detector or `prepare` raises; the frame is then lost, the tracks live on.
+        """
+        self._pace.mark(frame.at_s, self._period_s)
+        update = self._tracker.update(self._find(frame), frame.at_s)
+
+        out: list[Crop | TrackObservation] = []
+        for ending in update.ended:
+            out += self._end(ending)
+        for track in update.lost:
+            out += self._account(track).advance(frame.at_s, frame.at_s)
+        for track in update.seen:
+            account = self._account(track)
+            out += account.see(track.seen_since_s, frame.at_s, track.face.box)
+            crop = self._crop(frame, track, account)
+            if crop is not None:
+                out.append(crop)
+        self._take_stock(faces=len(update.seen))
+        return out
+
+    def flush(self, at_s: float) -> list[TrackObservation]:
+        """Ends every track: the stream has stopped, or nothing has come from it for long."""
+        ended = [observation for ending in self._tracker.end(at_s) for observation in self._end(ending)]
+        self._take_stock(faces=0)
+        return ended
+
+    def statistics(self) -> TrackingStatistics:
+        """A snapshot, as of the last frame."""
+        return self._statistics
+
+    def _find(self, frame: Frame) -> list[Face]:
+        """Faces of the frame in full-resolution pixels, without those in ignored polygons."""
+        small = frame.small(self._faces.analysis_px)
+        started_s = time.perf_counter()
+        found = self._detector.detect(small)
+        self._detect_s += time.perf_counter() - started_s
+        self._analysed += 1
+        scale_x, scale_y = frame.width / small.shape[1], frame.height / small.shape[0]
+        faces = [_scaled(face, scale_x, scale_y) for face in found]
+        followed = [face for face in faces if not self._in_ignored(face, frame)]
+        self._ignored_faces += len(faces) - len(followed)
+        return followed
+
+    def _in_ignored(self, face: Face, frame: Frame) -> bool:
+        x0, y0, x1, y1 = face.box
+        centre = ((x0 + x1) / 2 / frame.width, (y0 + y1) / 2 / frame.height)
+        return any(cv2.pointPolygonTest(polygon, centre, measureDist=False) >= 0 for polygon in self._ignored)
+
+    def _account(self, track: Track) -> BlockAccount:
+        """The account of a track that has an id; opened when it is first told of."""
+        name = str(track.id)
+        account = self._accounts.get(name)
+        if account is None:
+            account = self._accounts[name] = BlockAccount(self._stream, name, track.first_seen_s, track.face.box)
+            self._sampler.begin(name)
+            self._identities += 1
+        return account
+
+    def _end(self, ending: Ending) -> list[TrackObservation]:
+        name = str(ending.track.id)
+        self._sampler.end(name)
+        return self._accounts.pop(name).end(ending.at_s)
+
+    def _crop(self, frame: Frame, track: Track, account: BlockAccount) -> Crop | None:
+        """A crop of the track, if one is due and the face is fit for it; a refusal leaves it due."""
+        name = str(track.id)
+        if not self._sampler.due(name, frame.at_s):
+            return None
+        cut = self._cut(frame, track.face)
+        if not isinstance(cut, tuple):
+            account.gate(cut)
+            self._gated[cut] += 1
+            return None
+        aligned, quality = cut
+        pixels = self._prepare(aligned)
+        self._sampler.took(name, frame.at_s)
+        account.sample()
+        self._sampled += 1
+        return Crop(self._stream, name, frame.at_s, pixels, quality, width_px(track.face), self._adapter)
+
+    def _cut(self, frame: Frame, face: Face) -> tuple[Pixels, float] | Cause:
+        """The aligned crop and its quality, or the cause for which the face is unfit."""
+        cause = self._gate.refuse(face, frame)
+        if cause is not None:
+            return cause
+        try:
+            aligned = _align(frame, face)
+        except PictureError:
+            return "alignment"
+        quality = self._gate.quality(face, sharpness(aligned))
+        return "blurred" if quality is None else (aligned, quality)
+
+    def _take_stock(self, *, faces: int) -> None:
+        self._statistics = TrackingStatistics(
+            faces=faces,
+            tracks=len(self._accounts),
+            analysed=self._analysed,
+            identities=self._identities,
+            ignored=self._ignored_faces,
+            sampled=self._sampled,
+            gated=dict(self._gated),
+            detect_s=self._detect_s,
+            degraded=self._detector.degraded,
+        )
+
+
+def _scaled(face: Face, x: float, y: float) -> Face:
+    """The face of a small picture as in the full one."""
+    x0, y0, x1, y1 = face.box
+    landmarks = np.asarray(face.landmarks * np.array([x, y]), dtype=np.float32)
+    return Face((x0 * x, y0 * y, x1 * x, y1 * y), landmarks, face.confidence)
+
+
+def _align(frame: Frame, face: Face) -> Pixels:
+    """The native aligned crop, of which only those full-resolution pixels are converted that it shows."""
+    matrix, size = alignment(face.landmarks)
+    to_frame = cv2.invertAffineTransform(matrix)
+    corners = np.array([[0, 0, 1], [size, 0, 1], [size, size, 1], [0, size, 1]]) @ to_frame.T  # (4, 2)
+    (x0, y0), (x1, y1) = corners.min(axis=0) - _WARP_MARGIN_PX, corners.max(axis=0) + _WARP_MARGIN_PX
+    box: Box = (float(x0), float(y0), float(x1), float(y1))
+    region, corner = frame.region(box)
+    return align(region, face.landmarks - np.array(corner, dtype=np.float32), size=size)
