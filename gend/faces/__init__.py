@@ -2,5 +2,6 @@
 
 from gend.faces.align import align, alignment
 from gend.faces.face import Face, FaceDetector
+from gend.faces.load import DetectorName, load_detector
 
-__all__ = ["Face", "FaceDetector", "align", "alignment"]
+__all__ = ["DetectorName", "Face", "FaceDetector", "align", "alignment", "load_detector"]
