@@ -105,7 +105,7 @@ def demo(
     port: Annotated[int, typer.Option(help="Port of health and metrics; 0 takes a free one.", min=0, max=65535)] = 0,
 ) -> None:
     """Play a built-in clip as a live stream through the whole pipeline and print each alert as it arrives."""
-    from monitor.demo import run_demo  # noqa: PLC0415
+    from monitor.demo.show import run_demo  # noqa: PLC0415
 
     _leave_now(run_demo(until_alert=until_alert, timeout_s=timeout_s, detector=detector, port=port))
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from monitor.errors import ConfigError
-from monitor.redact import redact
+from monitor.redact import redact, url_secrets
 
 STREAM_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 SCHEMES = ("rtsp", "rtsps", "file", "device", "http", "https", "hls", "rtmp", "rtmps", "srt", "udp", "rtp", "tcp")
@@ -288,8 +288,7 @@ class MonitorConfig(_Section):
         found = [self.mqtt.password, *(stream.token for stream in self.streams)]
         secrets = [secret.get_secret_value() for secret in found if secret is not None]
         for stream in self.streams:
-            parts = urlsplit(stream.url.get_secret_value())
-            secrets += [text for text in (parts.password, unquote(parts.password or "")) if text]
+            secrets += url_secrets(stream.url.get_secret_value())
         return secrets
 
     @model_validator(mode="after")

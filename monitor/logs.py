@@ -5,21 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
-from monitor.redact import redact
+from monitor.redact import RedactingFilter, Redactor
 
 _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
-
-
-class _RedactingFormatter(logging.Formatter):
-    """Redacts the finished line, tracebacks included, whatever library wrote it."""
-
-    def __init__(self, secrets: Collection[str]) -> None:
-        super().__init__(_FORMAT, datefmt="%H:%M:%S")
-        self._secrets = tuple(secrets)
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line without credentials."""
-        return redact(super().format(record), self._secrets)
 
 
 def set_up_logging(*, debug: bool, secrets: Collection[str] = ()) -> None:
@@ -30,7 +18,8 @@ def set_up_logging(*, debug: bool, secrets: Collection[str] = ()) -> None:
         secrets: configured passwords and tokens, hidden literally wherever they appear.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(_RedactingFormatter(secrets))
+    handler.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S"))
+    handler.addFilter(RedactingFilter(Redactor(secrets)))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

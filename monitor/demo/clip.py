@@ -8,28 +8,33 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from gend.data.lowres import remake_low_resolution
-from gend.faces import Face, FaceDetector
+from gend.data.lowres import LowResolution, face_width, remake_low_resolution
+from gend.data.portraits import PORTRAITS, Portrait
 from gend.fetch import cache_folder, load_picture
-from monitor.errors import MonitorError
 from monitor.messages import Pixels
 
-WIDTH, HEIGHT, FPS = 1280, 720, 15
-SECONDS = 40.0
-MANIPULATED_FROM_S = 8.0
+PEOPLE = ("astronaut", "t1-0", "t1-1", "t1-2")
+"""Who is in the call, from left to right; the first is the one who is manipulated."""
+TILE_PX, HEIGHT, FPS = 320, 720, 15
+SECONDS = 30.0
+MANIPULATED_FROM_S = 6.0
 # The clip's name carries its recipe: a change here makes a new file.
 _RECIPE = 1
 
 _FACE_PX = 165.0
 """Width at which each face is shown."""
+_DETAIL_PX = 20.0
+"""Pixels across the manipulated face that are left of it: seen at once beside the others, yet not a smear."""
+_GRAINS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +52,21 @@ class _Person:
     """Where in the movement this person begins, radians."""
 
 
-def demo_clip(detector: FaceDetector, progress: Callable[[float], None]) -> Path:
+def demo_clip(progress: Callable[[float], None]) -> Path:
     """The clip's path; made where it is not in the cache yet, which takes some seconds.
 
     Args:
-        detector: finds the faces in the pictures.
         progress: told the part that is done, 0 to 1.
 
     Raises:
         FetchError: the pictures cannot be had.
-        MonitorError: the detector misses a face that it should find.
     """
-    path = cache_folder() / f"demo-{_RECIPE}-{detector.name}.mp4"
+    path = cache_folder() / f"demo-call-{_RECIPE}.mp4"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.mp4")
         try:
-            make_clip(part, detector, progress)
+            make_clip(part, progress=progress)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -72,53 +75,41 @@ def demo_clip(detector: FaceDetector, progress: Callable[[float], None]) -> Path
 
 def make_clip(
     path: Path,
-    detector: FaceDetector,
-    progress: Callable[[float], None] = lambda _: None,
     *,
     seconds: float = SECONDS,
     manipulated_from_s: float = MANIPULATED_FROM_S,
+    names: Sequence[str] = PEOPLE,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> None:
-    """Makes a call of any length as an MP4 file of H.264. Raises as `demo_clip`."""
-    people = _people(detector)
+    """Makes a call of any length as an MP4 file of H.264.
+
+    Args:
+        path: the file; replaced if there is one.
+        seconds: its length.
+        manipulated_from_s: when the first person's face begins to be a manipulated one.
+        names: of `gend.data.portraits`; each gets a tile of `TILE_PX` by `HEIGHT`, from the left.
+        progress: told the part that is done, 0 to 1.
+
+    Raises:
+        FetchError: the pictures cannot be had.
+    """
+    portraits = {portrait.name: portrait for portrait in PORTRAITS}
+    people = [_person(portraits[name], manipulated=not number, phase=1.7 * number) for number, name in enumerate(names)]
     frames = round(seconds * FPS)
-    _write(path, (_call(people, number / FPS, manipulated_from_s) for number in range(frames)), frames, progress)
+    calls = (_call(people, number / FPS, manipulated_from_s) for number in range(frames))
+    _write(path, calls, TILE_PX * len(people), frames, progress)
 
 
-def manipulated_column(width: int) -> tuple[float, float]:
-    """Left and right edge, pixels, of the manipulated person's tile in a picture of that width."""
-    return 0.0, width / 4
-
-
-def _people(detector: FaceDetector) -> list[_Person]:
-    """The astronaut, and three of the six people at a table: those three on its left."""
-    astronaut, table = load_picture("astronaut"), load_picture("faces-t1")
-    first = _faces(detector, astronaut, 1)[0]
-    others = _faces(detector, table, 6)[:3]
-    remade = remake_low_resolution(astronaut, first.landmarks, np.random.default_rng(_RECIPE))
-    return [
-        _person(astronaut, remade, first, 0.0),
-        *(_person(table, None, face, 1.7 * number) for number, face in enumerate(others, start=1)),
-    ]
-
-
-def _faces(detector: FaceDetector, picture: Pixels, expected: int) -> list[Face]:
-    """The faces of a picture from left to right."""
-    faces = sorted(detector.detect(picture), key=lambda face: face.confidence)[-expected:]
-    if len(faces) < expected:
-        raise MonitorError(f"demo clip: {detector.name} found {len(faces)} faces where {expected} are")
-    return sorted(faces, key=lambda face: face.box[0])
-
-
-def _person(picture: Pixels, manipulated: Pixels | None, face: Face, phase: float) -> _Person:
-    left, right = face.landmarks[0], face.landmarks[1]
-    x, y = (float(value) for value in face.landmarks[2])
-    # The eyes are about 0.43 face widths apart, by any detector; boxes differ from one to the other.
-    width = float(np.linalg.norm(right - left)) / 0.43
-    return _Person(picture, manipulated, (x, y), _FACE_PX / width, phase)
+def _person(portrait: Portrait, *, manipulated: bool, phase: float) -> _Person:
+    picture = load_picture(portrait.picture)
+    how = LowResolution(detail_px=_DETAIL_PX, colour_shift=(3.0, 0.0, -3.0))
+    remade = remake_low_resolution(picture, portrait.landmarks, how) if manipulated else None
+    x, y = (float(value) for value in portrait.landmarks.mean(axis=0))
+    return _Person(picture, remade, (x, y), _FACE_PX / face_width(portrait.landmarks), phase)
 
 
 def _call(people: list[_Person], at_s: float, manipulated_from_s: float) -> Pixels:
-    """The whole picture at one moment: uint8 RGB (HEIGHT, WIDTH, 3)."""
+    """The whole picture at one moment: uint8 RGB (HEIGHT, n * TILE_PX, 3)."""
     tiles = []
     for person in people:
         manipulated = person.manipulated is not None and at_s >= manipulated_from_s
@@ -129,8 +120,7 @@ def _call(people: list[_Person], at_s: float, manipulated_from_s: float) -> Pixe
 
 
 def _tile(person: _Person, picture: Pixels, at_s: float) -> Pixels:
-    """What one person's camera shows: uint8 RGB (HEIGHT, WIDTH / 4, 3)."""
-    tile_width = WIDTH // 4
+    """What one person's camera shows: uint8 RGB (HEIGHT, TILE_PX, 3)."""
     breath = 1 + 0.02 * math.sin(2 * math.pi * at_s / 4.1 + person.phase)
     tilt = math.radians(1.5) * math.sin(2 * math.pi * at_s / 7.3 + person.phase)
     sway = 6 * math.sin(2 * math.pi * at_s / 5.9 + 2 * person.phase)
@@ -139,29 +129,36 @@ def _tile(person: _Person, picture: Pixels, at_s: float) -> Pixels:
     x, y = person.centre
     matrix = np.array(
         [
-            [cosine, -sine, tile_width / 2 + sway - cosine * x + sine * y],
+            [cosine, -sine, TILE_PX / 2 + sway - cosine * x + sine * y],
             [sine, cosine, HEIGHT * 0.42 + nod - sine * x - cosine * y],
         ]
     )
-    tile = cv2.warpAffine(
-        picture, matrix, (tile_width, HEIGHT), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
+    tile = cv2.warpAffine(picture, matrix, (TILE_PX, HEIGHT), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return tile.astype(np.uint8, copy=False)
 
 
-def _write(path: Path, pictures: Iterable[Pixels], count: int, progress: Callable[[float], None]) -> None:
+def _write(path: Path, pictures: Iterable[Pixels], width: int, count: int, progress: Callable[[float], None]) -> None:
     """Encodes `count` pictures as H.264."""
-    noise = np.random.default_rng(_RECIPE)
+    grains = _grains(width)
     with av.open(path, "w", format="mp4") as container:
-        options = {"preset": "veryfast", "crf": "20", "g": str(2 * FPS)}
+        options = {"preset": "superfast", "crf": "22", "g": str(2 * FPS)}
         stream = container.add_stream("libx264", rate=FPS, options=options)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, HEIGHT, "yuv420p"
         for number, picture in enumerate(pictures):
-            # A sensor's noise: without it nothing but the movement would change from frame to frame.
-            grain = noise.normal(0, 2, (HEIGHT // 2, WIDTH // 2)).astype(np.float32)
-            grain = cv2.resize(grain, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)[:, :, None]
-            frame = av.VideoFrame.from_ndarray(np.clip(picture + grain, 0, 255).astype(np.uint8), format="rgb24")
+            grainy = cv2.add(picture, grains[number % len(grains)], dtype=cv2.CV_8U)
+            frame = av.VideoFrame.from_ndarray(grainy.astype(np.uint8, copy=False), format="rgb24")
             frame.pts = number
             container.mux(stream.encode(frame))
             progress((number + 1) / count)
         container.mux(stream.encode(None))
+
+
+def _grains(width: int) -> list[NDArray[np.int16]]:
+    """A sensor's noise, int16 (HEIGHT, width, 3): without it nothing but the movement would change between frames."""
+    rng = np.random.default_rng(_RECIPE)
+    grains = []
+    for _ in range(_GRAINS):
+        coarse = rng.normal(0, 1.5, (HEIGHT // 2, width // 2)).astype(np.float32)
+        fine = cv2.resize(coarse, (width, HEIGHT), interpolation=cv2.INTER_LINEAR)
+        grains.append(np.repeat(np.rint(fine).astype(np.int16)[:, :, None], 3, axis=2))
+    return grains

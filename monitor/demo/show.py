@@ -19,7 +19,6 @@ from rich.progress import Progress
 from monitor.config import MonitorConfig
 from monitor.demo.clip import MANIPULATED_FROM_S, SECONDS, demo_clip
 from monitor.parts import load_parts
-from monitor.pipeline import Parts
 from monitor.service import Started, serve
 
 STREAM = "demo-call"
@@ -54,7 +53,7 @@ async def _demo(folder: Path, until_alert: bool, timeout_s: float | None, detect
         say("loading the demo encoder and a face detector …")
         config = _config(folder, detector, port)
         parts = await asyncio.to_thread(load_parts, config)
-        clip = await asyncio.to_thread(_clip, parts)
+        clip = await asyncio.to_thread(_clip)
         config = _config(folder, detector, port, clip)
         stop, started = asyncio.Event(), asyncio.Event()
         where: list[Started] = []
@@ -98,10 +97,10 @@ def _config(folder: Path, detector: str, port: int, clip: Path | None = None) ->
     )
 
 
-def _clip(parts: Parts) -> Path:
+def _clip() -> Path:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("making the demo clip", total=1.0)
-        return demo_clip(parts.new_face_detector(), lambda part: progress.update(task, completed=part))
+        return demo_clip(lambda part: progress.update(task, completed=part))
 
 
 async def _show(started: asyncio.Event, where: list[Started], until_alert: bool) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from gend.faces import load_detector
 from monitor.demo.clip import make_clip
 from tests.broker import Mosquitto
 from tests.monitor.service import RunningService, Subscriber
@@ -20,8 +19,7 @@ from tests.rtsp_server import RtspServer
 def fake_call(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A call of half a minute in which the person on the left is manipulated from the start."""
     path = tmp_path_factory.mktemp("clips") / "fake-call.mp4"
-    detector = load_detector("auto", threshold=0.4, warn=lambda _: None)
-    make_clip(path, detector, seconds=30, manipulated_from_s=0)
+    make_clip(path, seconds=30, manipulated_from_s=0)
     return path
 
 
