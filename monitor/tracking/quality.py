@@ -119,12 +119,12 @@ def _pose(face: Face) -> tuple[float, float, float, float]:
 
     Eyes and nose are what every detector sees; mouths are not used.
     """
-    left, right, nose = (np.asarray(point, dtype=np.float64) for point in face.landmarks[:3])
-    across_x, across_y = right - left
+    (left_x, left_y), (right_x, right_y), (nose_x, nose_y) = face.landmarks[:3].tolist()
+    across_x, across_y = right_x - left_x, right_y - left_y
     eyes_px = math.hypot(across_x, across_y)
     if eyes_px == 0:
         return math.inf, math.inf, math.inf, 0.0
-    nose_x, nose_y = nose - (left + right) / 2
+    nose_x, nose_y = nose_x - (left_x + right_x) / 2, nose_y - (left_y + right_y) / 2
     along = (nose_x * across_x + nose_y * across_y) / eyes_px**2
     below = (nose_y * across_x - nose_x * across_y) / eyes_px**2
     return along, below, math.degrees(math.atan2(across_y, across_x)), eyes_px

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pytest
+
+from gend.faces import Face, align
+from monitor.config import FacesConfig, Polygon
+from monitor.messages import Crop, Demand, Pixels, TrackObservation
+from monitor.tracking import Tracking
+from tests.monitor.tracking.scenes import PictureFrame, ScriptedDetector, centre, face_at, textured
+
+_SHARP = textured()
+_BLURRED = textured(blur=8)
+
+
+class _Stage:
+    """A Tracking whose detector finds what the test puts before it."""
+
+    def __init__(self, config: FacesConfig | None = None, ignore: Sequence[Polygon] = ()) -> None:
+        self.faces: Sequence[Face] = ()
+        self.detector = ScriptedDetector(1280 / 640, lambda: self.faces)
+        self.tracking = Tracking(
+            "lobby",
+            config or FacesConfig(),
+            list(ignore),
+            self.detector,
+            prepare=lambda aligned: aligned,
+            track_ids=(f"run-{number}" for number in itertools.count(1)),
+        )
+        self.crops: list[Crop] = []
+        self.told: list[TrackObservation] = []
+
+    def show(
+        self, times: Iterable[float], faces: Sequence[Face], *, picture: Pixels = _SHARP, trusted: bool = True
+    ) -> PictureFrame:
+        """Shows the faces at each time; returns the last frame."""
+        self.faces = faces
+        frame = PictureFrame(picture)
+        for at_s in times:
+            frame = PictureFrame(picture, at_s=at_s, trusted=trusted)
+            self._keep(self.tracking.process(frame))
+        return frame
+
+    def flush(self, at_s: float) -> None:
+        self._keep(self.tracking.flush(at_s))
+
+    def gated(self) -> dict[str, int]:
+        """Refusals told so far, by cause."""
+        causes = {cause for observation in self.told for cause in observation.gated}
+        return {cause: sum(observation.gated.get(cause, 0) for observation in self.told) for cause in causes}
+
+    def _keep(self, messages: Sequence[Crop | TrackObservation]) -> None:
+        self.crops += [message for message in messages if isinstance(message, Crop)]
+        self.told += [message for message in messages if isinstance(message, TrackObservation)]
+
+
+def _times(begin_s: float, end_s: float) -> list[float]:
+    return [begin_s + index / 5 for index in range(round((end_s - begin_s) * 5))]
+
+
+def test_due_paces_analysis_without_drift() -> None:
+    stage = _Stage()
+    analysed = []
+    for index in range(30 * 10):
+        at_s = 1000 + index / 30
+        if stage.tracking.due(at_s):
+            assert stage.tracking.due(at_s)  # asking changes nothing
+            stage.show([at_s], [])
+            analysed.append(at_s)
+    assert len(analysed) == pytest.approx(50, abs=1)
+    assert stage.tracking.statistics().analysed == len(analysed)
+
+
+def test_process_one_crop_and_one_observation_a_second() -> None:
+    stage = _Stage()
+    stage.show(_times(100, 110), [face_at(400, 300, 120), face_at(900, 300, 150)])
+    stage.flush(110)
+    for track in ("run-1", "run-2"):
+        assert [round(crop.at_s, 1) for crop in stage.crops if crop.track == track] == [
+            100.2, 101.2, 102.2, 103.2, 104.2, 105.2, 106.2, 107.2, 108.2, 109.2,
+        ]  # fmt: skip
+        told = [observation for observation in stage.told if observation.track == track]
+        assert [observation.block for observation in told] == [*range(100, 110), 110]
+        assert [observation.ended for observation in told] == [False] * 10 + [True]
+        assert sum(observation.present_s for observation in told) == pytest.approx(9.8)
+        assert {observation.first_seen_s for observation in told} == {100}
+    assert sorted({round(crop.width_px) for crop in stage.crops}) == [120, 150]
+
+
+def test_process_crop_equals_one_cut_from_the_whole_picture() -> None:
+    stage = _Stage()
+    face = face_at(301.7, 250.3, 131)
+    frame = stage.show([0, 0.2], [face])
+    (crop,) = stage.crops
+    expected = align(_SHARP, face.landmarks)
+    assert crop.pixels.shape == expected.shape
+    assert np.abs(crop.pixels.astype(int) - expected).max() <= 4  # the transform is estimated anew near the corner
+    ((x0, y0, x1, y1),) = frame.regions
+    assert (x1 - x0) * (y1 - y0) < 0.1 * _SHARP.shape[0] * _SHARP.shape[1]
+
+
+def test_process_boxes_are_of_the_full_picture() -> None:
+    stage = _Stage()
+    stage.show(_times(0, 1.4), [face_at(640, 360, 120)])
+    (told,) = stage.told
+    assert centre(told.box) == pytest.approx((640, 360), abs=1)
+
+
+def test_demand_gets_more_crops_of_that_track_only() -> None:
+    stage = _Stage()
+    stage.show(_times(0, 1), [face_at(400, 300), face_at(900, 300)])
+    stage.tracking.demand(Demand("lobby", "run-2", crops_per_s=5, priority=1, expires_s=3))
+    stage.crops.clear()
+    stage.show(_times(1, 3), [face_at(400, 300), face_at(900, 300)])
+    assert [sum(crop.track == track for crop in stage.crops) for track in ("run-1", "run-2")] == [2, 10]
+
+
+@pytest.mark.parametrize(
+    ("face", "picture", "trusted", "cause"),
+    [
+        (face_at(400, 300, 60), _SHARP, True, "small"),
+        (face_at(400, 300, 120, turn=0.7), _SHARP, True, "pose"),
+        (face_at(30, 300, 120), _SHARP, True, "cut_off"),
+        (face_at(400, 300, 120), _BLURRED, True, "blurred"),
+        (face_at(400, 300, 120), _SHARP, False, "untrusted"),
+    ],
+)
+def test_process_unfit_faces_are_followed_and_counted_but_never_scored(
+    face: Face, picture: Pixels, trusted: bool, cause: str
+) -> None:
+    stage = _Stage()
+    frame = stage.show(_times(0, 3), [face], picture=picture, trusted=trusted)
+    stage.flush(3)
+    assert not stage.crops
+    assert stage.gated() == {cause: 14}
+    assert stage.tracking.statistics().gated == {cause: 14}
+    assert sum(observation.present_s for observation in stage.told) == pytest.approx(2.8)
+    assert bool(frame.regions) == (cause == "blurred")  # pixels are converted only where nothing cheaper refuses
+
+
+def test_process_doubtful_face_is_gated_by_its_confidence() -> None:
+    stage = _Stage()
+    stage.show([0], [face_at(400, 300, 120)])
+    stage.show(_times(0.2, 1.4), [face_at(400, 300, 120, confidence=0.5)])
+    assert stage.gated() == {"confidence": 4}
+
+
+def test_process_first_crop_comes_as_soon_as_the_face_is_fit() -> None:
+    stage = _Stage()
+    stage.show(_times(0, 2.4), [face_at(400, 300, 120, turn=0.7)])
+    stage.show(_times(2.4, 3), [face_at(400, 300, 120)])
+    assert [crop.at_s for crop in stage.crops] == [pytest.approx(2.4)]
+
+
+def test_process_landmarks_that_are_no_face_are_counted_not_raised() -> None:
+    face = face_at(400, 300, 120)
+    face.landmarks[3:] = np.nan
+    stage = _Stage()
+    stage.show(_times(0, 1.4), [face, face_at(900, 300)])
+    assert stage.gated() == {"alignment": 4}
+    assert {crop.track for crop in stage.crops} == {"run-2"}
+
+
+def test_process_faces_in_ignored_polygons_are_not_followed() -> None:
+    poster: Polygon = [(0.5, 0.0), (1.0, 0.0), (1.0, 0.6), (0.5, 0.6)]
+    stage = _Stage(ignore=[poster])
+    stage.show(_times(0, 2.2), [face_at(400, 300), face_at(900, 300), face_at(900, 600)])
+    stage.flush(2.2)
+    assert {round(centre(observation.box)[0]) for observation in stage.told} == {400, 900}
+    assert {round(centre(observation.box)[1]) for observation in stage.told} == {300, 600}
+    assert stage.tracking.statistics().identities == 2
+    assert stage.tracking.statistics().ignored == 11
+
+
+def test_process_after_a_long_gap_tracks_ended_at_their_own_time() -> None:
+    stage = _Stage()
+    stage.show(_times(10, 11.6), [face_at(400, 300)])
+    stage.show([500], [face_at(400, 300)])
+    *_, last, ended = stage.told
+    assert (last.block, last.ended) == (11, False)
+    assert (ended.block, ended.ended, ended.present_s) == (13, True, 0)
+    assert ended.at_s == pytest.approx(11.4 + 2)
+    stage.show([500.2], [face_at(400, 300)])
+    assert stage.crops[-1].track == "run-2"
+
+
+def test_flush_ends_every_track_once() -> None:
+    stage = _Stage()
+    stage.show(_times(0, 1.2), [face_at(400, 300), face_at(900, 300)])
+    stage.flush(1.4)
+    assert sorted(observation.track for observation in stage.told if observation.ended) == ["run-1", "run-2"]
+    told = len(stage.told)
+    stage.flush(1.4)
+    assert len(stage.told) == told
+    assert (stage.tracking.statistics().faces, stage.tracking.statistics().tracks) == (0, 0)
+
+
+def test_statistics_tell_faces_and_tracks() -> None:
+    stage = _Stage()
+    stage.show(_times(0, 1), [face_at(400, 300), face_at(900, 300)])
+    stage.show([1.0], [face_at(400, 300)])
+    statistics = stage.tracking.statistics()
+    assert (statistics.faces, statistics.tracks, statistics.identities, statistics.sampled) == (1, 2, 2, 2)
+    assert statistics.degraded is None
+
+
+def test_process_a_detector_that_raises_once_ends_no_track() -> None:
+    stage = _Stage()
+    stage.show(_times(0, 1), [face_at(400, 300)])
+    working, stage.detector.detect = stage.detector.detect, _fail  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="detector"):
+        stage.show([1.0], [])
+    assert not stage.tracking.due(1.04)  # a failing frame is not tried again with the very next one
+    stage.detector.detect = working  # type: ignore[method-assign]
+    stage.show(_times(1.2, 2), [face_at(400, 300)])
+    assert {crop.track for crop in stage.crops} == {"run-1"}
+
+
+def _fail(picture: Pixels) -> list[Face]:
+    raise RuntimeError("detector failed")
