@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from monitor.config import MonitorConfig, MqttConfig
 from monitor.figures import samples
 from monitor.messages import Alert, Status, Verdict
-from monitor.metrics import sample_registry
+from monitor.metrics import Sample, sample_registry
 from monitor.pipeline import Output, Parts, Pipeline
 from monitor.publish import EmbeddedBroker, MqttPublisher
 from monitor.recorder import Recorder
@@ -160,11 +160,12 @@ class _Running:
             streams={name: status.state for name, status in self._states.items()},
         )
 
-    def samples(self) -> list[object]:
+    def samples(self) -> list[Sample]:
         return samples(
             self._pipeline.statistics(),
             self._pipeline.statuses(),
             self._recorder.statistics(),
+            self._store.statistics(),
             self._publisher.statistics(),
         )
 

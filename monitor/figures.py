@@ -1,0 +1,118 @@
+"""Every figure of the running service as a metric: one place where the names are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from monitor.messages import Status
+from monitor.metrics import Sample
+from monitor.pipeline import PipelineStatistics
+from monitor.publish import MqttStatistics
+from monitor.recorder import RecorderStatistics
+from monitor.store import StoreStatistics
+from monitor.worker import WorkerStatistics
+
+_STATES = ("connecting", "live", "stalled", "stopped")
+
+
+def samples(
+    pipeline: PipelineStatistics,
+    statuses: Iterable[Status],
+    recorder: RecorderStatistics,
+    store: StoreStatistics,
+    mqtt: MqttStatistics,
+) -> list[Sample]:
+    """All metrics now."""
+    return [
+        *_states(statuses),
+        *(sample for name, stream in pipeline.streams.items() for sample in _stream(name, stream)),
+        *_scoring(pipeline),
+        *_decision(pipeline),
+        *_delivery(recorder, store, mqtt),
+    ]
+
+
+def _states(statuses: Iterable[Status]) -> Iterator[Sample]:
+    for status in statuses:
+        for state in _STATES:
+            labels = (("stream", status.stream), ("state", state))
+            yield Sample("stream_state", "1 for the state a stream is in.", "gauge", state == status.state, labels)
+        label = (("stream", status.stream),)
+        yield Sample("stream_degraded", "Reasons for which a stream is degraded.", "gauge", len(status.degraded), label)
+
+
+def _stream(name: str, worker: WorkerStatistics) -> Iterator[Sample]:
+    label = (("stream", name),)
+    reader, tracking = worker.reader, worker.tracking
+    counters = {
+        "frames": ("Frames decoded.", reader.frames),
+        "frames_distrusted": ("Frames that may be damaged; never scored.", reader.distrusted),
+        "packets_corrupt": ("Packets the source marked as damaged.", reader.packets_corrupt),
+        "decode_errors": ("Pictures that could not be decoded.", reader.decode_errors),
+        "received_bytes": ("Bytes of video read.", reader.bytes),
+        "reconnects": ("Connections made after the first.", reader.reconnects),
+        "readers_abandoned": ("Reading threads left behind inside FFmpeg.", reader.abandoned),
+        "analysed_frames": ("Frames searched for faces.", tracking.analysed),
+        "analysis_failures": ("Frames whose analysis raised.", worker.failures),
+        "tracks_begun": ("Faces that were given an identity.", tracking.identities),
+        "faces_ignored": ("Faces inside an ignored polygon.", tracking.ignored),
+        "crops_sampled": ("Crops handed to scoring.", tracking.sampled),
+        "detect_seconds": ("Seconds spent in the face detector.", tracking.detect_s),
+    }
+    for metric, (about, value) in counters.items():
+        yield Sample(metric, about, "counter", value, label)
+    yield Sample("stream_fps", "Frames decoded per second of late.", "gauge", reader.fps, label)
+    yield Sample("faces", "Faces seen now.", "gauge", tracking.faces, label)
+    yield from _by_cause("frames_dropped", "Frames not analysed.", label, {"superseded": worker.superseded})
+    yield from _by_cause("crops_gated", "Crops that were due from faces unfit to score.", label, tracking.gated)
+
+
+def _scoring(pipeline: PipelineStatistics) -> Iterator[Sample]:
+    batcher, worker = pipeline.batcher, pipeline.worker
+    lost = {
+        "replaced": batcher.replaced,
+        "stale": batcher.stale,
+        "forgotten": batcher.forgotten,
+        "refused": batcher.refused,
+        "failed": worker.lost,
+    }
+    yield Sample("crops_offered", "Crops offered to the encoder.", "counter", batcher.offered)
+    yield Sample("crops_waiting", "Crops waiting for the encoder.", "gauge", batcher.waiting)
+    yield Sample("crops_scored", "Crops the encoder has judged.", "counter", worker.crops)
+    yield Sample("batches", "Batches the encoder has judged.", "counter", worker.batches)
+    yield Sample("encoder_errors", "Batches that failed.", "counter", worker.errors)
+    yield Sample("encoder_busy_ratio", "Share of the last minute spent in the encoder.", "gauge", worker.busy)
+    yield from _by_cause("crops_dropped", "Crops that were never judged.", (), lost)
+    for quantile, value in (("0.5", worker.latency_p50_s), ("0.95", worker.latency_p95_s)):
+        if value is not None:
+            about = "From a frame's arrival to the logit of its crop, of late."
+            yield Sample("arrival_to_logit_seconds", about, "gauge", value, (("quantile", quantile),))
+
+
+def _decision(pipeline: PipelineStatistics) -> Iterator[Sample]:
+    decision, mailbox = pipeline.decision, pipeline.mailbox
+    yield Sample("tracks", "Tracks that are judged now.", "gauge", decision.tracks)
+    yield Sample("alerts_open", "Alert episodes that stand.", "gauge", decision.open_episodes)
+    yield Sample("alerts_raised", "Alert episodes begun.", "counter", decision.alerts_raised)
+    yield Sample("logits", "Logits that entered the evidence.", "counter", decision.logits)
+    unused = {"late": decision.late_logits, "orphan": decision.orphan_logits, "refused": mailbox.refused}
+    yield from _by_cause("logits_unused", "Logits and observations that did not enter it.", (), unused)
+
+
+def _delivery(recorder: RecorderStatistics, store: StoreStatistics, mqtt: MqttStatistics) -> Iterator[Sample]:
+    yield Sample("alerts_unrecorded", "Alerts that wait for the store.", "gauge", recorder.waiting)
+    yield Sample("store_errors", "Attempts to record that the store refused.", "counter", recorder.failures)
+    for sink, waiting in store.waiting.items():
+        yield Sample("outbox_waiting", "Alert messages not yet acknowledged.", "gauge", waiting, (("sink", sink),))
+    yield Sample("store_reserve_held", "0 where the disk is nearly full.", "gauge", store.reserve_held)
+    yield Sample("mqtt_connected", "1 while the broker is connected.", "gauge", mqtt.connected)
+    yield Sample("mqtt_connections", "Connections the broker accepted.", "counter", mqtt.connections)
+    yield Sample("mqtt_delivered", "Alert messages the broker acknowledged.", "counter", mqtt.delivered)
+    yield Sample("mqtt_dropped", "Verdicts and events that found no broker in time.", "counter", mqtt.dropped)
+
+
+def _by_cause(
+    name: str, about: str, labels: tuple[tuple[str, str], ...], counts: Mapping[str, float]
+) -> Iterator[Sample]:
+    for cause, count in counts.items():
+        yield Sample(name, about, "counter", count, (*labels, ("cause", cause)))
