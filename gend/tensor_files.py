@@ -6,11 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from gend.errors import WeightsError
+
+if TYPE_CHECKING:  # to look for files needs no torch
+    from torch import Tensor
 
 WHOLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"

@@ -1,0 +1,82 @@
+"""Checkpoints shaped as the released ones, with weights anybody can make again from the tensors' names."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gend.backbones import Backbone, clip_names
+from gend.vit import ViTConfig
+
+CLIP = "feature_extractor.vision_model"
+UNUSED = "feature_extractor.visual_projection.weight"
+TINY = Backbone(
+    name="tiny",
+    vit=ViTConfig(
+        image_px=28, patch_px=14, width=32, layers=2, heads=2, mlp_width=64, norm_pre=True, activation="quick_gelu"
+    ),
+    mean=(0.5, 0.4, 0.3),
+    std=(0.2, 0.3, 0.4),
+    released_as="tests/tiny-clip",
+    released_names=clip_names,
+    released_unused=frozenset({UNUSED}),
+)
+
+
+def clip_shapes(vit: ViTConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a released CLIP detector, by rule and without help from the mapping under test."""
+    C, M = vit.width, vit.mlp_width
+    shapes: dict[str, tuple[int, ...]] = {
+        f"{CLIP}.embeddings.class_embedding": (C,),
+        f"{CLIP}.embeddings.patch_embedding.weight": (C, 3, vit.patch_px, vit.patch_px),
+        f"{CLIP}.embeddings.position_embedding.weight": (vit.tokens, C),
+        UNUSED: (768, C),
+        "model.linear.weight": (2, C),
+        "model.linear.bias": (2,),
+    }
+    layers = [f"{CLIP}.encoder.layers.{layer}" for layer in range(vit.layers)]
+    norms = [f"{layer}.layer_norm{i}" for layer in layers for i in (1, 2)]
+    for norm in (f"{CLIP}.pre_layrnorm", f"{CLIP}.post_layernorm", *norms):
+        shapes |= {f"{norm}.weight": (C,), f"{norm}.bias": (C,)}
+    for layer in layers:
+        for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            shapes |= {f"{layer}.self_attn.{projection}.weight": (C, C), f"{layer}.self_attn.{projection}.bias": (C,)}
+        shapes |= {f"{layer}.mlp.fc1.weight": (M, C), f"{layer}.mlp.fc1.bias": (M,)}
+        shapes |= {f"{layer}.mlp.fc2.weight": (C, M), f"{layer}.mlp.fc2.bias": (C,)}
+    return shapes
+
+
+def standard_tensor(name: str, shape: tuple[int, ...]) -> Tensor:
+    z = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(math.prod(shape)).astype(np.float32)
+    z = z.reshape(shape)
+    if len(shape) >= 2 and "weight" in name and "norm" not in name:
+        z /= np.float32(math.sqrt(math.prod(shape[1:])))
+    elif name.endswith("weight"):
+        z = 1 + np.float32(0.1) * z
+    else:
+        z *= np.float32(0.02)
+    return torch.from_numpy(z)
+
+
+def standard_tensors(vit: ViTConfig) -> dict[str, Tensor]:
+    shapes = clip_shapes(vit)
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(shapes, pool.map(standard_tensor, shapes.keys(), shapes.values()), strict=True))
+
+
+def write_release(folder: Path, backbone: Backbone, tensors: Mapping[str, Tensor], head: str = "LinearNorm") -> Path:
+    """A folder as on the hub: config.json and model.safetensors."""
+    folder.mkdir(exist_ok=True)
+    config = {"model_type": "GenD", "backbone": backbone.released_as, "head": head}
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(dict(tensors), folder / "model.safetensors")
+    return folder
