@@ -22,8 +22,8 @@ from gend.hub import checkpoint_folder
 from gend.network import GenD, Head
 from gend.tensor_files import WHOLE, TensorFiles, read_json, weights_files
 
-FORMAT = "gend-monitor"
-FORMAT_VERSION = "1"
+FORMAT_KEY = "gend_format"
+FORMAT = "1"
 DEMO_WEIGHTS = Path(__file__).parent / "weights" / "demo.safetensors"
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -84,7 +84,7 @@ def save_checkpoint(model: GenD, path: Path, metadata: Mapping[str, str], *, hal
         WeightsError: Where a weight is not finite (in fp16: beyond 65,504), the metadata claims our own keys,
             or the file cannot be written.
     """
-    own = {"format": FORMAT, "format_version": FORMAT_VERSION, "backbone": model.backbone.name, "head": model.head_kind}
+    own = {FORMAT_KEY: FORMAT, "backbone": model.backbone.name, "head": model.head_kind}
     if claimed := own.keys() & metadata.keys():
         raise WeightsError(f"{path}: metadata may not set {_listed(claimed)}")
     tensors = {}
@@ -122,7 +122,7 @@ def _locate(weights: str | Path) -> tuple[Path | None, list[Path]]:
 
 
 def _layout(weights: str | Path, config: Path | None, files: TensorFiles) -> _Layout:
-    if "format" in files.metadata:
+    if FORMAT_KEY in files.metadata:
         return _own_layout(weights, files.metadata)
     if config is not None:
         return _configured_layout(config)
@@ -131,9 +131,8 @@ def _layout(weights: str | Path, config: Path | None, files: TensorFiles) -> _La
 
 def _own_layout(weights: str | Path, metadata: Mapping[str, str]) -> _Layout:
     """A file that `save_checkpoint` wrote."""
-    if (metadata["format"], metadata.get("format_version")) != (FORMAT, FORMAT_VERSION):
-        said = f"{metadata['format']} {metadata.get('format_version')}"
-        raise WeightsError(f"{weights}: format {said}; this version reads {FORMAT} {FORMAT_VERSION}")
+    if metadata[FORMAT_KEY] != FORMAT:
+        raise WeightsError(f"{weights}: its {FORMAT_KEY} is {metadata[FORMAT_KEY]}; this version reads {FORMAT}")
     name = metadata.get("backbone", "none")
     if name not in BACKBONES:
         raise WeightsError(f"{weights}: unknown backbone {name}; known are {', '.join(BACKBONES)}")

@@ -78,5 +78,5 @@ def write_release(folder: Path, backbone: Backbone, tensors: Mapping[str, Tensor
     folder.mkdir(exist_ok=True)
     config = {"model_type": "GenD", "backbone": backbone.released_as, "head": head}
     (folder / "config.json").write_text(json.dumps(config))
-    save_file(dict(tensors), folder / "model.safetensors")
+    save_file(dict(tensors), folder / "model.safetensors", metadata={"format": "pt"})  # as transformers writes it
     return folder

@@ -243,8 +243,8 @@ def test_load_refuses_a_later_format_of_ours(tmp_path: Path) -> None:
     path = tmp_path / "ours.safetensors"
     save_checkpoint(GenD(TINY), path, {})
     for header, said in (
-        ({"format": "gend-monitor", "format_version": "2"}, "format gend-monitor 2; this version reads"),
-        ({"format": "gend-monitor", "format_version": "1", "backbone": "vast"}, "unknown backbone vast"),
+        ({"gend_format": "2", "backbone": "tiny"}, "its gend_format is 2; this version reads 1"),
+        ({"gend_format": "1", "backbone": "vast"}, "unknown backbone vast"),
     ):
         save_file(load_file(path), tmp_path / "later.safetensors", metadata=header)
         with pytest.raises(WeightsError, match=said):
