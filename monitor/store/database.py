@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -18,6 +20,11 @@ from monitor.errors import StoreError
 from monitor.redact import redact
 
 _BUSY_TIMEOUT_MS = 5_000
+_LOG_PAGES = 256
+"""SQLite's write-ahead log is folded into the database at 1 MB, not 4: on a full disk it takes from the reserve."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class DiskFullError(StoreError):
@@ -98,6 +105,24 @@ class Database:
         return (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
+def uninterrupted(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Makes a call finish its work before its caller is cancelled.
+
+    A query that is torn off costs the connection, and a commit that is torn off leaves open whether it happened.
+    """
+
+    @functools.wraps(call)
+    async def whole(*args: P.args, **kwargs: P.kwargs) -> T:
+        task = asyncio.create_task(call(*args, **kwargs))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+
+    return whole
+
+
 def _set_up_sqlite(engine: AsyncEngine, *, writes: bool) -> None:
     """Settings of each connection and the statement that begins each transaction."""
 
@@ -111,6 +136,7 @@ def _set_up_sqlite(engine: AsyncEngine, *, writes: bool) -> None:
         if writes:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
         else:
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()

@@ -20,7 +20,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from monitor.messages import Alert
-from monitor.store.database import Database, DiskFullError
+from monitor.store.database import Database, DiskFullError, uninterrupted
 from monitor.store.lock import Lock, take_lock
 from monitor.store.migrate import migrate
 from monitor.store.reader import AlertReader, decode, encode
@@ -92,6 +92,7 @@ class Store(AlertReader):
             raise
         return store
 
+    @uninterrupted
     async def record(self, alert: Alert, sinks: Sequence[str]) -> Alert:
         """Keeps an alert for good, and one row of the outbox for each sink.
 
@@ -136,6 +137,7 @@ class Store(AlertReader):
             self._waiting.update(sinks)
         return kept
 
+    @uninterrupted
     async def pending(self, sink: str, limit: int) -> list[OutboxRow]:
         """What the sink has not acknowledged, oldest first and so in `sequence` of each stream.
 
@@ -154,6 +156,7 @@ class Store(AlertReader):
                 rows = (await connection.execute(waiting)).all()
         return [OutboxRow(position, sink, decode(body)) for position, body in rows]
 
+    @uninterrupted
     async def delivered(self, row: OutboxRow) -> None:
         """Ticks off a row that its sink has acknowledged, and forgets those delivered long ago.
 
@@ -219,7 +222,7 @@ class Store(AlertReader):
     async def _begin_run(self) -> None:
         async def statements(connection: AsyncConnection) -> int:
             waiting = select(outbox.c.sink, func.count()).where(outbox.c.delivered_at.is_(None)).group_by(outbox.c.sink)
-            self._waiting = Counter(dict((await connection.execute(waiting)).tuples().all()))
+            self._waiting = Counter(dict((await connection.execute(waiting)).all()))
             started = await connection.execute(insert(runs).values(started_at=datetime.now(UTC)).returning(runs.c.id))
             run_id: int = started.scalar_one()
             return run_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy import Select, select
@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from monitor.errors import StoreError
 from monitor.messages import Alert
-from monitor.store.database import Database
+from monitor.store.database import Database, uninterrupted
 from monitor.store.migrate import check_schema
 from monitor.store.tables import alerts
+
+T = TypeVar("T")
 
 _ALERT = TypeAdapter(Alert)
 
@@ -69,14 +71,12 @@ class AlertReader:
         """
         if after is None:
             newest = select(alerts.c.body).order_by(alerts.c.position.desc()).limit(limit)
-            return (await self._alerts(newest))[::-1]
-        with self._database.errors():
-            async with self._engine.connect() as connection:
-                position = await connection.scalar(select(alerts.c.position).where(alerts.c.id == after))
-        if position is None:
+            return [decode(body) for body in reversed(await self._column(newest))]
+        position = await self._column(select(alerts.c.position).where(alerts.c.id == after))
+        if not position:
             raise StoreError(f"{self._database.name}: no alert has the id {after}")
-        later = select(alerts.c.body).where(alerts.c.position > position)
-        return await self._alerts(later.order_by(alerts.c.position).limit(limit))
+        later = select(alerts.c.body).where(alerts.c.position > position[0]).order_by(alerts.c.position).limit(limit)
+        return [decode(body) for body in await self._column(later)]
 
     async def open_episodes(self) -> list[Alert]:
         """The latest message of every episode that has not been cleared.
@@ -90,16 +90,16 @@ class AlertReader:
             .where(other.c.alert_id == alerts.c.alert_id, other.c.position > alerts.c.position)
             .exists()
         )
-        latest = select(alerts.c.body).where(alerts.c.type != "cleared", ~superseded)
-        return await self._alerts(latest.order_by(alerts.c.position))
+        latest = select(alerts.c.body).where(alerts.c.type != "cleared", ~superseded).order_by(alerts.c.position)
+        return [decode(body) for body in await self._column(latest)]
 
     async def aclose(self) -> None:
         """Closes the database."""
         with self._database.errors():
             await self._engine.dispose()
 
-    async def _alerts(self, bodies: Select[dict[str, Any]]) -> list[Alert]:
+    @uninterrupted
+    async def _column(self, statement: Select[T]) -> Sequence[T]:
         with self._database.errors():
             async with self._engine.connect() as connection:
-                found: Sequence[dict[str, Any]] = (await connection.scalars(bodies)).all()
-        return [decode(body) for body in found]
+                return (await connection.scalars(statement)).all()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 _log = logging.getLogger("monitor.store")
 
-BYTES = 4 * 1024 * 1024
+BYTES = 8 * 1024 * 1024
 _ROOM = 8
 """The file is made only where so many times its size is free: it shall not be what fills the disk."""
 

@@ -1,0 +1,48 @@
+"""Alerts to record and publish in tests, and a store to record them in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from monitor.messages import Alert, ModelIdentity
+from monitor.store import Store
+
+_ALERT = Alert(
+    id="id-1",
+    alert_id="episode-1",
+    type="raised",
+    reason="evidence above threshold",
+    stream="lobby",
+    track="1-7",
+    at=datetime(2026, 1, 31, 12, 0, 5, 250_000, tzinfo=UTC),
+    captured_at=datetime(2026, 1, 31, 12, 0, 5, tzinfo=UTC),
+    first_seen=datetime(2026, 1, 31, 11, 59, 0, tzinfo=UTC),
+    verdict="fake",
+    evidence=17.25,
+    threshold=16.0,
+    samples=21,
+    mean_probability=0.93,
+    false_alarms_target_per_stream_day=0.1,
+    false_alarms_promised_per_stream_day=None,
+    calibrated=False,
+    model=ModelIdentity("demo", "0" * 64, None, "torch", "fp32"),
+    notices=("demo encoder: not for real use",),
+)
+
+
+def an_alert(number: int = 1, **fields: Any) -> Alert:
+    """An alert with the id `id-<number>` of an episode of its own, but for what `fields` say."""
+    return replace(_ALERT, **{"id": f"id-{number}", "alert_id": f"episode-{number}", **fields})
+
+
+@asynccontextmanager
+async def opened(url: str, keep_delivered: timedelta = timedelta(days=7)) -> AsyncIterator[Store]:
+    store = await Store.open(url, keep_delivered=keep_delivered)
+    try:
+        yield store
+    finally:
+        await store.aclose()
