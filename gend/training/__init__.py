@@ -1,1 +1,1 @@
-
+"""Scripts that make weights."""

@@ -1,0 +1,175 @@
+"""Pairs for training: a real crop, and the same crop with its face re-made, after the same camera and codec.
+
+What must not tell them apart is done to both: softness, noise, compression, the warp of alignment. Some real members
+are decoys, changed in ways that occur without any manipulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gend.data.degrade import Capture, Pixels, code_h264, code_jpeg
+from gend.data.drawn import DrawnFaces
+from gend.data.leaves import DeadLeaves
+from gend.data.lowres import LowResolution, face_hull, remake_low_resolution
+from gend.data.photographs import Faces, Patches
+from gend.data.sample import Sample, Source
+from gend.preprocess import encoder_input
+
+Coding = Literal["h264", "jpeg", "none"]
+
+_SIDES_PX = (112, 288)
+"""Native sides of aligned crops: of faces about half as wide."""
+_FACE_SHARE = 0.5
+"""Width of the face as a share of the crop."""
+_CLEARER = 1.5
+"""A picture shows at least this many times the detail that is left of a re-made face in it."""
+_DECOYS = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Some pairs, ready for the encoder; the i-th real and the i-th fake show the same."""
+
+    real: Pixels
+    """RGB uint8 (n, px, px, 3)."""
+    fake: Pixels
+    """RGB uint8 (n, px, px, 3)."""
+    remade: NDArray[np.uint8]
+    """How much of each pixel of `fake` is re-made, (n, px, px), of 255."""
+    source: NDArray[np.intp]
+    """Which source each pair came from, (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where real pictures come from, and how often from each."""
+
+    sources: Sequence[Source]
+    shares: Sequence[float]
+    names: Sequence[str]
+
+    @classmethod
+    def fetched(cls) -> Sources:
+        """Half photographed faces, a quarter patches, the rest drawn.
+
+        Raises:
+            FetchError: a picture cannot be fetched.
+        """
+        return cls(
+            (Faces(), Patches(), DrawnFaces(), DeadLeaves()),
+            (0.5, 0.25, 0.15, 0.1),
+            ("faces", "patches", "drawn faces", "dead leaves"),
+        )
+
+    @classmethod
+    def drawn(cls) -> Sources:
+        """Procedural pictures alone, which need no file."""
+        return cls((DrawnFaces(), DeadLeaves()), (0.7, 0.3), ("drawn faces", "dead leaves"))
+
+
+def draw_pairs(rng: np.random.Generator, sources: Sources, count: int, input_px: int) -> Pairs:
+    """Pairs of one native size and one kind of coding, as the tiles of one picture.
+
+    Args:
+        rng: where everything random comes from; the same state gives the same pairs.
+        sources: where real pictures come from.
+        count: how many pairs.
+        input_px: side of the encoder's input.
+    """
+    side = 2 * int(rng.integers(_SIDES_PX[0] // 2, _SIDES_PX[1] // 2 + 1))
+    chosen = rng.choice(len(sources.sources), size=count, p=sources.shares)
+    drawn = [_pair(rng, sources.sources[source].draw(rng, side)) for source in chosen]
+    real, fake = _coded(rng, [pair[0] for pair in drawn], [pair[1] for pair in drawn])
+    turns = [_alignment_error(rng, side) for _ in drawn]
+    return Pairs(
+        np.stack([_aligned(picture, turn, input_px) for picture, turn in zip(real, turns, strict=True)]),
+        np.stack([_aligned(picture, turn, input_px) for picture, turn in zip(fake, turns, strict=True)]),
+        np.stack([_aligned_weight(pair[2], turn, input_px) for pair, turn in zip(drawn, turns, strict=True)]),
+        chosen,
+    )
+
+
+def join(parts: Sequence[Pairs]) -> Pairs:
+    """Several sets of pairs as one."""
+    return Pairs(
+        np.concatenate([part.real for part in parts]),
+        np.concatenate([part.fake for part in parts]),
+        np.concatenate([part.remade for part in parts]),
+        np.concatenate([part.source for part in parts]),
+    )
+
+
+def _pair(rng: np.random.Generator, sample: Sample) -> tuple[Pixels, Pixels, NDArray[np.float32]]:
+    """Real, fake, and what was re-made of it, before coding."""
+    side = sample.picture.shape[0]
+    how = LowResolution.draw(rng)
+    capture = Capture.draw(rng, least_detail=_CLEARER * how.detail_px / (_FACE_SHARE * side))
+    # Noise of the camera is lost where the face is re-made; that of a later one (a screen filmed, a call) is not.
+    noise_first = rng.random() < 0.5
+    base = capture.soften(sample.picture)
+    if noise_first:
+        base = capture.add_noise(base)
+    fake = remake_low_resolution(base, sample.landmarks, how)
+    real = _decoy(rng, base, sample.landmarks) if rng.random() < _DECOYS else base
+    if not noise_first:
+        real, fake = capture.add_noise(real), capture.add_noise(fake)
+    return real, fake, face_hull(sample.landmarks, fake.shape[:2], how.hull)
+
+
+def _decoy(rng: np.random.Generator, picture: Pixels, landmarks: NDArray[np.float32]) -> Pixels:
+    """A real picture with part of the marks: soft all over, smooth skin with sharp features, soft beside the face."""
+    side = picture.shape[0]
+    kind = rng.integers(3)
+    if kind == 0:
+        detail = rng.uniform(0.25, 0.7)
+        capture = replace(Capture.draw(rng, 1.0), detail=detail)
+        colour = rng.normal(0, 4, 3)
+        return np.asarray(np.clip(capture.soften(picture) + colour, 0, 255), dtype=np.uint8)
+    if kind == 1:
+        how = LowResolution.draw(rng)
+        weight = face_hull(landmarks, picture.shape[:2], how.hull)[..., None]
+        smooth = cv2.bilateralFilter(picture, 7, rng.uniform(10, 40), 0.02 * side)
+        return np.asarray(picture + weight * (smooth.astype(np.float32) - picture), dtype=np.uint8)
+    away = np.array([rng.choice((-1, 1)) * rng.uniform(0.35, 0.6), rng.uniform(-0.5, 0.3)]) * side
+    return remake_low_resolution(picture, landmarks + away.astype(np.float32), LowResolution.draw(rng))
+
+
+def _coded(
+    rng: np.random.Generator, real: Sequence[Pixels], fake: Sequence[Pixels]
+) -> tuple[Sequence[Pixels], Sequence[Pixels]]:
+    """Both members through the same codec at the same strength."""
+    coding = ("h264", "jpeg", "none")[rng.choice(3, p=(0.5, 0.35, 0.15))]
+    if coding == "h264":
+        crf, motion = int(rng.integers(18, 35)), (rng.normal(0, 2), rng.normal(0, 1))
+        coded = code_h264([*real, *fake], crf, motion)
+        return coded[: len(real)], coded[len(real) :]
+    if coding == "jpeg":
+        qualities = rng.integers(35, 100, len(real))
+        return (
+            [code_jpeg(picture, int(quality)) for picture, quality in zip(real, qualities, strict=True)],
+            [code_jpeg(picture, int(quality)) for picture, quality in zip(fake, qualities, strict=True)],
+        )
+    return real, fake
+
+
+def _alignment_error(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
+    """The warp (2, 3) that cuts a face out of a decoded frame: it turns it, and never by whole pixels."""
+    centre = (side / 2 + rng.normal(0, 0.015 * side), side / 2 + rng.normal(0, 0.015 * side))
+    return np.asarray(cv2.getRotationMatrix2D(centre, rng.normal(0, 8), rng.uniform(0.95, 1.08)), dtype=np.float64)
+
+
+def _aligned(picture: Pixels, turn: NDArray[np.float64], input_px: int) -> Pixels:
+    warped = cv2.warpAffine(picture, turn, picture.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101)
+    return encoder_input(warped.astype(np.uint8, copy=False), input_px)
+
+
+def _aligned_weight(weight: NDArray[np.float32], turn: NDArray[np.float64], input_px: int) -> NDArray[np.uint8]:
+    warped = cv2.warpAffine(weight, turn, weight.shape[::-1])
+    return np.rint(255 * cv2.resize(warped, (input_px, input_px), interpolation=cv2.INTER_AREA)).astype(np.uint8)

@@ -1,0 +1,92 @@
+"""The tables of the demo encoder's card: pairs it never saw, and real people in videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rich.table import Table
+
+from gend.errors import PictureError
+from gend.faces import FaceDetector, align
+from gend.model import Detector
+from gend.training.figures import paired_auroc, probability
+
+_REAL = "real"
+_EVERY_S = 1.0
+_HIGH = 0.9
+
+
+def pair_table(detector: Detector, folder: Path) -> Table:
+    """Separation of real and manipulated crops.
+
+    Args:
+        detector: to be measured.
+        folder: has `real/` and one folder per manipulation, with aligned crops of the same names in each.
+
+    Raises:
+        PictureError: a folder is missing or empty, or a picture cannot be read.
+    """
+    names = sorted(path.name for path in (folder / _REAL).glob("*") if path.is_file())
+    if not names:
+        raise PictureError(f"{folder / _REAL}: no pictures")
+    real = _scores(detector, [folder / _REAL / name for name in names])
+    table = Table("manipulation", "pairs", "AUROC [95 %]", "median p", f"p > {_HIGH}")
+    table.add_row(_REAL, str(len(names)), "", *_spread(real))
+    for other in sorted(path for path in folder.iterdir() if path.is_dir() and path.name != _REAL):
+        fake = _scores(detector, [other / name for name in names])
+        table.add_row(other.name, str(len(names)), str(paired_auroc(real, fake)), *_spread(fake))
+    return table
+
+
+def video_table(detector: Detector, faces: FaceDetector, videos: Sequence[Path], least_px: float) -> Table:
+    """Scores of every face of at least `least_px`, in one picture a second.
+
+    Raises:
+        PictureError: a video cannot be read.
+    """
+    table = Table("video", "faces", "median p", f"p > {_HIGH}")
+    for video in videos:
+        crops = [
+            detector.prepare(align(picture, face.landmarks))
+            for picture in _pictures(video)
+            for face in faces.detect(picture)
+            if face.box[2] - face.box[0] >= least_px
+        ]
+        scores = detector.logits(np.stack(crops)) if crops else np.empty(0, np.float32)
+        table.add_row(video.name, str(len(crops)), *(_spread(scores) if crops else ("", "")))
+    return table
+
+
+def _scores(detector: Detector, paths: Sequence[Path]) -> NDArray[np.float32]:
+    return detector.logits(np.stack([detector.prepare(_picture(path)) for path in paths]))
+
+
+def _picture(path: Path) -> NDArray[np.uint8]:
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except OSError as error:
+        raise PictureError(f"{path}: cannot read: {error.strerror or error}") from error
+
+
+def _pictures(video: Path) -> Iterator[NDArray[np.uint8]]:
+    """One picture a second, RGB uint8 (h, w, 3)."""
+    due_s = 0.0
+    try:
+        with av.open(str(video)) as container:
+            for frame in container.decode(video=0):
+                if frame.time is not None and frame.time >= due_s:
+                    due_s = frame.time + _EVERY_S
+                    yield np.asarray(frame.to_ndarray(format="rgb24", threads=1), dtype=np.uint8)
+    except (av.FFmpegError, IndexError) as error:
+        raise PictureError(f"{video}: cannot read: {error}") from error
+
+
+def _spread(scores: NDArray[np.float32]) -> tuple[str, str]:
+    high = probability(scores)
+    return f"{np.median(high):.3f}", f"{(high > _HIGH).mean():.1%}"
