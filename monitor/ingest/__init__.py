@@ -1,1 +1,18 @@
+"""A source per kind of input, and the reader that keeps it alive."""
 
+from monitor.ingest.file import FileInfo, inspect_file, read_file
+from monitor.ingest.frame import AvFrame
+from monitor.ingest.probe import StreamProbe, probe
+from monitor.ingest.reader import Reader, ReaderStatistics, SourceStatus
+
+__all__ = [
+    "AvFrame",
+    "FileInfo",
+    "Reader",
+    "ReaderStatistics",
+    "SourceStatus",
+    "StreamProbe",
+    "inspect_file",
+    "probe",
+    "read_file",
+]

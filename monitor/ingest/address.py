@@ -1,0 +1,95 @@
+"""The address of an input: how FFmpeg is to open it, and how to speak of its failures without its secrets."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, urlsplit
+
+from av.error import ExitError, FFmpegError, ProtocolNotFoundError
+
+from monitor.errors import SourceError
+from monitor.redact import Redactor, split_user_part, url_secrets
+
+Transport = Literal["tcp", "udp"]
+
+_UNPROBED = {"analyzeduration": "0", "probesize": "32"}
+# FFmpeg's name for the way to a camera of this machine.
+_DEVICE_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What FFmpeg needs to be told to open an address."""
+
+    url: str
+    format: str | None = None
+    attempts: tuple[Mapping[str, str], ...] = ({},)
+    """Options, the quickest way first; the next is tried where FFmpeg then finds no video."""
+
+
+class Address:
+    """A URL of the configuration: how to open it, and how to speak of it without telling its secrets."""
+
+    def __init__(self, url: str) -> None:
+        self.scheme = url.partition(":")[0].lower()
+        self._url = url
+        self._redact = Redactor(url_secrets(url))
+
+    def recipe(self, transport: Transport) -> Recipe:
+        """What FFmpeg needs to be told. Raises SourceError for a device where there is no way to one."""
+        match self.scheme:
+            case "rtsp" | "rtsps":
+                over = {"rtsp_transport": str(transport)}
+                # The session description mostly names the codec, and probing costs most of a second.
+                return Recipe(self._escaped(), attempts=({**over, **_UNPROBED}, over))
+            case "device":
+                device_format = _DEVICE_FORMATS.get(sys.platform)
+                if device_format is None:
+                    raise SourceError(f"cannot open: no way to devices on {sys.platform} is known")
+                # AVFoundation refuses its own default rate of 29.97 on most cameras.
+                options = {"framerate": "30"} if device_format == "avfoundation" else {}
+                return Recipe(self._url.partition(":")[2], format=device_format, attempts=(options,))
+            case "udp":
+                # By default a receive buffer that once ran over ends the stream.
+                return Recipe(self._url, attempts=({"overrun_nonfatal": "1"},))
+            case _:
+                return Recipe(self._escaped())
+
+    def cannot_open(self, error: FFmpegError, *, silent_s: float | None) -> str:
+        """Why opening failed, in one line.
+
+        Args:
+            error: what FFmpeg says. It reports silence as any of several errors.
+            silent_s: how long the other end said nothing, where that was too long.
+        """
+        if silent_s is not None:
+            return f"cannot open: no answer within {silent_s:.0f} s"
+        if isinstance(error, ProtocolNotFoundError):
+            return f"cannot open: this build of FFmpeg does not speak {self.scheme}:"
+        if isinstance(error, OSError) and self._unknown_host():
+            return "cannot open: host name not found (write / @ # ? in a password as %2F %40 %23 %3F)"
+        return self._redact(f"cannot open: {error.strerror or type(error).__name__}")
+
+    def lost(self, error: FFmpegError) -> str:
+        """Why reading failed, in one line."""
+        if isinstance(error, ExitError | TimeoutError):
+            return "connection lost: nothing arrived any more"
+        return self._redact(f"connection lost: {error.strerror or type(error).__name__}")
+
+    def _escaped(self) -> str:
+        """The URL with what may not stand in a password percent-encoded, as a pasted ${VARIABLE} may hold it."""
+        before, user_part, after = split_user_part(self._url)
+        return before + quote(user_part, safe=":%!$&'()*+,;=") + after
+
+    def _unknown_host(self) -> bool:
+        try:
+            host = urlsplit(self._escaped()).hostname
+            if host is not None:
+                socket.getaddrinfo(host, None)
+        except (OSError, ValueError):
+            return True
+        return False

@@ -1,0 +1,213 @@
+"""One connection at a time, from opening to its end: pictures become frames on the pipeline's clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from monitor.clock import Clock
+from monitor.config import StreamConfig
+from monitor.errors import SourceError
+from monitor.ingest.frame import AvFrame, Converter
+from monitor.ingest.source import Picture, Source
+from monitor.ingest.tally import Tally
+from monitor.ingest.timeline import Timeline
+from monitor.messages import Frame
+
+_LATE_S = 1.0
+"""A recording that is later than this is played on from here rather than faster."""
+LOST_STALLS = 2
+"""Times `stall_s` after which a connection that brings no picture is given up: people first see it stalled."""
+
+
+class TurnOver(Exception):  # noqa: N818 - not an error: the way out of a thread that is no longer in charge
+    """The thread has been told to stop, or was replaced while it was stuck."""
+
+
+class Turn:
+    """One reading thread's time in charge, and what a watcher needs to know of it.
+
+    A thread that was left behind inside FFmpeg learns here, when it comes back at last, that its turn is over.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.over = threading.Event()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._entered_s: float | None = None
+        self._due_s = clock.now_s()
+
+    @contextmanager
+    def inside_ffmpeg(self) -> Iterator[None]:
+        """Marks a call that may not return. To be followed by `check`, once what it returned is in safe hands."""
+        with self._lock:
+            self._entered_s = self._clock.now_s()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._entered_s = None
+
+    def check(self) -> None:
+        """Raises TurnOver where the turn is over."""
+        if self.over.is_set():
+            raise TurnOver
+
+    def wait(self, seconds: float) -> None:
+        """Waits, unless the turn ends first: then raises TurnOver."""
+        if self.over.wait(seconds):
+            raise TurnOver
+
+    def expect(self, due_s: float) -> None:
+        """A frame has come, or is due, at that time."""
+        self._due_s = due_s
+
+    def silent_s(self) -> float:
+        """Seconds for which a frame has been overdue."""
+        return self._clock.now_s() - self._due_s
+
+    def end_if_stuck(self, limit_s: float) -> bool:
+        """Ends the turn if the thread has been inside FFmpeg for that long; tells whether it has."""
+        with self._lock:
+            stuck = self._entered_s is not None and self._clock.now_s() - self._entered_s > limit_s
+            if stuck:
+                self.over.set()
+        return stuck
+
+
+class Feed:
+    """Reads connections of one stream, one after the other, and hands their frames on.
+
+    Args:
+        config: what to read.
+        on_frame: takes every frame that is wanted.
+        on_picture: called for every picture decoded, before `on_frame`.
+        wanted: asked with a frame's `at_s` before it is handed on; all are wanted without it.
+        clock: tells when frames arrive.
+        tally: counts what comes.
+        open_s: seconds of silence after which opening is given up.
+    """
+
+    def __init__(
+        self,
+        config: StreamConfig,
+        *,
+        on_frame: Callable[[Frame], None],
+        on_picture: Callable[[Turn], None],
+        wanted: Callable[[float], bool] | None,
+        clock: Clock,
+        tally: Tally,
+        open_s: float,
+    ) -> None:
+        self._config = config
+        self._on_frame = on_frame
+        self._on_picture = on_picture
+        self._wanted = wanted
+        self._clock = clock
+        self._tally = tally
+        self._open_s = open_s
+
+    def run(self, turn: Turn) -> str:
+        """Reads one connection, or a recording and, where it loops, the same again.
+
+        Returns:
+            How a recording has ended; a live stream never does.
+
+        Raises:
+            SourceError: it cannot be opened, or the connection is lost; the reason, without the address.
+            TurnOver: the turn ended first.
+        """
+        pacer = _Pacer(self._clock)
+        converter = Converter()
+        recording = self._config.scheme == "file"
+        self._tally.connections += 1
+        while True:
+            frames_before = self._tally.frames
+            end = "end of file"
+            try:
+                self._play(turn, pacer, converter)
+            except SourceError as error:
+                # A damaged end of a recording is an end: nothing better comes of reading it once more.
+                if not recording or self._tally.frames == frames_before:
+                    raise
+                end = f"end of what can be read: {error}"
+            if not recording:
+                raise SourceError("connection lost: the other end closed it")
+            if self._tally.frames == frames_before:
+                raise SourceError("no picture in it can be decoded")
+            if not self._config.loop:
+                return end
+
+    def _play(self, turn: Turn, pacer: _Pacer, converter: Converter) -> None:
+        """Opens the input and hands its frames on, to its end."""
+        with self._opened(turn) as source:
+            turn.expect(self._clock.now_s())
+            packets = source.read()
+            while True:
+                with turn.inside_ffmpeg():
+                    pictures = next(packets, None)
+                turn.check()
+                if pictures is None:
+                    return
+                for picture in pictures:
+                    if source.ahead_of_time:
+                        pacer.wait(turn, picture.pts_s, source.frame_s)
+                    self._hand_on(turn, picture, converter)
+                if pictures:
+                    turn.expect(self._clock.now_s())
+                elif turn.silent_s() > LOST_STALLS * self._config.stall_s:
+                    raise SourceError("connection given up: data arrives, but no picture can be made of it")
+
+    @contextmanager
+    def _opened(self, turn: Turn) -> Iterator[Source]:
+        with turn.inside_ffmpeg():
+            source = Source.open(
+                self._config.url.get_secret_value(),
+                clock=self._clock,
+                tally=self._tally,
+                transport=self._config.transport,
+                open_s=self._open_s,
+                silence_s=LOST_STALLS * self._config.stall_s,
+            )
+        try:
+            turn.check()
+            yield source
+        finally:
+            with turn.inside_ffmpeg():
+                source.close()
+
+    def _hand_on(self, turn: Turn, picture: Picture, converter: Converter) -> None:
+        at_s = self._clock.now_s()
+        turn.expect(at_s)
+        index = self._tally.frames
+        self._tally.arrived(at_s)
+        self._tally.distrusted += not picture.trusted
+        self._on_picture(turn)
+        if self._wanted is not None and not self._wanted(at_s):
+            self._tally.unwanted += 1
+            return
+        name = self._config.name
+        self._on_frame(AvFrame(name, index, at_s, picture.pts_s, picture.trusted, picture.video, converter))
+
+
+class _Pacer:
+    """Holds pictures that were read too early back until they are due, as if they came from a camera."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._timeline: Timeline | None = None
+        self._origin_s = clock.now_s()
+
+    def wait(self, turn: Turn, pts_s: float | None, frame_s: float) -> None:
+        """Waits until the picture is due. Raises TurnOver where the turn ends first."""
+        if self._timeline is None:
+            self._timeline = Timeline(frame_s)
+            self._origin_s = self._clock.now_s()
+        due_s = self._origin_s + self._timeline.place(pts_s)
+        early_s = due_s - self._clock.now_s()
+        if early_s < -_LATE_S:
+            self._origin_s -= early_s
+        elif early_s > 0:
+            turn.expect(due_s)
+            turn.wait(early_s)

@@ -1,0 +1,80 @@
+"""A look at a stream before anything is started: does it answer, and what does it carry?"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from monitor.clock import LiveClock
+from monitor.config import StreamConfig
+from monitor.errors import SourceError
+from monitor.ingest.source import Picture, Source
+from monitor.ingest.tally import Tally
+
+_RATE_PICTURES = 12
+"""Pictures looked at to find a frame rate that the stream does not declare."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamProbe:
+    """What a stream carries."""
+
+    codec: str
+    width: int
+    """Full-resolution width, pixels."""
+    height: int
+    fps: float | None
+    """Frames per second, declared or else measured; None where neither gives one."""
+
+
+def probe(config: StreamConfig, timeout_s: float) -> StreamProbe:
+    """Opens a stream, decodes its first pictures, and closes it.
+
+    Blocks for `timeout_s` at the most: an attempt that is stuck is left behind in a daemon thread.
+
+    Raises:
+        SourceError: there is no picture within that time; one line with the stream's name.
+    """
+    found: Future[StreamProbe] = Future()
+
+    def look() -> None:
+        try:
+            found.set_result(_look(config, timeout_s))
+        except Exception as error:  # noqa: BLE001 - carried over to the caller, whatever it is
+            found.set_exception(error)
+
+    threading.Thread(target=look, name=f"probe-{config.name}", daemon=True).start()
+    try:
+        return found.result(timeout_s)
+    except SourceError as error:
+        raise SourceError(f"{config.name}: {error}") from None
+    except TimeoutError:
+        raise SourceError(f"{config.name}: no picture within {timeout_s:g} s") from None
+
+
+def _look(config: StreamConfig, timeout_s: float) -> StreamProbe:
+    url = config.url.get_secret_value()
+    with Source.open(
+        url,
+        clock=LiveClock(),
+        tally=Tally(),
+        transport=config.transport,
+        open_s=timeout_s,
+        silence_s=timeout_s,
+    ) as source:
+        pictures: list[Picture] = []
+        for arrived in source.read():
+            pictures += arrived
+            if pictures and (source.fps is not None or len(pictures) >= _RATE_PICTURES):
+                break
+        if not pictures:
+            raise SourceError("no picture in it can be decoded")
+        video = pictures[-1].video
+        return StreamProbe(source.codec, video.width, video.height, source.fps or _measured_fps(pictures))
+
+
+def _measured_fps(pictures: list[Picture]) -> float | None:
+    times = [picture.pts_s for picture in pictures if picture.pts_s is not None]
+    span_s = times[-1] - times[0] if times else 0.0
+    return (len(times) - 1) / span_s if span_s > 0 else None

@@ -1,0 +1,285 @@
+"""Keeps one stream alive: a thread that reads it, and one that watches the first.
+
+FFmpeg cannot be interrupted from outside while it waits for data, and its own time-outs come late or, in some
+system calls, never. So the state of a stream is not left to the thread that reads to tell: the other one sees
+that frames are overdue, and a thread that does not come back at all is left behind and replaced.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from monitor.clock import Clock
+from monitor.config import StreamConfig
+from monitor.errors import SourceError
+from monitor.ingest.feed import LOST_STALLS, Feed, Turn, TurnOver
+from monitor.ingest.tally import Tally
+from monitor.messages import Frame, StreamState
+from monitor.redact import Redactor, url_secrets
+
+logger = logging.getLogger("monitor.ingest")
+
+_MOST_LEFT_BEHIND = 3
+"""Threads that may be stuck at the same time: past that, the stream waits for one of them to return."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a reader waits for what, seconds."""
+
+    open_s: float = 10
+    """For an answer while opening; FFmpeg may need it four times, for two steps of two attempts."""
+    stuck_s: float = 60
+    """For a call into FFmpeg to return, beyond the silence allowed while reading: then its thread is replaced."""
+    backoff_s: float = 0.5
+    """Before the first new try; doubles from try to try."""
+    longest_backoff_s: float = 30
+    well_s: float = 20
+    """How long a connection must have lasted for the next failure to count as the first of its kind."""
+
+
+DEFAULT_PATIENCE = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """Where a stream stands."""
+
+    stream: str
+    state: StreamState
+    since_s: float
+    """When it came into this state, on the pipeline's clock."""
+    reason: str | None
+    """Why it is not live, in one line without credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderStatistics:
+    """Figures of one stream since it was started."""
+
+    state: StreamState
+    fps: float
+    """Frames decoded per second over the last seconds."""
+    frames: int
+    """Frames decoded, wanted or not."""
+    distrusted: int
+    """Frames that may be damaged."""
+    unwanted: int
+    """Frames not handed on because `wanted` said so."""
+    packets_corrupt: int
+    decode_errors: int
+    bytes: int
+    reconnects: int
+    """Times it was tried to open the stream again."""
+    abandoned: int
+    """Threads left behind inside FFmpeg."""
+
+
+class Reader:
+    """Reads one stream for ever and hands its frames on.
+
+    The callbacks are called from the reader's threads, statuses one at a time and in order. `on_frame` holds
+    reading up, so it should take the frame and return. One that raises costs the connection, not the reader.
+
+    Args:
+        config: what to read.
+        on_frame: takes every frame that is wanted.
+        on_status: takes every change of state, and of the reason for it. Must not call `stop`.
+        clock: tells when frames arrive.
+        wanted: asked with a frame's `at_s` before it is handed on; all are wanted without it.
+        patience: how long to wait for what.
+    """
+
+    def __init__(
+        self,
+        config: StreamConfig,
+        *,
+        on_frame: Callable[[Frame], None],
+        on_status: Callable[[SourceStatus], None],
+        clock: Clock,
+        wanted: Callable[[float], bool] | None = None,
+        patience: Patience = DEFAULT_PATIENCE,
+    ) -> None:
+        self._config = config
+        self._patience = patience
+        self._on_status = on_status
+        self._clock = clock
+        self._tally = Tally()
+        self._feed = Feed(
+            config,
+            on_frame=on_frame,
+            on_picture=self._alive,
+            wanted=wanted,
+            clock=clock,
+            tally=self._tally,
+            open_s=patience.open_s,
+        )
+        self._redact = Redactor(url_secrets(config.url.get_secret_value()))
+        self._jitter = random.Random()  # noqa: S311 - spreads retries, hides nothing
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name=f"watch-{self.name}", daemon=True)
+
+        # Guards what follows, and puts statuses in order.
+        self._lock = threading.RLock()
+        self._status = SourceStatus(self.name, "connecting", clock.now_s(), None)
+        self._logged: set[str | None] = set()
+        self._turn = Turn(clock)
+        self._thread: threading.Thread | None = None
+        self._left_behind: list[threading.Thread] = []
+        self._abandoned = 0
+
+    @property
+    def name(self) -> str:
+        """Name of the stream."""
+        return self._config.name
+
+    def start(self) -> None:
+        """Starts to read, once. Returns at once; what comes of it is told to `on_status`."""
+        with self._lock:
+            self._announce()
+            self._take_turn()
+        self._watcher.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Ends reading and waits for that.
+
+        Returns:
+            False where the thread does not come back in time: it is left behind with a warning, and can no
+            longer call back.
+        """
+        deadline_s = self._clock.now_s() + timeout_s
+        self._stopping.set()
+        with self._lock:
+            self._turn.over.set()
+            thread = self._thread
+        if thread is None:
+            return True
+        thread.join(timeout_s)
+        self._watcher.join(max(0.0, deadline_s - self._clock.now_s()))
+        stuck = thread.is_alive()
+        with self._lock:
+            if stuck:
+                self._abandoned += 1
+                logger.warning(f"{self.name}: reading does not end within {timeout_s:g} s; its thread is left behind")
+            if self._status.state != "stopped":
+                self._become("stopped", None)
+        return not stuck
+
+    def statistics(self) -> ReaderStatistics:
+        """A snapshot; may be asked for from any thread."""
+        tally = self._tally
+        return ReaderStatistics(
+            state=self._status.state,
+            fps=tally.fps(self._clock.now_s()),
+            frames=tally.frames,
+            distrusted=tally.distrusted,
+            unwanted=tally.unwanted,
+            packets_corrupt=tally.packets_corrupt,
+            decode_errors=tally.decode_errors,
+            bytes=tally.bytes,
+            reconnects=max(0, tally.connections - 1),
+            abandoned=self._abandoned,
+        )
+
+    # --- the thread that reads ---
+
+    def _take_turn(self) -> None:
+        """Puts a new thread in charge."""
+        self._turn = Turn(self._clock)
+        # A daemon, so that one stuck inside FFmpeg does not keep the process from ending.
+        self._thread = threading.Thread(target=self._read, args=(self._turn,), name=f"read-{self.name}", daemon=True)
+        self._thread.start()
+
+    def _read(self, turn: Turn) -> None:
+        """Connects again and again, until a recording has ended or the turn is over."""
+        failures = 0
+        try:
+            while True:
+                began_s, frames_before = self._clock.now_s(), self._tally.frames
+                try:
+                    end = self._feed.run(turn)
+                except SourceError as error:
+                    self._change(turn, "connecting", str(error))
+                except TurnOver:
+                    raise
+                except Exception as error:  # noqa: BLE001 - a callback's fault, or ours, must not silence the stream
+                    self._change(turn, "connecting", f"internal error: {type(error).__name__}: {error}", error)
+                else:
+                    self._change(turn, "stopped", end)
+                    return
+                if self._tally.frames > frames_before and self._clock.now_s() - began_s >= self._patience.well_s:
+                    failures = 0
+                turn.wait(self._backoff_s(failures))
+                failures += 1
+        except TurnOver:
+            return
+
+    def _backoff_s(self, failures: int) -> float:
+        """Doubles from try to try; the jitter keeps the clients of a camera that restarts from coming at once."""
+        patience = self._patience
+        longest_s = min(patience.longest_backoff_s, patience.backoff_s * 2.0 ** min(failures, 16))
+        return self._jitter.uniform(longest_s / 2, longest_s)
+
+    def _alive(self, turn: Turn) -> None:
+        if self._status.state != "live":
+            self._change(turn, "live", None)
+
+    # --- the thread that watches ---
+
+    def _watch(self) -> None:
+        stall_s = self._config.stall_s
+        stuck_s = self._patience.stuck_s + LOST_STALLS * stall_s
+        while not self._stopping.wait(min(1.0, stall_s / 4)):
+            with self._lock:
+                if self._status.state == "stopped":
+                    return
+                if self._status.state == "live" and self._turn.silent_s() > stall_s:
+                    self._become("stalled", f"no frame for {stall_s:g} s")
+                if len(self._left_behind) < _MOST_LEFT_BEHIND and self._turn.end_if_stuck(stuck_s):
+                    self._leave_behind(stuck_s)
+                self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
+
+    def _leave_behind(self, stuck_s: float) -> None:
+        if self._thread is not None:
+            self._left_behind.append(self._thread)
+        self._abandoned += 1
+        reason = f"FFmpeg has not returned for {stuck_s:g} s; its thread is left behind, {self._abandoned} so far"
+        self._become("connecting", reason)
+        self._take_turn()
+
+    # --- states ---
+
+    def _change(self, turn: Turn, state: StreamState, reason: str | None, error: Exception | None = None) -> None:
+        """Changes the state, if it is that turn's to change."""
+        with self._lock:
+            turn.check()
+            self._become(state, reason, error)
+
+    def _become(self, state: StreamState, reason: str | None, error: Exception | None = None) -> None:
+        """Changes state and reason. Logged once per state, and once per reason for being in it."""
+        reason = None if reason is None else self._redact(reason)
+        if (state, reason) == (self._status.state, self._status.reason):
+            return
+        since_s = self._status.since_s
+        if state != self._status.state:
+            since_s = self._clock.now_s()
+            self._logged.clear()
+        self._status = SourceStatus(self.name, state, since_s, reason)
+        if reason not in self._logged:
+            self._logged.add(reason)
+            level = logging.INFO if state in {"live", "stopped"} else logging.WARNING
+            logger.log(level, f"{self.name}: {state}{f', {reason}' if reason else ''}")
+            if error is not None:
+                logger.debug(self._redact("".join(traceback.format_exception(error))))
+        self._announce()
+
+    def _announce(self) -> None:
+        try:
+            self._on_status(self._status)
+        except Exception as error:  # noqa: BLE001 - the callback's fault must not silence the stream
+            logger.error(self._redact(f"{self.name}: status '{self._status.state}' not taken: {error!r}"))  # noqa: TRY400

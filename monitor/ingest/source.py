@@ -1,0 +1,221 @@
+"""One open input: whatever FFmpeg opens, decoded picture by picture.
+
+It does not retry, wait or pace; `reader` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self, cast
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from monitor.clock import Clock
+from monitor.errors import SourceError
+from monitor.ingest.address import Address, Transport
+from monitor.ingest.tally import Tally
+from monitor.ingest.trust import Trust
+
+_DEFAULT_FPS = 25.0
+# Over these, packets can be lost without anyone saying so: RTSP servers drop some of a slow client's even over TCP.
+_LOSSY = ("rtsp", "rtsps", "rtp", "udp", "srt")
+# These are read faster than they play: from a disk, or in segments that arrive whole.
+_AHEAD_OF_TIME = ("hls", "dash")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A decoded picture, before it has a place on the pipeline's clock."""
+
+    video: av.VideoFrame
+    pts_s: float | None
+    trusted: bool
+
+
+class Source:
+    """A container that is open, and its first video stream. Close it: a camera counts its clients.
+
+    Use `open`; usable as a context manager.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        address: Address,
+        *,
+        clock: Clock,
+        tally: Tally,
+        silence_s: float | None,
+    ) -> None:
+        # The decoder's own threads would add a frame of delay each and cost more CPU than they save wall time.
+        stream.thread_type = "NONE"
+        # Packets are numbered, and pictures carry their packet's number through the decoder's reordering.
+        stream.codec_context.copy_opaque = True
+        self._container = container
+        self._stream = stream
+        self._address = address
+        self._clock = clock
+        self._tally = tally
+        self._silence_s = silence_s
+        self._trust = Trust(lossy=address.scheme in _LOSSY)
+        self._packets = 0
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        clock: Clock,
+        tally: Tally,
+        transport: Transport = "tcp",
+        open_s: float | None = None,
+        silence_s: float | None = None,
+    ) -> Self:
+        """Opens an address.
+
+        Args:
+            url: as in the configuration, credentials included.
+            clock: tells when pictures arrive.
+            tally: what is read is counted here.
+            transport: how RTSP carries its packets.
+            open_s: seconds of silence after which opening is given up; None waits for ever. FFmpeg opens in two
+                steps with as much time for each.
+            silence_s: seconds of silence after which reading is given up; None waits for ever.
+
+        Raises:
+            SourceError: it cannot be opened or holds no video; the reason, without the address.
+        """
+        address = Address(url)
+        recipe = address.recipe(transport)
+        failure = "cannot open: no video in it that this build of FFmpeg can decode"
+        for options in recipe.attempts:
+            began_s = clock.now_s()
+            try:
+                container = av.open(
+                    recipe.url,
+                    format=recipe.format,
+                    options=dict(options),
+                    metadata_errors="replace",
+                    timeout=(open_s, silence_s),
+                )
+            except FFmpegError as error:
+                waited_s = clock.now_s() - began_s
+                silent = open_s is not None and waited_s >= open_s
+                failure = address.cannot_open(error, silent_s=waited_s if silent else None)
+                if silent or not isinstance(error, InvalidDataError):
+                    # Not "from error": its text quotes the address.
+                    raise SourceError(failure) from None
+                continue
+            stream = _video_stream(container)
+            if stream is not None:
+                return cls(container, stream, address, clock=clock, tally=tally, silence_s=silence_s)
+            container.close()
+        raise SourceError(failure)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection in good form: an RTSP server is told."""
+        self._container.close()
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of the codec."""
+        return self._stream.codec_context.name
+
+    @property
+    def fps(self) -> float | None:
+        """The frame rate the stream declares, where it is a credible one."""
+        for rate in (self._stream.average_rate, self._stream.guessed_rate):
+            # RTP's clock of 90 kHz turns up here where nothing better is known.
+            if rate is not None and 0 < rate <= 1000:
+                return float(rate)
+        return None
+
+    @property
+    def frame_s(self) -> float:
+        """How long a picture lasts, seconds, as far as the stream tells."""
+        return 1 / (self.fps or _DEFAULT_FPS)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the container says of itself."""
+        return self._container.metadata
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length of a recording, seconds, where the container knows."""
+        duration = self._container.duration
+        return None if duration is None else duration / av.time_base
+
+    @property
+    def ahead_of_time(self) -> bool:
+        """Whether it can be read faster than it plays, so that someone must pace it."""
+        recorded = self._address.scheme in {"http", "https"} and self.duration_s is not None
+        return self._address.scheme == "file" or recorded or self._container.format.name in _AHEAD_OF_TIME
+
+    def read(self) -> Iterator[list[Picture]]:
+        """Yields the pictures that each packet brings, often none, so that the caller gets a word in between.
+
+        Ends where FFmpeg sees an end, which a server that was killed also is.
+
+        Raises:
+            SourceError: the connection is lost; the reason, without the address.
+        """
+        asked_s = self._clock.now_s()
+        try:
+            for packet in self._container.demux():
+                waited_s = self._clock.now_s() - asked_s
+                if self._silence_s is not None and waited_s >= self._silence_s:
+                    # FFmpeg has given up and hands out the rest of its buffers, then waits as long again.
+                    raise SourceError(f"connection lost: nothing arrived for {waited_s:.0f} s")
+                if packet.stream_index == self._stream.index:
+                    yield self._decode(cast("av.Packet[VideoStream]", packet))
+                else:
+                    yield []
+                asked_s = self._clock.now_s()
+        except FFmpegError as error:
+            raise SourceError(self._address.lost(error)) from None
+
+    def _decode(self, packet: av.Packet[VideoStream]) -> list[Picture]:
+        self._packets += 1
+        self._tally.bytes += packet.size
+        if packet.is_corrupt:
+            self._tally.packets_corrupt += 1
+            self._trust.damaged(self._packets)
+        packet.opaque = self._packets
+        try:
+            frames = packet.decode()
+        except FFmpegError:
+            self._tally.decode_errors += 1
+            self._trust.damaged(self._packets)
+            return []
+        return [self._judged(frame) for frame in frames]
+
+    def _judged(self, frame: av.VideoFrame) -> Picture:
+        number = frame.opaque if isinstance(frame.opaque, int) else self._packets
+        if frame.is_corrupt:
+            self._tally.decode_errors += 1
+            self._trust.damaged(number)
+        pts_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+        trusted = self._trust.judge(packet=number, key=frame.key_frame, pts_s=pts_s, at_s=self._clock.now_s())
+        return Picture(frame, pts_s, trusted)
+
+
+def _video_stream(container: InputContainer) -> VideoStream | None:
+    """The first stream of moving pictures that can be decoded; a cover picture is none."""
+    for stream in container.streams.video:
+        # PyAV has no codec context where FFmpeg has no decoder, whatever its type stubs say.
+        if stream.codec_context and not stream.disposition & Disposition.attached_pic:
+            return stream
+    return None

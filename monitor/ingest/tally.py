@@ -1,0 +1,47 @@
+"""What one stream has brought so far, counted by the thread that reads it and read by any."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+_RATE_S = 5.0
+_FRESH_S = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class Tally:
+    """Counts over all connections of one stream."""
+
+    connections: int = 0
+    bytes: int = 0
+    packets_corrupt: int = 0
+    decode_errors: int = 0
+    """Packets that could not be decoded, and pictures with parts that had to be guessed."""
+    frames: int = 0
+    distrusted: int = 0
+    unwanted: int = 0
+    _arrivals: deque[float] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def arrived(self, at_s: float) -> None:
+        """A frame was decoded."""
+        self.frames += 1
+        with self._lock:
+            self._arrivals.append(at_s)
+            self._forget(at_s)
+
+    def fps(self, now_s: float) -> float:
+        """Frames decoded per second over the last seconds; falls to 0 when they stop coming."""
+        with self._lock:
+            self._forget(now_s)
+            if len(self._arrivals) < 2:
+                return 0.0
+            first_s, last_s = self._arrivals[0], self._arrivals[-1]
+            span_s = max(last_s - first_s, now_s - first_s - _FRESH_S)
+            return (len(self._arrivals) - 1) / span_s if span_s > 0 else 0.0
+
+    def _forget(self, now_s: float) -> None:
+        while self._arrivals and self._arrivals[0] < now_s - _RATE_S:
+            self._arrivals.popleft()
