@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from monitor.clock import LiveClock, RecordingClock
+from monitor.errors import MonitorError
+from monitor.messages import Crop, Logit, Pixels
+from monitor.scoring import Batcher, Worker, score
+
+
+def _crop(track: str, value: int = 0, at_s: float = 0.0, adapter: str | None = None) -> Crop:
+    return Crop("lobby", track, at_s, np.full((4, 4, 3), value, np.uint8), 0.5, 100, adapter)
+
+
+class _MeanEncoder:
+    """Answers each crop with its mean grey level; may be told to fail or to wait."""
+
+    def __init__(self) -> None:
+        self.fails = False
+        self.batches: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.inside = threading.Event()
+
+    def logits(self, crops: Pixels) -> NDArray[np.float32]:
+        self.inside.set()
+        self.gate.wait(30)
+        if self.fails:
+            raise RuntimeError("out of memory\n  at somewhere deep")
+        self.batches.append(len(crops))
+        return np.asarray(crops.mean(axis=(1, 2, 3)), dtype=np.float32)
+
+
+class _Answers:
+    """Collects logits from the worker's thread."""
+
+    def __init__(self) -> None:
+        self.logits: list[Logit] = []
+        self.threads: set[str] = set()
+        self._arrived = threading.Condition()
+
+    def __call__(self, logits: list[Logit]) -> None:
+        with self._arrived:
+            self.logits += logits
+            self.threads.add(threading.current_thread().name)
+            self._arrived.notify_all()
+
+    def wait_for(self, count: int) -> None:
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.logits) >= count, timeout=30)
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(3000):
+        if condition():
+            return
+        pause.wait(0.01)
+    pytest.fail("did not happen within 30 s")
+
+
+@pytest.fixture
+def batcher() -> Batcher:
+    return Batcher(max_batch=4, max_age_s=1e9)
+
+
+@pytest.fixture
+def encoder() -> _MeanEncoder:
+    return _MeanEncoder()
+
+
+@pytest.fixture
+def answers() -> _Answers:
+    return _Answers()
+
+
+@pytest.fixture
+def worker(batcher: Batcher, encoder: _MeanEncoder, answers: _Answers) -> Iterator[Worker]:
+    worker = Worker(batcher, encoder, "demo", answers, LiveClock())
+    worker.start()
+    yield worker
+    encoder.gate.set()
+    assert worker.stop(timeout_s=30)
+    assert not any(thread.name == "score" for thread in threading.enumerate())
+
+
+def test_score_answers_in_order_with_the_models_name() -> None:
+    crops = [_crop("1", 10, 3.5), _crop("2", 20, 4.5, adapter="hall")]
+    assert score(_MeanEncoder(), crops, "demo") == [
+        Logit("lobby", "1", 3.5, 10.0, 0.5, "demo"),
+        Logit("lobby", "2", 4.5, 20.0, 0.5, "demo+hall"),
+    ]
+
+
+def test_score_an_encoder_of_another_shape_is_refused() -> None:
+    class Pairs:
+        def logits(self, crops: Pixels) -> NDArray[np.float32]:
+            return np.zeros((len(crops), 2), np.float32)
+
+    with pytest.raises(MonitorError, match=r"expected 1 logits, got an array of shape \(1, 2\)"):
+        score(Pairs(), [_crop("1")], "demo")
+
+
+def test_run_scores_what_is_offered_in_its_own_thread(batcher: Batcher, worker: Worker, answers: _Answers) -> None:
+    for index in range(10):
+        batcher.offer(_crop(str(index), value=index))
+    answers.wait_for(10)
+    assert {logit.track: logit.logit for logit in answers.logits} == {str(index): index for index in range(10)}
+    assert answers.threads == {"score"}
+    statistics = worker.statistics()
+    assert statistics.crops == 10
+    assert statistics.mean_batch == 10 / statistics.batches
+    assert (statistics.errors, statistics.lost, statistics.failure) == (0, 0, None)
+
+
+def test_run_begins_with_one_crop_until_the_encoders_speed_is_known(
+    batcher: Batcher, worker: Worker, encoder: _MeanEncoder, answers: _Answers
+) -> None:
+    encoder.gate.clear()
+    batcher.offer(_crop("0"))
+    assert encoder.inside.wait(30)
+    for index in range(1, 8):
+        batcher.offer(_crop(str(index)))
+    encoder.gate.set()
+    answers.wait_for(8)
+    assert encoder.batches[0] == 1
+    assert max(encoder.batches) <= 4
+
+
+def test_run_a_slow_encoder_gets_batches_that_are_soon_done(
+    batcher: Batcher, encoder: _MeanEncoder, answers: _Answers
+) -> None:
+    clock = RecordingClock(datetime(2025, 1, 1, tzinfo=UTC))
+    now_s = 0.0
+
+    class OneSecondEach(_MeanEncoder):
+        def logits(self, crops: Pixels) -> NDArray[np.float32]:
+            nonlocal now_s
+            now_s += len(crops)
+            clock.advance(now_s)
+            return super().logits(crops)
+
+    slow = OneSecondEach()
+    for index in range(4):
+        batcher.offer(_crop(str(index)))
+    worker = Worker(batcher, slow, "demo", answers, clock)
+    worker.start()
+    answers.wait_for(4)
+    assert worker.stop(timeout_s=30)
+    assert slow.batches == [1, 1, 1, 1]
+    statistics = worker.statistics()
+    assert statistics.busy == 1.0
+    assert statistics.latency_p50_s == pytest.approx(2.5)
+    assert statistics.latency_p95_s == pytest.approx(3.85)
+
+
+def test_run_an_encoder_that_fails_is_told_once_and_recovers(
+    batcher: Batcher, worker: Worker, encoder: _MeanEncoder, answers: _Answers, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "monitor.scoring")
+    encoder.fails = True
+    for index in range(3):
+        batcher.offer(_crop(str(index)))
+        _until(lambda count=index + 1: worker.statistics().lost == count)  # type: ignore[misc]
+    assert worker.statistics().failure == "scoring fails: RuntimeError: out of memory"
+    assert worker.statistics().errors == 3
+    encoder.fails = False
+    batcher.offer(_crop("again", value=7))
+    answers.wait_for(1)
+    assert [logit.track for logit in answers.logits] == ["again"]
+    _until(lambda: worker.statistics().failure is None)
+    _until(lambda: len(caplog.records) == 2)
+    assert [record.getMessage() for record in caplog.records] == [
+        "scoring fails: RuntimeError: out of memory",
+        "scoring works again",
+    ]
+
+
+def test_run_a_receiver_that_fails_does_not_end_scoring(batcher: Batcher, encoder: _MeanEncoder) -> None:
+    def refuse(logits: list[Logit]) -> None:
+        raise ValueError("nobody listens")
+
+    worker = Worker(batcher, encoder, "demo", refuse, LiveClock())
+    worker.start()
+    for expected in (1, 2):
+        batcher.offer(_crop("1"))
+        _until(lambda count=expected: worker.statistics().errors == count)  # type: ignore[misc]
+    assert worker.stop(timeout_s=30)
+
+
+def test_stop_waits_for_the_batch_in_progress(
+    batcher: Batcher, worker: Worker, encoder: _MeanEncoder, answers: _Answers
+) -> None:
+    encoder.gate.clear()
+    batcher.offer(_crop("1"))
+    assert encoder.inside.wait(30)
+    assert not worker.stop(timeout_s=0.05)  # still inside the encoder
+    encoder.gate.set()
+    assert worker.stop(timeout_s=30)
+    assert len(answers.logits) == 1
+
+
+def test_stop_before_the_start_is_done_at_once(batcher: Batcher, encoder: _MeanEncoder, answers: _Answers) -> None:
+    assert Worker(batcher, encoder, "demo", answers, LiveClock()).stop(timeout_s=0)
