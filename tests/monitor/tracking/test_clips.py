@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gend.errors import FetchError
 from gend.faces import FaceDetector
+from gend.faces.blazeface import BlazeFace
 from gend.faces.yunet import YuNet
+from gend.fetch import fetch
 from monitor.config import FacesConfig
 from monitor.ingest import read_file
 from monitor.messages import Crop, TrackObservation
@@ -20,6 +23,14 @@ _BOTH = "head-pose-face-detection-female-and-male.mp4"
 @pytest.fixture
 def yunet(assets: Path) -> FaceDetector:
     return YuNet(assets / "models" / "yunet_n_640_640.onnx")
+
+
+@pytest.fixture
+def blazeface() -> FaceDetector:
+    try:
+        return BlazeFace(fetch("blazeface"))
+    except FetchError as error:
+        pytest.skip(str(error))
 
 
 def _run(clip: Path, detector: FaceDetector, config: FacesConfig) -> list[Crop | TrackObservation]:
@@ -49,9 +60,11 @@ def _presence_s(messages: list[Crop | TrackObservation]) -> dict[str, float]:
     return presence_s
 
 
-@pytest.mark.parametrize("fps", [5.0, 1.0])
-def test_two_faces_are_two_tracks_for_the_whole_clip(assets: Path, yunet: FaceDetector, fps: float) -> None:
-    messages = _run(assets / "media" / _BOTH, yunet, FacesConfig(analysis_fps=fps))
+@pytest.mark.parametrize(("name", "fps"), [("yunet", 5.0), ("yunet", 1.0), ("blazeface", 5.0)])
+def test_two_faces_are_two_tracks_for_the_whole_clip(
+    assets: Path, request: pytest.FixtureRequest, name: str, fps: float
+) -> None:
+    messages = _run(assets / "media" / _BOTH, request.getfixturevalue(name), FacesConfig(analysis_fps=fps))
     assert _presence_s(messages) == {"t1": pytest.approx(4.6, abs=1), "t2": pytest.approx(4.6, abs=1)}
     crops = [message for message in messages if isinstance(message, Crop)]
     for track in ("t1", "t2"):
