@@ -30,6 +30,8 @@ _OUTPUT_SHAPES = [[1, _CELLS**2, 16], [1, _CELLS**2, 1]]
 _MIN_SHARED = 0.3
 _OBLONG = 1.2
 """Squares of a picture that is hardly longer than high would see what the whole picture shows already."""
+_MOST_PARTS = 4
+"""Beyond four to one, squares give way to oblongs: the work has a bound."""
 
 
 class BlazeFace:
@@ -103,11 +105,12 @@ def _views(width: int, height: int) -> list[tuple[int, int, int, int]]:
     whole = (0, 0, width, height)
     if longer < _OBLONG * shorter:
         return [whole]
-    squares = math.ceil(longer / shorter)
-    starts = [round(index * (longer - shorter) / (squares - 1)) for index in range(squares)]
+    count = min(math.ceil(longer / shorter), _MOST_PARTS)
+    length = max(shorter, math.ceil(longer / count))
+    starts = [round(index * (longer - length) / (count - 1)) for index in range(count)]
     if width == longer:
-        return [whole, *((start, 0, shorter, shorter) for start in starts)]
-    return [whole, *((0, start, shorter, shorter) for start in starts)]
+        return [whole, *((start, 0, length, height) for start in starts)]
+    return [whole, *((0, start, width, length) for start in starts)]
 
 
 def _letterbox(view: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
