@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from gend.faces import FaceDetector
 from monitor.clock import Clock, LiveClock, RecordingClock
 from monitor.config import MonitorConfig, StreamConfig
-from monitor.decision import Decision, DecisionOutput, DecisionStatistics
+from monitor.decision import Decision, DecisionStatistics
 from monitor.ingest import SourceStatus, read_file
 from monitor.mailbox import Mailbox, MailboxStatistics
 from monitor.messages import Alert, Crop, Demand, Logit, ModelIdentity, Pixels, Status, TrackObservation, Verdict
@@ -181,7 +181,7 @@ class Pipeline:
             self._clock,
             lost_s=max(self._config.faces.reassociate_s, 2.0),
             on_message=self._receive,
-            on_status=lambda status: self._mailbox.put(status, keep=True) and None,
+            on_status=self._receive_status,
         )
 
     def _receive(self, message: Crop | TrackObservation) -> None:
@@ -192,6 +192,9 @@ class Pipeline:
         self._mailbox.put(replace(message, dropped=dropped, starved=starved), keep=message.ended)
         if message.ended:
             self._batcher.forget(message.stream, message.track)
+
+    def _receive_status(self, status: SourceStatus) -> None:
+        self._mailbox.put(status, keep=True)
 
     def _receive_logits(self, logits: list[Logit]) -> None:
         for logit in logits:
@@ -205,7 +208,11 @@ class Pipeline:
                 self._sources[message.stream] = message
                 on_output(self._status(message.stream))
                 continue
-            for output in _decide(self._decision, message):
+            if isinstance(message, Logit):
+                outputs = self._decision.score(message)
+            else:
+                outputs = self._decision.observe(message)
+            for output in outputs:
                 if isinstance(output, Demand):
                     self._batcher.demand(output)
                     self._workers[output.stream].demand(output)
@@ -263,12 +270,13 @@ def replay(
         ]
         observations = [message for message in messages if isinstance(message, TrackObservation)]
         decided: list[Verdict | Alert] = []
-        for message in (*logits, *observations):
-            for output in _decide(decision, message):
-                if isinstance(output, Demand):
-                    tracking.demand(output)
-                else:
-                    decided.append(output)
+        outputs = [output for logit in logits for output in decision.score(logit)]
+        outputs += [output for observation in observations for output in decision.observe(observation)]
+        for output in outputs:
+            if isinstance(output, Demand):
+                tracking.demand(output)
+            else:
+                decided.append(output)
         return decided
 
     at_s = 0.0
@@ -277,10 +285,6 @@ def replay(
         clock.advance(at_s)
         yield at_s, decide(tracking.process(frame)) if tracking.due(at_s) else []
     yield at_s, decide([*tracking.flush(at_s)])
-
-
-def _decide(decision: Decision, message: TrackObservation | Logit) -> list[DecisionOutput]:
-    return decision.score(message) if isinstance(message, Logit) else decision.observe(message)
 
 
 def _decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callable[[], str]) -> Decision:

@@ -27,7 +27,7 @@ def replay_files(
     weights: str | None,
     as_json: bool,
     console: Console | None = None,
-) -> bool:
+) -> None:
     """Judges recordings one after the other and prints what was decided.
 
     Args:
