@@ -155,9 +155,10 @@ def test_process_first_crop_comes_as_soon_as_the_face_is_fit() -> None:
     assert [crop.at_s for crop in stage.crops] == [pytest.approx(2.4)]
 
 
-def test_process_landmarks_that_are_no_face_are_counted_not_raised() -> None:
+@pytest.mark.parametrize("mistake", [np.nan, 5000], ids=["no numbers", "outside the picture"])
+def test_process_landmarks_that_are_no_face_are_counted_not_raised(mistake: float) -> None:
     face = face_at(400, 300, 120)
-    face.landmarks[3:] = np.nan
+    face.landmarks[:] += np.float32(mistake)
     stage = _Stage()
     stage.show(_times(0, 1.4), [face, face_at(900, 300)])
     assert stage.gated() == {"alignment": 4}
