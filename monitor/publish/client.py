@@ -1,0 +1,112 @@
+"""Makes MQTT clients from the configuration: address, identity, TLS, last will; and puts their errors into words."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import socket
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiomqtt
+from aiomqtt.exceptions import MqttCodeError, MqttConnectError
+
+from monitor.config import MqttConfig
+from monitor.errors import ConfigError
+from monitor.redact import redact
+
+# paho tells each try's failure at length; we tell each change, once.
+_library_log = logging.getLogger("monitor.publish.library")
+_library_log.setLevel(logging.CRITICAL)
+
+_ANSWER_S = 10.0
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+# paho tests a silent broker after one keepalive and gives it another one to answer. At three quarters of what was
+# asked for, a half-open link is noticed within one and a half.
+_KEEPALIVE_SHARE = 0.75
+
+
+class Broker:
+    """Where the broker is and how to log in; makes a new client for each connection.
+
+    Args:
+        config: with a `url` of `mqtt:` or `mqtts:`.
+
+    Attributes:
+        name: how logs call it; carries no credentials.
+        client_id: by which it knows us.
+
+    Raises:
+        ConfigError: a certificate cannot be read, or there are certificates without TLS.
+    """
+
+    def __init__(self, config: MqttConfig) -> None:
+        parts = urlsplit(config.url)
+        assert parts.hostname is not None  # MqttConfig has checked
+        if parts.scheme == "mqtt" and (config.ca or config.cert):
+            raise ConfigError("mqtt.url: mqtt.ca and mqtt.cert need mqtts://")
+        self._host = parts.hostname
+        self._port = parts.port or _PORTS[parts.scheme]
+        self._tls = _tls_context(config) if parts.scheme == "mqtts" else None
+        self._config = config
+        self.name = f"{parts.scheme}://{parts.netloc}"
+        self.client_id = config.client_id or default_client_id(config.prefix)
+
+    def client(self, will: aiomqtt.Will) -> aiomqtt.Client:
+        """A client for one connection."""
+        password = self._config.password
+        return aiomqtt.Client(
+            self._host,
+            self._port,
+            username=self._config.username,
+            password=password.get_secret_value() if password else None,
+            identifier=self.client_id,
+            will=will,
+            keepalive=max(1, round(self._config.keepalive_s * _KEEPALIVE_SHARE)),
+            timeout=_ANSWER_S,
+            tls_context=self._tls,
+            logger=_library_log,
+        )
+
+    def explain(self, error: Exception) -> str:
+        """What went wrong with the connection, in one line without credentials."""
+        cause = error.__cause__ or error
+        if isinstance(cause, MqttConnectError):
+            return f"refused: {cause.rc}; check mqtt.username and mqtt.password"
+        if isinstance(cause, MqttCodeError):  # brokers of MQTT 3.1.1 give no reason
+            return "connection lost: no sign of life" if "Keep alive" in str(cause) else "connection lost"
+        if str(cause) == "Operation timed out":
+            hint = "; does it ask for a certificate (mqtt.cert)?" if self._tls and not self._config.cert else ""
+            return f"no answer within {_ANSWER_S:g} s{hint}"
+        return redact(str(cause))
+
+
+def default_client_id(prefix: str) -> str:
+    """An id that is ours alone and stays the same over restarts.
+
+    The same, because then a broker that has not noticed the end of the former process replaces its connection, instead
+    of publishing its last will in the middle of our life. 23 letters and digits at the most (MQTT 3.1.1, 3.1.3.1).
+    """
+    return "gend" + hashlib.sha256(f"{socket.gethostname()}/{prefix}".encode()).hexdigest()[:16]
+
+
+def _tls_context(config: MqttConfig) -> ssl.SSLContext:
+    for field, path in (("ca", config.ca), ("cert", config.cert), ("key", config.key)):
+        if path is not None and not path.is_file():
+            raise ConfigError(f"mqtt.{field}: {path}: no such file")
+    try:
+        context = ssl.create_default_context(cafile=config.ca)
+    except ssl.SSLError as error:
+        raise ConfigError(f"mqtt.ca: {config.ca}: no PEM certificate: {error.reason}") from error
+    if config.cert is not None:
+        _load_pair(context, config.cert, config.key)
+    return context
+
+
+def _load_pair(context: ssl.SSLContext, cert: Path, key: Path | None) -> None:
+    try:
+        # Without a password given here, OpenSSL would ask the terminal for that of an encrypted key.
+        context.load_cert_chain(cert, key, password="")
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(f"mqtt.cert: {cert}: not a PEM certificate with mqtt.key as its unencrypted key") from error
