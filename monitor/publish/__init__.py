@@ -2,5 +2,6 @@
 
 from monitor.publish.embedded import EmbeddedBroker
 from monitor.publish.mqtt import MqttPublisher, MqttStatistics
+from monitor.publish.trial import try_broker
 
-__all__ = ["EmbeddedBroker", "MqttPublisher", "MqttStatistics"]
+__all__ = ["EmbeddedBroker", "MqttPublisher", "MqttStatistics", "try_broker"]

@@ -53,8 +53,8 @@ class Broker:
         self.name = f"{parts.scheme}://{parts.netloc}"
         self.client_id = config.client_id or default_client_id(config.prefix)
 
-    def client(self, will: aiomqtt.Will) -> aiomqtt.Client:
-        """A client for one connection."""
+    def client(self, will: aiomqtt.Will | None) -> aiomqtt.Client:
+        """A client for one connection; `will` is what the broker says when it breaks."""
         password = self._config.password
         return aiomqtt.Client(
             self._host,

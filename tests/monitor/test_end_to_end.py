@@ -24,8 +24,8 @@ def fake_call(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def broker() -> Iterator[Mosquitto]:
-    with Mosquitto() as running:
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path) as running:
         yield running
 
 

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from monitor.check import check
+from monitor.config import MonitorConfig
+from monitor.errors import MonitorError
+from monitor.publish import try_broker
+from tests.broker import Mosquitto
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def tape(tmp_path: Path) -> Path:
+    path = tmp_path / "tape.mp4"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for shade in range(10):
+            picture = np.full((240, 320, 3), 20 * shade, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Accepts connections and says nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+async def test_check_tells_what_each_stream_is_and_which_cannot_be_watched(tape: Path) -> None:
+    streams = [
+        {"name": "tape", "url": f"file:{tape}"},
+        {"name": "gone", "url": "file:/nowhere.mp4"},
+        {"name": "refused", "url": "rtsp://viewer:s3cret@127.0.0.1:9/main"},
+    ]
+    config = MonitorConfig.model_validate({"streams": streams, "mqtt": {"url": "embedded:"}})
+    report = await check(config, timeout_s=5)
+    found = {stream.name: stream for stream in report.streams}
+    assert not report.ok
+    assert (found["tape"].codec, found["tape"].width, found["tape"].height) == ("h264", 320, 240)
+    assert found["tape"].fps == pytest.approx(10)
+    assert "No such file" in (found["gone"].error or "")
+    assert "refused" in (found["refused"].error or "")
+    assert "s3cret" not in repr(report)
+    assert report.mqtt == "embedded"
+
+
+async def test_check_is_ok_where_everything_answers(tape: Path, tmp_path: Path) -> None:
+    with Mosquitto(tmp_path, username="gend", password="pw") as broker:
+        mqtt = {"url": broker.url, "username": "gend", "password": "pw"}
+        config = MonitorConfig.model_validate({"streams": [{"name": "tape", "url": f"file:{tape}"}], "mqtt": mqtt})
+        report = await check(config, timeout_s=5)
+    assert report.ok
+    assert report.mqtt == "ok"
+
+
+async def test_try_broker_names_what_is_wrong(tmp_path: Path, silent_port: int) -> None:
+    refused = pytest.raises(MonitorError, match=r"mqtt://127.0.0.1:\d+: refused: .*; check mqtt.username")
+    with Mosquitto(tmp_path, username="gend", password="right") as broker, refused:
+        await try_broker(broker.config(password="wrong"), 5)
+    config = MonitorConfig.model_validate({"streams": [{"name": "a", "url": "file:a"}]}).mqtt
+    with pytest.raises(MonitorError, match=f"mqtt://127.0.0.1:{silent_port}: no answer within 1 s"):
+        await try_broker(config.model_copy(update={"url": f"mqtt://127.0.0.1:{silent_port}"}), 1)
