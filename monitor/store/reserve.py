@@ -1,6 +1,6 @@
 """Space that is the outbox's alone: a file beside the database, given up when the disk is full.
 
-It holds about a thousand alerts. When it is used up as well, recording fails and the caller keeps the alert and tries
+It holds some thousand alerts. When it is used up as well, recording fails and the caller keeps the alert and tries
 again; nothing recorded before is lost, and nothing is left half-written.
 """
 

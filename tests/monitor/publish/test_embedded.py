@@ -25,10 +25,10 @@ async def test_broker_listens_on_this_machine_only_and_ends_with_its_tasks(caplo
         async with listening(config, "hello"):
             pass
         port = int(broker.url.rpartition(":")[2])
-        with pytest.raises(OSError, match="refused"):
+        with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=1)
     assert asyncio.all_tasks() == before
-    with pytest.raises(OSError, match="refused"):
+    with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", port), timeout=1)
     assert [record.message for record in caplog.records if record.name.startswith(("amqtt", "monitor"))] == []
 

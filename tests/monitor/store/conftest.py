@@ -7,7 +7,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 from uuid import uuid4
@@ -31,8 +31,15 @@ class Postgres:
 
     def start(self) -> None:
         self._run("initdb", "-D", "data", "-A", "trust", "-U", "tests", "--no-sync")
+        self._control("start")
+
+    def restart(self) -> None:
+        """Cuts every connection."""
+        self._control("restart", "-m", "immediate")
+
+    def _control(self, *arguments: str) -> None:
         options = f"-h 127.0.0.1 -p {self._port} -k {self._folder} -c fsync=off"
-        self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
+        self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, *arguments)
 
     def database(self) -> str:
         """URL of a new, empty database."""
@@ -49,7 +56,7 @@ class Postgres:
 
     def stop(self) -> None:
         try:
-            self._run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
+            self._control("stop", "-m", "immediate")
         finally:
             shutil.rmtree(self._folder)
 
@@ -67,15 +74,14 @@ class Postgres:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Callable[[], str]]:
-    """Makes a new database and returns its URL."""
+def postgres() -> Iterator[Postgres]:
     pytest.importorskip("asyncpg")
     initdb = shutil.which("initdb") or next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
     if initdb is None:
         pytest.skip("PostgreSQL is not installed")
     server = Postgres(Path(initdb).parent)
     server.start()
-    yield server.database
+    yield server
     server.stop()
 
 
@@ -83,8 +89,8 @@ def postgres() -> Iterator[Callable[[], str]]:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path}/alerts.db"
-    make: Callable[[], str] = request.getfixturevalue("postgres")
-    return make()
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database()
 
 
 @pytest.fixture
@@ -93,5 +99,5 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres: Callable[[], str]) -> str:
-    return postgres()
+def postgres_url(postgres: Postgres) -> str:
+    return postgres.database()

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from monitor.errors import StoreError
 from monitor.messages import Alert
 from monitor.store import AlertReader, OutboxRow, Store
+from tests.monitor.store.conftest import Postgres
 from tests.monitor.store.examples import an_alert, opened
 
 pytestmark = pytest.mark.anyio
@@ -189,3 +190,13 @@ async def test_server_that_wants_another_user_is_one_line(postgres_url: str) -> 
     with pytest.raises(StoreError, match="does not exist") as failure:
         await Store.open(postgres_url.replace("tests@", "nobody:secret@"))
     assert "secret" not in str(failure.value)
+
+
+async def test_server_that_restarts_costs_one_failure_and_no_number(postgres: Postgres, postgres_url: str) -> None:
+    async with opened(postgres_url) as store:
+        await store.record(an_alert(1), ["mqtt"])
+        await asyncio.to_thread(postgres.restart)
+        with pytest.raises(StoreError, match=r"^postgresql\+asyncpg://\*\*\*@127.0.0.1:") as failure:
+            await store.record(an_alert(2), ["mqtt"])
+        assert "\n" not in str(failure.value)
+        assert (await store.record(an_alert(2), ["mqtt"])).sequence == 2
