@@ -30,7 +30,7 @@ MANIPULATED_FROM_S = 6.0
 # The clip's name carries its recipe: a change here makes a new file.
 _RECIPE = 1
 
-_FACE_PX = 165.0
+_FACE_PX = 130.0
 """Width at which each face is shown."""
 _DETAIL_PX = 20.0
 """Pixels across the manipulated face that are left of it: seen at once beside the others, yet not a smear."""
