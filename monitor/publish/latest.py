@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _MOST_TRACKS = 256
@@ -59,22 +60,25 @@ class Latest:
             self._events.popleft()
             self.dropped += 1
 
-    def take(self, now_s: float) -> list[Message]:
-        """What may be published now, retained topics first; the caller publishes it or the link is lost.
+    def take(self, now_s: float) -> Iterator[Message]:
+        """What may be published now, retained topics first. What is not iterated over keeps waiting.
 
         Args:
             now_s: any clock that only goes forward.
         """
-        retained = [Message(topic, self._retained[topic], retain=True) for topic in self._unpublished]
-        self._unpublished = {}
-        events = [Message(topic, payload, retain=False) for topic, payload in self._events]
-        self._events.clear()
-        self._published_s = {
-            topic: at_s for topic, at_s in self._published_s.items() if now_s - at_s < _VERDICT_EVERY_S
-        }
-        due = [topic for topic in self._verdicts if topic not in self._published_s]
-        self._published_s.update(dict.fromkeys(due, now_s))
-        return retained + events + [Message(topic, self._verdicts.pop(topic), retain=False) for topic in due]
+        while self._unpublished:
+            topic = next(iter(self._unpublished))
+            del self._unpublished[topic]
+            yield Message(topic, self._retained[topic], retain=True)
+        while self._events:
+            yield Message(*self._events.popleft(), retain=False)
+        recent = {topic: at_s for topic, at_s in self._published_s.items() if now_s - at_s < _VERDICT_EVERY_S}
+        self._published_s = recent
+        for topic in [topic for topic in self._verdicts if topic not in recent]:
+            payload = self._verdicts.pop(topic, None)
+            if payload is not None:  # else it was dropped for newer ones since
+                recent[topic] = now_s
+                yield Message(topic, payload, retain=False)
 
     def due_in_s(self, now_s: float) -> float | None:
         """Seconds until `take` has something again, if nothing new comes; None where nothing waits."""
