@@ -31,16 +31,25 @@ def pair_table(detector: Detector, folder: Path) -> Table:
     Raises:
         PictureError: a folder is missing or empty, or a picture cannot be read.
     """
+    real = folder / _REAL
+    table = Table("manipulation", "pairs", "AUROC [95 %]", "median p", f"p > {_HIGH}")
+    for other in [real, *sorted(path for path in folder.iterdir() if path.is_dir() and path != real)]:
+        honest, scores = score_pairs(detector, folder, other.name)
+        separation = "" if other == real else str(paired_auroc(honest, scores))
+        table.add_row(other.name, str(len(scores)), separation, *_spread(scores))
+    return table
+
+
+def score_pairs(detector: Detector, folder: Path, manipulation: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Log-odds of the real crops and of their manipulated twins, (n,) each. Raises as `pair_table`."""
     names = sorted(path.name for path in (folder / _REAL).glob("*") if path.is_file())
     if not names:
         raise PictureError(f"{folder / _REAL}: no pictures")
-    real = _scores(detector, [folder / _REAL / name for name in names])
-    table = Table("manipulation", "pairs", "AUROC [95 %]", "median p", f"p > {_HIGH}")
-    table.add_row(_REAL, str(len(names)), "", *_spread(real))
-    for other in sorted(path for path in folder.iterdir() if path.is_dir() and path.name != _REAL):
-        fake = _scores(detector, [other / name for name in names])
-        table.add_row(other.name, str(len(names)), str(paired_auroc(real, fake)), *_spread(fake))
-    return table
+    real, fake = (
+        detector.logits(np.stack([detector.prepare(_picture(folder / kind / name)) for name in names]))
+        for kind in (_REAL, manipulation)
+    )
+    return real, fake
 
 
 def video_table(detector: Detector, faces: FaceDetector, videos: Sequence[Path], least_px: float) -> Table:
@@ -60,10 +69,6 @@ def video_table(detector: Detector, faces: FaceDetector, videos: Sequence[Path],
         scores = detector.logits(np.stack(crops)) if crops else np.empty(0, np.float32)
         table.add_row(video.name, str(len(crops)), *(_spread(scores) if crops else ("", "")))
     return table
-
-
-def _scores(detector: Detector, paths: Sequence[Path]) -> NDArray[np.float32]:
-    return detector.logits(np.stack([detector.prepare(_picture(path)) for path in paths]))
 
 
 def _picture(path: Path) -> NDArray[np.uint8]:
