@@ -17,6 +17,8 @@ from monitor.redact import Redactor, split_user_part, url_secrets
 Transport = Literal["tcp", "udp"]
 
 _UNPROBED = {"analyzeduration": "0", "probesize": "32"}
+# FFmpeg's 5 s and more serve to find streams that come late, and frame rates; live there is no time for either.
+_BRIEFLY_PROBED = {"analyzeduration": "1000000"}
 # FFmpeg's name for the way to a camera of this machine.
 _DEVICE_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
@@ -53,9 +55,10 @@ class Address:
                 # AVFoundation refuses its own default rate of 29.97 on most cameras.
                 options = {"framerate": "30"} if device_format == "avfoundation" else {}
                 return Recipe(self._url.partition(":")[2], format=device_format, attempts=(options,))
-            case "udp":
-                # By default a receive buffer that once ran over ends the stream.
-                return Recipe(self._url, attempts=({"overrun_nonfatal": "1"},))
+            case "udp" | "rtp" | "tcp" | "srt" | "rtmp" | "rtmps":
+                # By default a UDP buffer that once ran over ends the stream.
+                over = {"overrun_nonfatal": "1"} if self.scheme == "udp" else {}
+                return Recipe(self._escaped(), attempts=({**over, **_BRIEFLY_PROBED}, over))
             case _:
                 return Recipe(self._escaped())
 

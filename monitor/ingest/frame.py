@@ -123,8 +123,8 @@ class AvFrame:
             if self._whole is None:
                 self._whole = self.converter.convert(self.picture)
             return self._whole[y0:y1, x0:x1]
-        left, top = x0 - x0 % grid[0], y0 - y0 % grid[1]
-        right, bottom = x1 + -x1 % grid[0], y1 + -y1 % grid[1]
+        left, right = _on_grid(x0, x1, grid[0], self.picture.width)
+        top, bottom = _on_grid(y0, y1, grid[1], self.picture.height)
         pixels = self.converter.convert(_sub_picture(self.picture, (left, top, right, bottom)))
         return pixels[y0 - top : y1 - top, x0 - left : x1 - left]
 
@@ -138,21 +138,26 @@ def _pixels(picture: av.VideoFrame) -> Pixels:
 
 
 def _chroma_grid(picture: av.VideoFrame) -> tuple[int, int] | None:
-    """Pixels per chroma sample, across and down, of a picture that can be cut plane by plane; else None.
+    """Steps, across and down, at which a picture can be cut plane by plane; None where it cannot.
 
-    It can where each component has a plane of its own with whole bytes per sample and whole chroma samples at
-    the edges: a cut on the grid then converts to the very pixels that the whole picture would give, because
-    swscale takes the same way through its code.
+    It can where each component has a plane of its own with whole bytes per sample, and where no step is cut off
+    at an edge: swscale then takes the same way through its code for a cut as for the whole picture, which it
+    does not for odd sizes.
     """
     planes = [component.plane for component in picture.format.components]
     if len(set(planes)) < len(planes) or picture.format.is_bit_stream or picture.format.has_palette:
         return None
-    across = max(round(picture.width / plane.width) for plane in picture.planes)
-    down = max(round(picture.height / plane.height) for plane in picture.planes)
+    across = max(2, *(round(picture.width / plane.width) for plane in picture.planes))
+    down = max(2, *(round(picture.height / plane.height) for plane in picture.planes))
     upside_down = any(plane.line_size < 0 for plane in picture.planes)
     if upside_down or picture.width % across or picture.height % down:
         return None
     return across, down
+
+
+def _on_grid(first: int, last: int, step: int, limit: int) -> tuple[int, int]:
+    """Widens a span to the grid and by two steps more, from which its edge's chroma is interpolated."""
+    return max(0, (first // step - 2) * step), min(limit, (-(-last // step) + 2) * step)
 
 
 def _sub_picture(picture: av.VideoFrame, area: _Area) -> av.VideoFrame:

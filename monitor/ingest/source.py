@@ -136,7 +136,8 @@ class Source:
     @property
     def fps(self) -> float | None:
         """The frame rate the stream declares, where it is a credible one."""
-        for rate in (self._stream.average_rate, self._stream.guessed_rate):
+        # FFmpeg's own guess comes last: it may well be the rate of fields.
+        for rate in (self._stream.average_rate, self._stream.codec_context.framerate, self._stream.guessed_rate):
             # RTP's clock of 90 kHz turns up here where nothing better is known.
             if rate is not None and 0 < rate <= 1000:
                 return float(rate)

@@ -1,0 +1,228 @@
+"""Readers on everything but RTSP, and what they do with what they read."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import itertools
+import logging
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import pytest
+
+from monitor.messages import Frame
+from tests.monitor.ingest.clips import make_clip
+from tests.monitor.ingest.watching import Watched
+
+
+def test_a_recording_is_paced_as_live_and_ends(clip: Path) -> None:
+    with Watched(f"file:{clip}") as watched:
+        watched.wait_for("stopped", reason="end of file")
+    frames = watched.frames
+    assert len(frames) == 50
+    for before, after in itertools.pairwise(frames):
+        assert before.pts_s is not None
+        assert after.pts_s is not None
+        assert after.at_s > before.at_s
+    # A picture may come late on a busy machine, but never before it is due.
+    assert frames[-1].at_s - frames[0].at_s > 0.98 * (49 / 25)
+    assert watched.states == ["connecting", "live", "stopped"]
+
+
+def test_a_looped_recording_goes_on_without_a_seam(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "short.mp4", frames=10)
+    with Watched(f"file:{clip}", loop=True) as watched:
+        watched.wait_for_frames(25)
+    frames = watched.frames
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+    assert all(before.at_s < after.at_s for before, after in itertools.pairwise(frames))
+    assert all(frame.trusted for frame in frames)
+    assert [frame.pts_s for frame in frames[10:20]] == [frame.pts_s for frame in frames[:10]]
+    assert frames[20].at_s - frames[0].at_s > 0.98 * (20 / 25)
+    assert watched.states == ["connecting", "live", "stopped"]
+    assert watched.reader.statistics().reconnects == 0
+
+
+def test_a_recording_with_a_damaged_end_ends_there(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mkv", frames=20)
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    with Watched(f"file:{clip}") as watched:
+        watched.wait_for("stopped", reason="end of")
+    assert 3 < len(watched.frames) < 20
+
+
+def test_a_missing_recording_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "later.mp4"
+    with Watched(f"file:{path}") as watched:
+        watched.wait_for("connecting", reason="cannot open: No such file or directory")
+        make_clip(tmp_path / "made.mp4", frames=5).rename(path)
+        watched.wait_for("stopped", reason="end of file")
+    assert len(watched.frames) == 5
+
+
+def test_unwanted_frames_are_counted_and_not_handed_on(clip: Path) -> None:
+    asked: list[float] = []
+
+    def every_fifth(at_s: float) -> bool:
+        asked.append(at_s)
+        return len(asked) % 5 == 0
+
+    with Watched(f"file:{clip}", wanted=every_fifth) as watched:
+        watched.wait_for("stopped")
+    statistics = watched.reader.statistics()
+    assert (statistics.frames, statistics.unwanted, len(watched.frames)) == (50, 40, 10)
+    assert [frame.at_s for frame in watched.frames] == asked[4::5]
+
+
+def test_a_callback_that_raises_costs_the_connection_and_not_the_reader(
+    clip: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = itertools.count()
+
+    def fail_twice(frame: Frame) -> None:
+        if next(calls) in {2, 3}:
+            raise ValueError("no room for rtsp://user:hunter2@camera/")
+
+    with Watched(f"file:{clip}", on_frame=fail_twice) as watched:
+        watched.wait_for("connecting", reason="internal error: ValueError: no room for rtsp://***@camera/")
+        watched.wait_for("stopped", reason="end of file")
+    assert watched.reader.statistics().reconnects == 2
+    assert "hunter2" not in caplog.text
+
+
+def test_damaged_frames_are_handed_on_distrusted_and_counted(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.h264", frames=40)
+    content = bytearray(clip.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 800] = bytes(800)
+    clip.write_bytes(content)
+    with Watched(f"file:{clip}") as watched:
+        watched.wait_for("stopped")
+    distrusted = sum(not frame.trusted for frame in watched.frames)
+    assert 0 < distrusted < len(watched.frames)
+    assert watched.frames[-1].trusted
+    assert watched.reader.statistics().distrusted == distrusted
+    assert watched.reader.statistics().decode_errors > 0
+
+
+def test_threads_stuck_in_the_kernel_are_replaced_up_to_a_bound(tmp_path: Path, clip: Path) -> None:
+    path, pipe = tmp_path / "camera.mp4", tmp_path / "pipe"
+    os.mkfifo(path)  # opening it blocks, out of reach of FFmpeg's time-outs, until someone writes
+    watched = Watched(f"file:{path}", stall_s=1)
+    watched.reader.start()
+    watched.wait_for("connecting", reason="its thread is left behind, 3 so far")
+    time.sleep(3)  # long enough for one more, were it not for the bound
+    assert watched.reader.statistics().abandoned == 3
+    stuck = [thread for thread in threading.enumerate() if thread.name == "read-lobby"]
+    assert len(stuck) == 4
+
+    path.rename(pipe)
+    shutil.copy(clip, path)
+    with pipe.open("wb"):
+        pass
+    watched.wait_for("stopped", reason="end of file")
+    for thread in stuck:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in stuck)
+    assert len(watched.frames) == 50  # those left behind had nothing to say
+    assert watched.reader.stop(5)
+
+
+def test_stop_before_start_is_harmless(clip: Path) -> None:
+    assert Watched(f"file:{clip}").reader.stop(1)
+
+
+def test_a_recording_over_http_is_paced_too(tmp_path: Path) -> None:
+    make_clip(tmp_path / "a.mkv", frames=20)
+    with serving(tmp_path) as base, Watched(f"{base}/a.mkv?token=hunter2") as watched:
+        watched.wait_for("connecting", reason="the other end closed it")
+        frames = watched.frames[:20]
+    assert frames[-1].at_s - frames[0].at_s > 0.98 * (19 / 25)
+    assert "hunter2" not in str(watched.statuses)
+
+
+def test_http_errors_are_named(clip: Path) -> None:
+    with serving(clip.parent) as base, Watched(f"{base}/absent.mp4") as watched:
+        watched.wait_for("connecting", reason="404 Not Found")
+
+
+def test_an_mpeg_transport_stream_over_udp(clip: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    over = threading.Event()
+    sender = threading.Thread(target=send_for_ever, args=(clip, port, over))
+    sender.start()
+    try:
+        with Watched(f"udp://127.0.0.1:{port}", stall_s=2) as watched:
+            frames = watched.wait_for_frames(10)
+            assert (frames[-1].width, frames[-1].height) == (320, 240)
+            over.set()
+            watched.wait_for("stalled")
+    finally:
+        over.set()
+        sender.join()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("rtsp://user:hunter2@127.0.0.1:9/x", "cannot open: Connection refused"),
+        ("rtsp://user:hunter2@host.invalid/x", "cannot open: host name not found"),
+        ("rtsp://user:hunter2@us/er@127.0.0.1:9/x", "cannot open: host name not found"),
+        ("device:/dev/absent", "cannot open: "),
+    ],
+)
+def test_what_cannot_be_opened_says_why(
+    url: str, reason: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with Watched(url) as watched:
+        watched.wait_for("connecting", reason=reason)
+    told = caplog.text + str(watched.statuses) + "".join(capfd.readouterr())
+    assert "hunter2" not in told
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Serves a folder over HTTP; gives its address."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def send_for_ever(clip: Path, port: int, over: threading.Event) -> None:
+    """Sends a clip again and again at its pace, until told otherwise."""
+    offset = 0
+    with av.open(f"udp://127.0.0.1:{port}?pkt_size=1316", "w", format="mpegts") as target:
+        stream = None
+        while not over.is_set():
+            with av.open(str(clip)) as source:
+                video = source.streams.video[0]
+                stream = stream or target.add_stream_from_template(video)
+                for packet in source.demux(video):
+                    if packet.dts is None or packet.pts is None or over.wait(0.01):
+                        continue
+                    packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
+                    packet.stream = stream
+                    target.mux(packet)
+                offset += video.duration or 0
