@@ -208,11 +208,9 @@ class Pipeline:
                 self._sources[message.stream] = message
                 on_output(self._status(message.stream))
                 continue
-            if isinstance(message, Logit):
-                outputs = self._decision.score(message)
-            else:
-                outputs = self._decision.observe(message)
-            for output in outputs:
+            decision = self._decision
+            decided = decision.score(message) if isinstance(message, Logit) else decision.observe(message)
+            for output in decided:
                 if isinstance(output, Demand):
                     self._batcher.demand(output)
                     self._workers[output.stream].demand(output)

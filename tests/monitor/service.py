@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
 import paho.mqtt.client as paho
 import yaml
+from paho.mqtt.enums import CallbackAPIVersion
 
 READY_S = 60.0
 
@@ -63,7 +65,7 @@ class RunningService:
         assert self.process.stderr is not None
         out, err = self.process.stdout, self.process.stderr
         self._threads = [
-            threading.Thread(target=lambda: [self._out.put(line) for line in out], daemon=True),
+            threading.Thread(target=_pass_on, args=(out, self._out), daemon=True),
             threading.Thread(target=lambda: self.log.extend(err), daemon=True),
         ]
         for thread in self._threads:
@@ -95,13 +97,20 @@ class RunningService:
         return "".join(self.log)
 
 
+def _pass_on(lines: Iterable[str], to: queue.SimpleQueue[str]) -> None:
+    for line in lines:
+        to.put(line)
+
+
 class Subscriber:
     """A client that knows nothing of our code: paho's own, in its own thread."""
 
     def __init__(self, port: int, topic: str, host: str = "127.0.0.1") -> None:
         self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        self._client.on_message = lambda _client, _data, message: self.messages.put((message.topic, message.payload))
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_message = lambda _client, _data, message: self.messages.put(
+            (message.topic, bytes(message.payload))
+        )
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         self._client.connect(host, port)
         self._client.loop_start()

@@ -22,8 +22,8 @@ async def test_mailbox_hands_over_everything_threads_put_in_order() -> None:
     taken: list[tuple[int, int]] = []
     while len(taken) < 4000:
         taken += await asyncio.wait_for(box.take(), 5)
-    for thread in range(4):
-        assert [number for owner, number in taken if owner == thread] == list(range(1000))
+    for putter in range(4):
+        assert [number for owner, number in taken if owner == putter] == list(range(1000))
 
 
 @pytest.mark.anyio
