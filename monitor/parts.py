@@ -25,7 +25,7 @@ def load_parts(config: MonitorConfig) -> Parts:
         _log.warning("%s", notice)
     # `auto` is settled once, with its one warning; each stream's thread then gets a detector of that kind.
     first = load_detector(config.faces.detector, threshold=_SEARCH_CONFIDENCE, warn=_log.warning)
-    kind = cast(DetectorName, first.name)
+    kind = cast("DetectorName", first.name)
 
     def new_face_detector() -> FaceDetector:
         return load_detector(kind, threshold=_SEARCH_CONFIDENCE, warn=_log.debug)

@@ -1,4 +1,4 @@
-"""Draws docs/output.png, the README's picture: python tools/output_picture.py
+"""Draws docs/output.png, the README's picture.
 
 One face, the astronaut's, through the real pipeline: two moments of the clip with what was held of it then, and the
 evidence over time.
@@ -91,7 +91,7 @@ def still(axis: Axes, picture: Pixels, verdict: Verdict, at_s: float, parts: Par
     axis.text(x0, y0 - 8, label, color="white", backgroundcolor=colour, fontsize=10, fontweight="bold")
     axis.set_title(f"second {at_s:.0f}", fontsize=10)
     axis.set_axis_off()
-    axis.set_ylim(picture.shape[0] * 0.82, 0)
+    axis.set_ylim(picture.shape[0] * 0.85, picture.shape[0] * 0.16)
 
 
 def curve(axis: Axes, judged: Judged) -> None:
@@ -103,7 +103,7 @@ def curve(axis: Axes, judged: Judged) -> None:
     axis.axhline(threshold, color=COLOURS["fake"], linestyle="--", linewidth=1)
     axis.text(0.2, threshold + 0.4, "alert threshold", color=COLOURS["fake"], fontsize=9)
     axis.axvline(MANIPULATED_FROM_S, color="#8a8f98", linestyle=":", linewidth=1)
-    axis.text(MANIPULATED_FROM_S + 0.2, 0.4, "manipulated\nfrom here on", color="#5b6068", fontsize=9)
+    axis.text(MANIPULATED_FROM_S - 0.2, 2, "manipulated\nfrom here on", color="#5b6068", ha="right", fontsize=9)
     for before, after in zip(judged.verdicts, judged.verdicts[1:], strict=False):
         axis.axvspan(before.at_s, after.at_s, ymin=0, ymax=0.03, color=COLOURS[before.state], linewidth=0)
     for at_s, alert in judged.alerts:
@@ -118,7 +118,8 @@ def curve(axis: Axes, judged: Judged) -> None:
             )
     axis.set(xlim=(0, SECONDS), ylim=(-0.8, threshold * 1.6), xlabel="seconds", ylabel="evidence of manipulation")
     for position, (state, colour) in enumerate(COLOURS.items()):
-        axis.text(1.0, 0.99 - 0.06 * position, f"■ {state}", color=colour, ha="right", va="top", transform=axis.transAxes, fontsize=9)  # fmt: skip
+        y = 0.97 - 0.055 * position
+        axis.text(0.01, y, f"■ {state}", color=colour, va="top", transform=axis.transAxes, fontsize=9)
     axis.set_title("astronaut (NASA), bundled demo encoder: not for real use", fontsize=9, color="#5b6068", loc="left")
 
 

@@ -107,7 +107,7 @@ async def _show(started: asyncio.Event, where: list[Started], until_alert: bool)
     await started.wait()
     say(
         f"playing a call of four people as the live stream '{STREAM}'; health and metrics at {where[0].web_url}\n"
-        f"the person on the left is manipulated from second {MANIPULATED_FROM_S} of {SECONDS} on; "
+        f"the person on the left is manipulated from second {MANIPULATED_FROM_S:g} of {SECONDS:g} on; "
         "the alert follows once the evidence has grown (Ctrl-C ends)"
     )
     async for alert in _alerts(where[0].mqtt_url):
