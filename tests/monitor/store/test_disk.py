@@ -19,7 +19,7 @@ async def record_until_refused(store: Store) -> tuple[int, str]:
     """Records large alerts; returns how many were kept and what was said of the first that was not."""
     for number in range(1, 20_000):
         try:
-            await store.record(an_alert(number, reason="x" * 4000), ["mqtt"])
+            await store.record(an_alert(number, reason="x" * 20_000), ["mqtt"])
         except StoreError as error:
             return number - 1, str(error)
     raise AssertionError("the disk was never full")
@@ -81,6 +81,6 @@ def test_full_disk_for_real(tmp_path: Path) -> None:
     done = subprocess.run([unshare, "-rm", "sh", "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     kept_by_reserve, refusal, end = done.stdout.splitlines()
-    assert int(kept_by_reserve) > 500
+    assert int(kept_by_reserve) > 200
     assert refusal.endswith("alerts.db: database or disk is full")
     assert end == "recorded, no holes"
