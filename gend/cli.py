@@ -43,8 +43,6 @@ def main() -> None:
     """Runs the command line: one clear line per error, the exit code as documented."""
     try:
         app([argument for argument in sys.argv[1:] if argument != _DEBUG], prog_name="gend")
-    except KeyboardInterrupt:
-        sys.exit(130)
     except GendError as error:
         _tell(error)
         sys.exit(1)
