@@ -12,12 +12,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import av
 import pytest
 
+from monitor.ingest import AvFrame
+from monitor.ingest.reader import Patience
 from monitor.messages import Frame
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.ingest.watching import Watched
@@ -154,22 +156,32 @@ def test_http_errors_are_named(clip: Path) -> None:
         watched.wait_for("connecting", reason="404 Not Found")
 
 
-def test_an_mpeg_transport_stream_over_udp(clip: Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    over = threading.Event()
-    sender = threading.Thread(target=send_for_ever, args=(clip, port, over))
-    sender.start()
-    try:
-        with Watched(f"udp://127.0.0.1:{port}", stall_s=2) as watched:
-            frames = watched.wait_for_frames(10)
-            assert (frames[-1].width, frames[-1].height) == (320, 240)
-            over.set()
-            watched.wait_for("stalled")
-    finally:
-        over.set()
-        sender.join()
+def test_pictures_are_distrusted_after_lost_packets_until_a_keyframe(clip: Path) -> None:
+    """An MPEG transport stream over UDP, through a relay that loses a datagram now and then."""
+    with relayed(clip) as relay, Watched(f"udp://127.0.0.1:{relay.port}", stall_s=2) as watched:
+        frames = watched.wait_for_frames(10)
+        assert (frames[-1].width, frames[-1].height) == (320, 240)
+        relay.lose_every = 40
+        watched.wait_for_frames(60)
+        relay.lose_every = 0
+        watched.wait_for_frames(30)
+        relay.over.set()
+        watched.wait_for("stalled")
+    distrusted = [frame for frame in watched.frames if not frame.trusted]
+    assert 0 < len(distrusted) < len(watched.frames)
+    for before, after in itertools.pairwise(watched.frames):
+        if after.trusted and not before.trusted:
+            assert isinstance(after, AvFrame)
+            assert after.picture.key_frame
+    assert watched.frames[-1].trusted
+
+
+def test_backoff_doubles_up_to_a_bound(clip: Path) -> None:
+    reader = Watched(f"file:{clip}", patience=Patience(backoff_s=0.5, longest_backoff_s=30)).reader
+    for failures in (0, 1, 2, 5, 6, 7, 5000):
+        longest_s = min(30, 0.5 * 2 ** min(failures, 20))
+        delays = [reader._backoff_s(failures) for _ in range(50)]
+        assert longest_s / 2 <= min(delays) < max(delays) <= longest_s
 
 
 @pytest.mark.parametrize(
@@ -208,6 +220,48 @@ def serving(folder: Path) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class Relay:
+    """Passes datagrams on, and loses some."""
+
+    def __init__(self) -> None:
+        self.lose_every = 0
+        self.over = threading.Event()
+        self.inlet = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.inlet.bind(("127.0.0.1", 0))
+        self.inlet.settimeout(0.1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+
+    def run(self) -> None:
+        with self.inlet, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outlet:
+            for number in itertools.count(1):
+                if self.over.is_set():
+                    return
+                with suppress(TimeoutError):
+                    datagram = self.inlet.recv(65536)
+                    if not self.lose_every or number % self.lose_every:
+                        outlet.sendto(datagram, ("127.0.0.1", self.port))
+
+
+@contextmanager
+def relayed(clip: Path) -> Iterator[Relay]:
+    """Sends a clip again and again through a relay."""
+    relay = Relay()
+    threads = [
+        threading.Thread(target=relay.run),
+        threading.Thread(target=send_for_ever, args=(clip, relay.inlet.getsockname()[1], relay.over)),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield relay
+    finally:
+        relay.over.set()
+        for thread in threads:
+            thread.join()
 
 
 def send_for_ever(clip: Path, port: int, over: threading.Event) -> None:
