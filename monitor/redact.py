@@ -30,7 +30,7 @@ _PATTERNS = (
     # A URL that was cut off before its @.
     (re.compile(rf"//[^\s/@:'\"\[]*{_NOT_A_PORT}[^\s'\"]+"), f"//{HIDDEN}"),
     # A user part whose scheme was cut off.
-    (re.compile(r"[^\s/:@'\"=(\[]+:(?!//)[^\s'\"]*@"), f"{HIDDEN}@"),
+    (re.compile(r"(?<![^\s/:@'\"=(\[])[^\s/:@'\"=(\[]+:(?!//)[^\s'\"]*@"), f"{HIDDEN}@"),
     # A URL inside another one's query.
     (re.compile(r"%3A%2F%2F[^\s'\"&]*%40", re.IGNORECASE), f"%3A%2F%2F{HIDDEN}%40"),
     # Secret-looking parameters, in queries and in the paths of cameras (`/user=admin_password=…`).
