@@ -236,7 +236,7 @@ class Reader:
         stuck_s = self._patience.stuck_s + LOST_STALLS * stall_s
         while not self._stopping.wait(min(1.0, stall_s / 4)):
             with self._lock:
-                if self._status.state == "stopped":
+                if self._stopping.is_set() or self._status.state == "stopped":
                     return
                 if self._status.state == "live" and self._turn.silent_s() > stall_s:
                     self._become("stalled", f"no frame for {stall_s:g} s")
