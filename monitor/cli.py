@@ -64,11 +64,10 @@ def run(config: ConfigFile) -> None:
 
     loaded = _load(config)
     watched = "1 stream" if len(loaded.streams) == 1 else f"{len(loaded.streams)} streams"
-    every_thread_ended = run_service(
+    run_service(
         loaded, lambda started: print(f"watching {watched}; alerts to {started.mqtt_url}, health at {started.web_url}")
     )
-    if not every_thread_ended:
-        _leave_now(0)
+    _leave_now(0)
 
 
 @app.command("check", epilog="Example: gend-monitor check monitor.yaml --json")
@@ -149,7 +148,7 @@ def _load(path: Path) -> MonitorConfig:
 
 
 def _leave_now(code: int) -> None:
-    """Ends the process although a thread may be stuck inside a camera's driver or FFmpeg: it would wait for ever."""
+    """Ends the process at once: a thread may be stuck inside FFmpeg, and Python would wait for it for ever."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

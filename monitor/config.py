@@ -218,10 +218,14 @@ class MqttConfig(_Section):
             return url
         parts = urlsplit(url)
         if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-            raise ValueError("expected mqtt://HOST:PORT, mqtts://HOST:PORT or embedded:")
+            raise ValueError("expected an address such as mqtt://broker.example:1883, mqtts://… or embedded:")
         if parts.username or parts.password:
             raise ValueError("put credentials into mqtt.username and mqtt.password, not into the URL")
         _ = parts.port  # raises ValueError where it is not a number
+        try:
+            parts.hostname.encode("idna")
+        except UnicodeError as error:
+            raise ValueError(f"{parts.hostname} is no host name") from error
         return url
 
     @model_validator(mode="after")

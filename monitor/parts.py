@@ -20,7 +20,9 @@ def load_parts(config: MonitorConfig) -> Parts:
     Raises:
         GendError: weights or detector cannot be had.
     """
-    encoder = Detector.load(config.encoder.weights, device=config.encoder.device)
+    # The demo encoder is so small that more threads than one only get in each other's way.
+    threads = 1 if config.encoder.weights == "demo" else None
+    encoder = Detector.load(config.encoder.weights, device=config.encoder.device, threads=threads)
     for notice in encoder.notices:
         _log.warning("%s", notice)
     # `auto` is settled once, with its one warning; each stream's thread then gets a detector of that kind.

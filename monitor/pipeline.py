@@ -125,8 +125,6 @@ class Pipeline:
             stream.name: self._stream_worker(stream, _tracking(config, stream, parts, ids)) for stream in config.streams
         }
         self._sources = {name: SourceStatus(name, "connecting", self._clock.now_s(), None) for name in self._workers}
-        self.abandoned = False
-        """Whether a thread had to be left behind at the stop."""
 
     async def run(self, on_output: Callable[[Output], None]) -> None:
         """Starts every thread and hands over what is decided, until cancelled; then call `stop`."""
@@ -142,10 +140,12 @@ class Pipeline:
             self._handle(messages, on_output)
 
     async def stop(self, on_output: Callable[[Output], None], timeout_s: float) -> None:
-        """Stops readers, scores nothing more, decides what was seen, and clears what stands."""
+        """Stops readers, scores nothing more, decides what was seen, and clears what stands.
+
+        A thread that is still blocked after `timeout_s` is left behind with a warning.
+        """
         stops = [asyncio.to_thread(worker.stop, timeout_s) for worker in self._workers.values()]
-        stopped = await asyncio.gather(*stops, asyncio.to_thread(self._scorer.stop, timeout_s))
-        self.abandoned = not all(stopped)
+        await asyncio.gather(*stops, asyncio.to_thread(self._scorer.stop, timeout_s))
         self._handle(self._mailbox.take_now(), on_output)
         for output in self._decision.close(self._workers, "stopped"):
             if not isinstance(output, Demand):

@@ -14,11 +14,11 @@ from monitor.service import Started, serve
 _log = logging.getLogger("monitor.service")
 
 
-def run_service(config: MonitorConfig, on_started: Callable[[Started], None]) -> bool:
-    """Runs the service until SIGTERM or SIGINT.
+def run_service(config: MonitorConfig, on_started: Callable[[Started], None]) -> None:
+    """Runs the service until SIGTERM or SIGINT; then the process should be left at once.
 
-    Returns:
-        Whether every thread ended; see `serve`.
+    The event loop is not closed: that would wait for its threads, and one may be stuck in a camera's driver or in the
+    handshake of a broker that does not answer. Everything that matters has ended when this returns.
 
     Raises:
         GendError: weights or face detector cannot be had.
@@ -26,14 +26,14 @@ def run_service(config: MonitorConfig, on_started: Callable[[Started], None]) ->
     """
     parts = load_parts(config)
 
-    async def until_signal() -> bool:
+    async def until_signal() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _ask_to_stop, stop, number)
-        return await serve(config, parts, stop, on_started)
+        await serve(config, parts, stop, on_started)
 
-    return asyncio.run(until_signal())
+    asyncio.Runner().run(until_signal())
 
 
 def _ask_to_stop(stop: asyncio.Event, number: int) -> None:

@@ -37,7 +37,7 @@ class Started:
 
 async def serve(
     config: MonitorConfig, parts: Parts, stop: asyncio.Event, on_started: Callable[[Started], None]
-) -> bool:
+) -> None:
     """Runs the service until `stop` is set.
 
     Args:
@@ -45,9 +45,6 @@ async def serve(
         parts: encoder and face detectors, loaded before.
         stop: asks for an orderly end: readers stop, open alerts are cleared, the outbox is given a last chance.
         on_started: told once everything is up.
-
-    Returns:
-        Whether every thread ended; False means that one is stuck and was left behind.
 
     Raises:
         MonitorError: a port is in use, the database cannot be opened, or the broker inside cannot start; nothing
@@ -64,7 +61,7 @@ async def serve(
         app = create_app(config.web, running.health, sample_registry(running.samples))
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)
-        return await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)))
+        await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)))
 
 
 @contextlib.asynccontextmanager
@@ -94,7 +91,7 @@ class _Running:
         for stream in config.streams:
             self._publisher.set_alert_state(stream.name, on=False)
 
-    async def run(self, stop: asyncio.Event, on_started: Callable[[], None]) -> bool:
+    async def run(self, stop: asyncio.Event, on_started: Callable[[], None]) -> None:
         for status in self._pipeline.statuses():
             self._output(status)
         publishing = asyncio.create_task(self._publisher.run(), name="publish")
@@ -122,7 +119,6 @@ class _Running:
         # None of these ends by itself: if one did, its error is the service's.
         if errors:
             raise errors[0]
-        return not self._pipeline.abandoned
 
     def _output(self, output: Output) -> None:
         if isinstance(output, Alert):

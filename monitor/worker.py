@@ -95,15 +95,13 @@ class StreamWorker:
         self._thread.start()
         self._reader.start()
 
-    def stop(self, timeout_s: float) -> bool:
-        """Stops both threads; False if one had to be abandoned."""
-        stopped = self._reader.stop(timeout_s)
+    def stop(self, timeout_s: float) -> None:
+        """Stops both threads; one that is still blocked after `timeout_s` is left behind with a warning."""
+        self._reader.stop(timeout_s)
         self._stopping.set()
         self._thread.join(timeout_s)
         if self._thread.is_alive():
-            _log.warning("%s: the analysis is still busy after %.1f s and is abandoned", self.stream, timeout_s)
-            return False
-        return stopped
+            _log.warning("%s: the analysis is still busy after %.1f s and is left behind", self.stream, timeout_s)
 
     def demand(self, demand: Demand) -> None:
         """Passes decision's wish on to the sampler."""

@@ -56,6 +56,7 @@ def status(message: Status) -> str:
             "state": message.state,
             "since": rfc3339(message.since),
             "degraded": list(message.degraded),
+            "reason": message.reason,
             "fps": round(message.fps, 1),
             "faces": message.faces,
         }

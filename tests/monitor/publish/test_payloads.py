@@ -81,6 +81,7 @@ def test_status_is_what_subscribers_were_promised() -> None:
         "state": "stalled",
         "since": "2026-01-31T12:00:00.000Z",
         "degraded": ["face detector BlazeFace"],
+        "reason": "no answer",
         "fps": 25.0,
         "faces": 2,
     }

@@ -1,0 +1,73 @@
+"""The demo's promise: the alert names the manipulated person's track, and nobody else raises one."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gend.errors import FetchError
+from gend.faces import DetectorName, load_detector
+from monitor.config import MonitorConfig
+from monitor.demo.clip import TILE_PX, make_clip
+from monitor.ingest import read_file
+from monitor.messages import Alert, TrackObservation, Verdict
+from monitor.parts import load_parts
+from monitor.pipeline import Parts, replay
+from monitor.tracking import Tracking
+
+MANIPULATED_FROM_S = 6.0
+STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "call.mp4"
+    make_clip(path, seconds=22, manipulated_from_s=MANIPULATED_FROM_S)
+    return path
+
+
+def judge(clip: Path, config: MonitorConfig, parts: Parts) -> list[tuple[float, Verdict | Alert]]:
+    judged = replay(clip, config, parts, stream="call", started=STARTED)
+    return [(at_s, output) for at_s, outputs in judged for output in outputs]
+
+
+def columns(clip: Path, config: MonitorConfig, parts: Parts) -> dict[str, int]:
+    """Which tile each track was in, by the same identities as in `replay`."""
+    ids = (f"replay-{number}" for number in itertools.count(1))
+    tracking = Tracking(
+        "call", config.faces, [], parts.new_face_detector(), prepare=parts.encoder.prepare, track_ids=ids
+    )
+    observations: list[TrackObservation] = []
+    for frame in read_file(clip, "call"):
+        if tracking.due(frame.at_s):
+            observations += [out for out in tracking.process(frame) if isinstance(out, TrackObservation)]
+    observations += tracking.flush(22.0)
+    return {seen.track: int((seen.box[0] + seen.box[2]) / 2 // TILE_PX) for seen in observations}
+
+
+@pytest.mark.parametrize("detector", ["yunet", "blazeface"])
+def test_only_the_manipulated_person_is_alerted(detector: DetectorName, clip: Path) -> None:
+    try:
+        load_detector(detector, warn=lambda _: None)
+    except FetchError as error:
+        pytest.skip(str(error))
+    config = MonitorConfig.model_validate(
+        {
+            "streams": [{"name": "call", "url": f"file:{clip}"}],
+            "faces": {"detector": detector},
+            "encoder": {"weights": "demo"},
+        }
+    )
+    parts = load_parts(config)
+    judged = judge(clip, config, parts)
+    tile_of = columns(clip, config, parts)
+    assert sorted(tile_of.values()) == [0, 1, 2, 3]
+    raised = [(at_s, tile_of[out.track]) for at_s, out in judged if isinstance(out, Alert) and out.type == "raised"]
+    assert [tile for _, tile in raised] == [0]
+    assert raised[0][0] > MANIPULATED_FROM_S
+    suspected = {tile_of[out.track] for _, out in judged if isinstance(out, Verdict) and out.state == "suspect"}
+    assert suspected == {0}
+    assert judge(clip, config, parts) == judged  # equal input, equal output
