@@ -28,7 +28,7 @@ from monitor.errors import ConfigError
 from monitor.redact import redact, url_secrets
 
 STREAM_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-SCHEMES = ("rtsp", "rtsps", "file", "device", "http", "https", "hls", "rtmp", "rtmps", "srt", "udp", "rtp", "tcp")
+SCHEMES = ("rtsp", "rtsps", "file", "device", "http", "https", "rtmp", "rtmps", "srt", "udp", "rtp", "tcp")
 _LATER_SCHEMES = ("whip", "whep+https", "whep+http")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -59,7 +59,8 @@ class StreamConfig(_Section):
 
     name: str = Field(pattern=STREAM_NAME, description="Name in topics, logs and pages.")
     url: SecretStr = Field(
-        description="`rtsp(s)://…`, `file:PATH`, `device:PATH`, or anything FFmpeg opens (HTTP, HLS, RTMP, SRT)."
+        description="`rtsp(s)://…`, `file:PATH`, `device:PATH`, or what FFmpeg opens: HTTP and HLS, RTMP, UDP; "
+        "SRT where it is built with libsrt (PyAV's wheels are not)."
     )
     detect_url: Annotated[SecretStr | None, _not_yet("a substream for detection is")] = Field(
         default=None, description="A smaller stream of the same camera, to find faces on."
