@@ -47,54 +47,61 @@ def replay_files(
     console = console or Console()
     for path, info in recordings:
         tracks = _Tracks()
-        for output in _with_progress(path, info, settings, parts):
+        for at_s, output in _with_progress(path, info, settings, parts):
             if isinstance(output, Verdict):
                 tracks.add(output)
             elif as_json:
                 console.out(payloads.alert(output), highlight=False)
             else:
-                console.print(_line(output), highlight=False)
+                console.out(_line(at_s, output), highlight=False)
         if not as_json:
             console.print(tracks.table(path))
 
 
-def _with_progress(path: Path, info: FileInfo, settings: MonitorConfig, parts: Parts) -> Iterator[Verdict | Alert]:
+def _with_progress(
+    path: Path, info: FileInfo, settings: MonitorConfig, parts: Parts
+) -> Iterator[tuple[float, Verdict | Alert]]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     started = info.created or datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(path.name, total=info.duration_s)
         for at_s, outputs in replay(path, settings, parts, stream=_stream_name(path), started=started):
             progress.update(task, completed=at_s)
-            yield from outputs
+            yield from ((at_s, output) for output in outputs)
 
 
 class _Tracks:
     """The last word on each track, and how sure it ever was."""
 
     def __init__(self) -> None:
+        self._first: dict[str, Verdict] = {}
         self._last: dict[str, Verdict] = {}
         self._highest: dict[str, float] = {}
 
     def add(self, verdict: Verdict) -> None:
+        self._first.setdefault(verdict.track, verdict)
         self._last[verdict.track] = verdict
         self._highest[verdict.track] = max(verdict.evidence, self._highest.get(verdict.track, 0.0))
 
     def table(self, path: Path) -> Table:
-        table = Table(
-            "track", "verdict at its end", "highest evidence", "threshold", "crops", "mean p(fake)", "because"
-        )
-        table.title = str(path)
+        table = Table("track", "from", "to", "verdict", "evidence", "crops", "p(fake)", "why", title=str(path))
         for name, verdict in self._last.items():
             probability = "" if verdict.mean_probability is None else f"{verdict.mean_probability:.2f}"
             table.add_row(
-                name, verdict.state, f"{self._highest[name]:.1f} of {verdict.threshold:g}", str(verdict.samples),
-                probability, ", ".join(verdict.reasons),
+                name, _minutes(self._first[name].at_s), _minutes(verdict.at_s), verdict.state,
+                f"{self._highest[name]:.1f}", str(verdict.samples), probability, ", ".join(verdict.reasons),
             )  # fmt: skip
+        table.caption = "evidence: its highest; p(fake): mean over the crops"
         return table
 
 
-def _line(alert: Alert) -> str:
-    return f"{alert.captured_at:%H:%M:%S} {alert.type} {alert.track}: {alert.reason} ({alert.evidence:.1f})"
+def _line(at_s: float, alert: Alert) -> str:
+    return f"{_minutes(at_s)} {alert.type.upper()} {alert.track}: {alert.reason}, {alert.evidence:.1f}"
+
+
+def _minutes(at_s: float) -> str:
+    minutes, seconds = divmod(int(at_s), 60)
+    return f"{minutes}:{seconds:02}"
 
 
 def _settings(config: MonitorConfig | None, weights: str | None) -> MonitorConfig:
