@@ -252,7 +252,7 @@ def replay(
         SourceError: no such file, or no video in it.
     """
     clock = RecordingClock(started)
-    numbers = itertools.count(1)
+    numbers, sequence = itertools.count(1), itertools.count(1)
     space = uuid.uuid5(uuid.NAMESPACE_URL, f"{stream}@{started.isoformat()}")
     decision = _decision(config, parts, clock, lambda: uuid.uuid5(space, str(next(numbers))).hex)
     stream_config = StreamConfig.model_validate({"name": stream, "url": f"file:{path}"})
@@ -273,6 +273,8 @@ def replay(
         for output in outputs:
             if isinstance(output, Demand):
                 tracking.demand(output)
+            elif isinstance(output, Alert):
+                decided.append(replace(output, sequence=next(sequence)))
             else:
                 decided.append(output)
         return decided
