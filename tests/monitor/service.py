@@ -107,6 +107,8 @@ class Subscriber:
 
     def __init__(self, port: int, topic: str, host: str = "127.0.0.1") -> None:
         self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        self.passed: list[tuple[str, bytes]] = []
+        """What `wait_for` has taken from `messages`."""
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = lambda _client, _data, message: self.messages.put(
             (message.topic, bytes(message.payload))
@@ -127,6 +129,7 @@ class Subscriber:
         deadline = time.monotonic() + timeout_s
         while True:
             got, payload = self.messages.get(timeout=max(0.01, deadline - time.monotonic()))
+            self.passed.append((got, payload))
             if got == topic:
                 message: dict[str, Any] = json.loads(payload)
                 if all(message.get(name) == value for name, value in fields.items()):

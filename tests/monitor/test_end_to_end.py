@@ -58,6 +58,23 @@ def test_an_rtsp_camera_raises_an_alert_that_a_subscriber_receives(
         assert secret not in everything
 
 
+def test_two_faces_over_rtsp_are_two_tracks_for_the_whole_clip(
+    assets: Path, broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = assets / "media" / "head-pose-face-detection-female-and-male.mp4"
+    monkeypatch.setenv("GEND_MODELS", str(assets / "models"))
+    with RtspServer({"both": clip}) as camera, Subscriber(broker.port, "gend/#") as subscriber:
+        config = {"streams": [{"name": "both", "url": camera.url("both")}], "mqtt": {"url": broker.url}}
+        with RunningService(tmp_path, config) as service:
+            subscriber.wait_for("gend/streams/both/status", state="live")
+            subscriber.wait_for("gend/streams/both/status", state="connecting")  # the clip is over
+            service.terminate()
+        heard = list(subscriber.messages.queue) + subscriber.passed
+    tracks = {topic for topic, _ in heard if topic.startswith("gend/streams/both/tracks/")}
+    assert tracks == {"gend/streams/both/tracks/1-1", "gend/streams/both/tracks/1-2"}
+    assert not [topic for topic, _ in heard if topic.startswith("gend/alerts/")]
+
+
 def test_a_hanging_stream_leaves_the_other_alone(
     camera: RtspServer, broker: Mosquitto, fake_call: Path, tmp_path: Path
 ) -> None:
