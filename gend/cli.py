@@ -61,7 +61,7 @@ def score(
     frames: Annotated[int, typer.Option(help="Frames looked at in a video, spread over it.", min=1, max=10_000)] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per file, as it is done.")] = False,
 ) -> None:
-    """Score every face of pictures and videos: mean and median of p(fake), of all and of each face."""
+    """Score every face of pictures and videos."""
     from gend.faces import load_detector  # noqa: PLC0415
     from gend.media import media_files  # noqa: PLC0415
     from gend.model import Detector  # noqa: PLC0415
@@ -99,7 +99,7 @@ def fetch(
     names: Annotated[list[str] | None, typer.Argument(help="Names of the list, or encoders' hub ids.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Fetch all of the list.")] = False,
 ) -> None:
-    """Fetch models and pictures ahead of time and print where they lie; without names, list what there is."""
+    """Fetch models and pictures; without names, list them."""
     from gend.catalogue import CATALOGUE  # noqa: PLC0415
     from gend.fetch import fetch as fetch_file  # noqa: PLC0415
     from gend.hub import checkpoint_folder  # noqa: PLC0415

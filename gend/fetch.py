@@ -166,6 +166,6 @@ def _sha256(content: bytes) -> str:
 
 def _unreachable(artifact: Artifact, reason: object) -> str:
     return (
-        f"{artifact.name}: cannot fetch {artifact.source}: {reason}; "
-        f"or put {artifact.file} into a folder and name that in GEND_MODELS"
+        f"{artifact.name}: cannot fetch it ({reason}); put {artifact.file} into a folder and name that in GEND_MODELS; "
+        f"from {artifact.source}"
     )

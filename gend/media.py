@@ -96,8 +96,12 @@ def _open(path: Path) -> InputContainer:
 
 
 def _video_streams(container: InputContainer) -> list[VideoStream]:
-    """Those that move: the cover of a song is a video stream too."""
-    return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    """Those that move and can be decoded: the cover of a song and an SVG's drawing are video streams too."""
+    return [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic
+    ]
 
 
 def _packets(container: InputContainer) -> Iterator[Packet[VideoStream]]:

@@ -7,13 +7,14 @@ imported by the command that needs it, so that `--help` is quick.
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import json
 import logging
 import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -28,16 +29,16 @@ from monitor.redact import redact
 app = typer.Typer(
     name="gend-monitor",
     help="Watches live video, follows every face, and alerts over MQTT when one is likely manipulated.",
-    epilog="Try it: gend-monitor demo. Watch a camera: gend-monitor run monitor.yaml. "
-    "Every error is one line; --debug, anywhere, adds the traceback and more log.",
+    epilog="Try it: gend-monitor demo. Watch a camera: gend-monitor run monitor.yaml. Every error is one line.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 _DEBUG = "--debug"
-ConfigFile = Annotated[Path, typer.Argument(help="YAML file; configs/monitor.yaml is an example.")]
+ConfigFile = Annotated[Path, typer.Argument(help="YAML file; the README has an example.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -55,6 +56,17 @@ def main() -> None:
         for line in str(error).splitlines():
             print(f"error: {redact(line)}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option(_DEBUG, help="Tracebacks and more log; goes anywhere.")] = False,  # noqa: ARG001
+) -> None:
+    # `main` takes --debug out wherever it stands; it is declared here to be seen in --help.
+    if version:
+        print(f"gend-monitor {importlib.metadata.version('gend-monitor')}")
+        raise typer.Exit
 
 
 @app.command(epilog="Example: gend-monitor run monitor.yaml")
@@ -76,21 +88,22 @@ def check_command(
     as_json: AsJson = False,
     timeout_s: Annotated[float, typer.Option(help="Seconds given to each stream.", min=1, max=120)] = 15,
 ) -> None:
-    """Open every stream and the broker once, and say what was found."""
+    """Try every stream and the broker once."""
     from monitor.check import check  # noqa: PLC0415
 
     report = asyncio.run(check(_load(config), timeout_s))
     if as_json:
         print(json.dumps(asdict(report)))
     else:
-        table = Table("stream", "", "codec", "picture", "fps", "error")
+        table = Table("stream", "", "codec", "picture", "fps")
         for stream in report.streams:
             picture = f"{stream.width}x{stream.height}" if stream.ok else ""
             fps = f"{stream.fps:.0f}" if stream.fps else ""
-            table.add_row(
-                stream.name, "ok" if stream.ok else "FAILED", stream.codec or "", picture, fps, stream.error or ""
-            )
+            table.add_row(stream.name, "ok" if stream.ok else "FAILED", stream.codec or "", picture, fps)
         Console().print(table)
+        for stream in report.streams:
+            if stream.error:
+                print(f"{stream.name}: {stream.error}")
         print(f"broker: {report.mqtt}")
     if not report.ok:
         _leave_now(1)
@@ -99,11 +112,13 @@ def check_command(
 @app.command(epilog="Example: gend-monitor demo --until-alert --timeout-s 120")
 def demo(
     until_alert: Annotated[bool, typer.Option("--until-alert", help="End with 0 at the first alert.")] = False,
-    timeout_s: Annotated[float | None, typer.Option(help="End with 1 after so many seconds.", min=1)] = None,
-    detector: Annotated[str, typer.Option(help="Face detector: auto, yunet or blazeface.")] = "auto",
+    timeout_s: Annotated[
+        float | None, typer.Option(help="End after so many seconds; with 1 if an alert is waited for.", min=1)
+    ] = None,
+    detector: Annotated[Literal["auto", "yunet", "blazeface"], typer.Option(help="What finds the faces.")] = "auto",
     port: Annotated[int, typer.Option(help="Port of health and metrics; 0 takes a free one.", min=0, max=65535)] = 0,
 ) -> None:
-    """Play a built-in clip as a live stream through the whole pipeline and print each alert as it arrives."""
+    """Play a built-in clip through the whole pipeline."""
     from monitor.demo.show import run_demo  # noqa: PLC0415
 
     _leave_now(run_demo(until_alert=until_alert, timeout_s=timeout_s, detector=detector, port=port))
@@ -116,7 +131,7 @@ def replay(
     weights: Annotated[str | None, typer.Option(help="Encoder weights, instead of the configuration's.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge recordings exactly as live streams are judged, as fast as the machine allows."""
+    """Judge recordings as live streams are judged."""
     from monitor.replaying import replay_files  # noqa: PLC0415
 
     replay_files(files, _load(config) if config else None, weights=weights, as_json=as_json)
@@ -132,12 +147,12 @@ def alerts(
     """Print the alerts in the store, oldest first."""
     from monitor.alerts import print_alerts  # noqa: PLC0415
 
-    asyncio.run(print_alerts(_load(config).store.url, limit=limit, follow=follow, as_json=as_json))
+    asyncio.run(print_alerts(_load(config).store.url.get_secret_value(), limit=limit, follow=follow, as_json=as_json))
 
 
 @app.command(epilog="Example: gend-monitor schema > monitor.schema.json")
 def schema() -> None:
-    """Print the JSON schema of the configuration file, with every field described."""
+    """Print the configuration's JSON schema."""
     print(json.dumps(MonitorConfig.model_json_schema(), indent=2))
 
 

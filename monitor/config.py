@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -54,6 +54,18 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """YAML allows a key twice and lets the last one win, silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key.value} stands twice", problem_mark=key.start_mark)
+            seen.add(getattr(key, "value", ""))
+        return super().construct_mapping(node, deep)
+
+
 class StreamConfig(_Section):
     """One input."""
 
@@ -81,8 +93,8 @@ class StreamConfig(_Section):
     token: Annotated[SecretStr | None, _not_yet("a token for WHIP is")] = Field(
         default=None, description="Bearer token of a `whip:` stream."
     )
-    sessions: Literal["one", "many"] = Field(
-        default="one", description="For `whip:`: one publisher, or one stream for each visitor."
+    sessions: Literal["one"] = Field(
+        default="one", description="For `whip:`: one publisher, or (not by this version) a stream for each visitor."
     )
 
     @field_validator("url")
@@ -150,7 +162,9 @@ class EncoderConfig(_Section):
     engine: Literal["auto", "torch"] = Field(default="auto", description="What runs the encoder.")
     precision: Literal["auto", "fp32"] = Field(default="auto", description="Arithmetic of the encoder.")
     max_logit_drift: float = Field(
-        default=0.1, gt=0, description="Largest change of a logit that a faster precision may cause."
+        default=0.1,
+        gt=0,
+        description="Largest change of a logit that a faster precision may cause; fp32, the only one yet, causes none.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="`auto` takes a GPU where there is one.")
     adapters: Annotated[dict[str, str], _not_yet("adapters are")] = Field(default={}, description="Fine-tunes by name.")
@@ -170,7 +184,7 @@ class DecisionConfig(_Section):
         default=None, gt=0, lt=1, description="Hold the promise in this share of calibrations."
     )
     prior: float = Field(
-        default=0.0017, gt=0, lt=1, description="Share of sessions with a fake that you expect, for honest odds."
+        default=0.0017, gt=0, lt=1, description="Share of sessions with a fake that you expect (unused uncalibrated)."
     )
     calibration: Annotated[str | None, _not_yet("a calibration file is")] = Field(
         default=None, description="File made by `gend-monitor calibrate`."
@@ -241,11 +255,17 @@ class MqttConfig(_Section):
 class StoreConfig(_Section):
     """Where alerts wait until they are delivered."""
 
-    url: str = Field(
-        default="sqlite+aiosqlite:///gend-monitor.db",
-        pattern=r"^(sqlite\+aiosqlite|postgresql\+asyncpg)://",
+    url: SecretStr = Field(
+        default=SecretStr("sqlite+aiosqlite:///gend-monitor.db"),
         description="SQLAlchemy URL: `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://…`.",
     )
+
+    @field_validator("url")
+    @classmethod
+    def _database(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+            raise ValueError("expected sqlite+aiosqlite:///FILE or a postgresql+asyncpg: address")
+        return url
 
 
 class WebConfig(_Section):
@@ -262,6 +282,13 @@ class WebConfig(_Section):
         default=[], description="Addresses whose forwarding headers are believed."
     )
     auth: Annotated[str | None, _not_yet("authentication is")] = Field(default=None, description="How users log in.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        if url is not None and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
+            raise ValueError("expected an address such as https://monitor.example")
+        return url
 
     @model_validator(mode="after")
     def _exposed(self) -> Self:
@@ -292,8 +319,8 @@ class MonitorConfig(_Section):
         """Every password, token and stream address with credentials, to be hidden wherever text is shown."""
         found = [self.mqtt.password, *(stream.token for stream in self.streams)]
         secrets = [secret.get_secret_value() for secret in found if secret is not None]
-        for stream in self.streams:
-            secrets += url_secrets(stream.url.get_secret_value())
+        for url in (self.store.url, *(stream.url for stream in self.streams)):
+            secrets += url_secrets(url.get_secret_value())
         return secrets
 
     @model_validator(mode="after")
@@ -325,51 +352,76 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Moni
 def parse_config(text: str, name: str, environment: Mapping[str, str] = os.environ) -> MonitorConfig:
     """Checks the text of a configuration; `name` stands for the file in errors. Raises as `load_config`."""
     try:
-        tree = yaml.safe_load(text)
+        tree = yaml.load(text, Loader=_StrictLoader)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark else name
         raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or 'cannot parse'}") from error
+    if tree is None:
+        raise ConfigError(f"{name}: the file is empty")
     if not isinstance(tree, dict):
         raise ConfigError(f"{name}: expected sections such as 'streams:', found {type(tree).__name__}")
+    missing: list[str] = []
+    tree = _substitute(
+        tree,
+        (),
+        environment,
+        lambda at, variable: missing.append(f"{name}: {_place(at, tree)}: environment variable {variable} is not set"),
+    )
+    if missing:
+        raise ConfigError("\n".join(missing))
     try:
-        return MonitorConfig.model_validate(_substitute(tree, "", name, environment))
+        return MonitorConfig.model_validate(tree)
     except ValidationError as error:
         raise ConfigError("\n".join(_lines(error, name, tree))) from error
 
 
-def _substitute(node: Any, at: str, name: str, environment: Mapping[str, str]) -> Any:
+def _substitute(
+    node: Any,
+    at: tuple[str | int, ...],
+    environment: Mapping[str, str],
+    missing: Callable[[tuple[str | int, ...], str], None],
+) -> Any:
+    """The tree with every `${NAME}` replaced; `missing` is told the place and name of what is not set."""
     if isinstance(node, dict):
-        return {key: _substitute(value, f"{at}.{key}", name, environment) for key, value in node.items()}
+        return {key: _substitute(value, (*at, key), environment, missing) for key, value in node.items()}
     if isinstance(node, list):
-        return [_substitute(value, f"{at}.{index}", name, environment) for index, value in enumerate(node)]
+        return [_substitute(value, (*at, index), environment, missing) for index, value in enumerate(node)]
     if not isinstance(node, str):
         return node
 
     def look_up(match: re.Match[str]) -> str:
-        variable = match.group(1)
-        if variable not in environment:
-            raise ConfigError(f"{name}: {at.lstrip('.')}: environment variable {variable} is not set")
-        return environment[variable]
+        if match.group(1) not in environment:
+            missing(at, match.group(1))
+        return environment.get(match.group(1), "")
 
     return _VARIABLE.sub(look_up, node)
+
+
+_WORDS = {
+    "extra_forbidden": "unknown key",
+    "missing": "is required",
+    "model_type": "expected a section of settings",
+    "dict_type": "expected a section of settings",
+    "list_type": "expected a list",
+}
 
 
 def _lines(error: ValidationError, name: str, tree: dict[str, Any]) -> list[str]:
     """One line per fault: file, field (streams by their name), what is wrong."""
     lines = []
     for fault in error.errors(include_url=False, include_input=False):
-        place = [str(part) for part in fault["loc"]]
-        if place[:1] == ["streams"] and len(place) > 1 and place[1].isdigit():
-            place[1] = _stream_name(tree, int(place[1]))
-        text = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            text = "unknown key"
-        lines.append(redact(f"{name}: {'.'.join(place)}: {text}" if place else f"{name}: {text}"))
+        place = _place(fault["loc"], tree)
+        text = _WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+        lines.append(redact(f"{name}: {place}: {text}" if place else f"{name}: {text}"))
     return lines
 
 
-def _stream_name(tree: dict[str, Any], index: int) -> str:
-    entry = tree["streams"][index]
-    named = entry.get("name") if isinstance(entry, dict) else None
-    return str(named) if named else str(index)
+def _place(at: tuple[str | int, ...], tree: dict[str, Any]) -> str:
+    """A field as people find it: `streams.lobby.url` rather than the stream's number."""
+    place = [str(part) for part in at]
+    if place[:1] == ["streams"] and len(at) > 1 and isinstance(at[1], int):
+        entry = tree["streams"][at[1]]
+        named = entry.get("name") if isinstance(entry, dict) else None
+        place[1] = str(named) if named else place[1]
+    return ".".join(place)

@@ -9,7 +9,7 @@ so that a step may move to another process.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
@@ -213,5 +213,3 @@ class Status:
     """Why it is not live, in one redacted line."""
     fps: float = 0.0
     faces: int = 0
-    figures: Mapping[str, float] = field(default_factory=dict)
-    """Counters by name, for metrics: frames, drops by cause, reconnects."""

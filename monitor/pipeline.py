@@ -17,17 +17,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gend.faces import FaceDetector
 from monitor.clock import Clock, LiveClock, RecordingClock
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import Decision, DecisionStatistics
 from monitor.ingest import SourceStatus, read_file
 from monitor.mailbox import Mailbox, MailboxStatistics
-from monitor.messages import Alert, Crop, Demand, Logit, ModelIdentity, Pixels, Status, TrackObservation, Verdict
+from monitor.messages import Alert, Crop, Demand, Event, Logit, ModelIdentity, Pixels, Status, TrackObservation, Verdict
 from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics, score
+from monitor.scoring import Encoder as ScoringEncoder
 from monitor.tracking import Tracking
 from monitor.worker import StreamWorker
 from monitor.worker import WorkerStatistics as StreamStatistics
@@ -38,8 +36,8 @@ _MAILBOX_CAPACITY = 4096
 _STATUS_EVERY_S = 1.0
 
 
-class Encoder(Protocol):
-    """What scoring needs of the detector; `gend.model.Detector` is one."""
+class Encoder(ScoringEncoder, Protocol):
+    """What a pipeline needs of the detector; `gend.model.Detector` is one."""
 
     @property
     def input_px(self) -> int:
@@ -51,9 +49,6 @@ class Encoder(Protocol):
 
     def prepare(self, aligned: Pixels) -> Pixels:
         """An aligned crop of any size, uint8 (h, w, 3), as encoder input, uint8 (S, S, 3)."""
-
-    def logits(self, crops: Pixels) -> NDArray[np.float32]:
-        """Log-odds of fake, float32 (B,), of crops uint8 (B, S, S, 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +72,7 @@ class PipelineStatistics:
     decision: DecisionStatistics
 
 
-Output = Verdict | Alert | Status
+Output = Verdict | Alert | Event | Status
 
 
 def track_ids(run: str) -> Iterator[str]:
@@ -235,7 +230,7 @@ class Pipeline:
 
 def replay(
     path: Path, config: MonitorConfig, parts: Parts, *, stream: str, started: datetime
-) -> Iterator[tuple[float, list[Verdict | Alert]]]:
+) -> Iterator[tuple[float, list[Verdict | Alert | Event]]]:
     """Runs a recording through the same steps as a live stream: nothing is dropped, and equal input gives equal output.
 
     Args:
@@ -259,7 +254,7 @@ def replay(
     tracking = _tracking(config, stream_config, parts, track_ids("replay"))
     model = parts.model.weights
 
-    def decide(messages: list[Crop | TrackObservation]) -> list[Verdict | Alert]:
+    def decide(messages: list[Crop | TrackObservation]) -> list[Verdict | Alert | Event]:
         crops = [message for message in messages if isinstance(message, Crop)]
         logits = [
             logit
@@ -267,7 +262,7 @@ def replay(
             for logit in score(parts.encoder, crops[start : start + config.encoder.max_batch], model)
         ]
         observations = [message for message in messages if isinstance(message, TrackObservation)]
-        decided: list[Verdict | Alert] = []
+        decided: list[Verdict | Alert | Event] = []
         outputs = [output for logit in logits for output in decision.score(logit)]
         outputs += [output for observation in observations for output in decision.observe(observation)]
         for output in outputs:

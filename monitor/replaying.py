@@ -14,7 +14,7 @@ from rich.table import Table
 from monitor.config import MonitorConfig
 from monitor.errors import ConfigError
 from monitor.ingest import FileInfo, inspect_file
-from monitor.messages import Alert, Verdict
+from monitor.messages import Alert, Event, Verdict
 from monitor.parts import load_parts
 from monitor.pipeline import Parts, replay
 from monitor.publish import payloads
@@ -50,20 +50,21 @@ def replay_files(
         for at_s, output in _with_progress(path, info, settings, parts):
             if isinstance(output, Verdict):
                 tracks.add(output)
-            elif as_json:
-                console.out(payloads.alert(output), highlight=False)
-            else:
+            elif not as_json:
                 console.out(_line(at_s, output), highlight=False)
+            elif isinstance(output, Alert):
+                console.out(payloads.alert(output), highlight=False)
         if not as_json:
             console.print(tracks.table(path))
 
 
 def _with_progress(
     path: Path, info: FileInfo, settings: MonitorConfig, parts: Parts
-) -> Iterator[tuple[float, Verdict | Alert]]:
+) -> Iterator[tuple[float, Verdict | Alert | Event]]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     started = info.created or datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    stderr = Console(stderr=True)
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         task = progress.add_task(path.name, total=info.duration_s)
         for at_s, outputs in replay(path, settings, parts, stream=_stream_name(path), started=started):
             progress.update(task, completed=at_s)
@@ -95,8 +96,10 @@ class _Tracks:
         return table
 
 
-def _line(at_s: float, alert: Alert) -> str:
-    return f"{_minutes(at_s)} {alert.type.upper()} {alert.track}: {alert.reason}, {alert.evidence:.1f}"
+def _line(at_s: float, output: Alert | Event) -> str:
+    if isinstance(output, Event):
+        return f"{_minutes(at_s)} {output.kind}: {output.text}"
+    return f"{_minutes(at_s)} {output.type.upper()} {output.track}: {output.reason}, {output.evidence:.1f}"
 
 
 def _minutes(at_s: float) -> str:

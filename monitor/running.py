@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 
 from monitor.config import MonitorConfig
+from monitor.ingest import check_protocols
 from monitor.parts import load_parts
 from monitor.service import Started, serve
 
@@ -21,9 +22,11 @@ def run_service(config: MonitorConfig, on_started: Callable[[Started], None]) ->
     handshake of a broker that does not answer. Everything that matters has ended when this returns.
 
     Raises:
+        ConfigError: a stream's protocol is unknown to this build of FFmpeg, or a certificate cannot be used.
         GendError: weights or face detector cannot be had.
         MonitorError: as `serve`.
     """
+    check_protocols(config.streams)
     parts = load_parts(config)
 
     async def until_signal() -> None:

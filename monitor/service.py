@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from monitor.config import MonitorConfig, MqttConfig
 from monitor.figures import samples
-from monitor.messages import Alert, Status, Verdict
+from monitor.messages import Alert, Event, Status, Verdict
 from monitor.metrics import Sample, sample_registry
 from monitor.pipeline import Output, Parts, Pipeline
-from monitor.publish import EmbeddedBroker, MqttPublisher
+from monitor.publish import EmbeddedBroker, MqttPublisher, check_certificates
 from monitor.recorder import Recorder
 from monitor.store import Store
 from monitor.web import Health, WebServer, create_app
@@ -22,9 +22,10 @@ _log = logging.getLogger("monitor.service")
 
 MQTT_SINK = "mqtt"
 _STATUS_EVERY_S = 5.0
-# SIGTERM to exit is 5 s at most: so long for threads to stop, then for the outbox to empty.
+# From SIGTERM to exit 5 s at most: for threads to stop, then for alerts to be recorded, then for the outbox to empty.
 _STOP_THREADS_S = 2.0
-_DRAIN_S = 1.5
+_RECORD_S = 1.0
+_DRAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,16 @@ async def serve(
         on_started: told once everything is up.
 
     Raises:
+        ConfigError: a certificate cannot be used.
         MonitorError: a port is in use, the database cannot be opened, or the broker inside cannot start; nothing
             keeps running.
     """
+    check_certificates(config.mqtt)
     web = WebServer(config.web)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(web.stop)
         mqtt = await stack.enter_async_context(_broker(config.mqtt))
-        store = await Store.open(config.store.url)
+        store = await Store.open(config.store.url.get_secret_value())
         stack.push_async_callback(store.aclose)
         running = _Running(config, parts, store, mqtt)
         await store.close_open_episodes([MQTT_SINK])
@@ -110,7 +113,7 @@ class _Running:
             await self._pipeline.stop(self._output, _STOP_THREADS_S)
             self._recorder.close()
             # Never cancelled while it works: an alert half recorded is neither lost nor kept.
-            await asyncio.wait([recording], timeout=_DRAIN_S)
+            await asyncio.wait([recording], timeout=_RECORD_S)
             if waiting := self._recorder.statistics().waiting:
                 _log.error("%d alerts could not be recorded before the end: %s", waiting, self._recorder.failure)
             await self._publisher.drain(_DRAIN_S)
@@ -129,6 +132,9 @@ class _Running:
             self._recorder.put(output)
         elif isinstance(output, Verdict):
             self._publisher.verdict(output)
+        elif isinstance(output, Event):
+            _log.info("%s: %s", output.stream, output.text)
+            self._publisher.event(output)
         else:
             self._states[output.stream] = output
             self._publisher.set_status(output)

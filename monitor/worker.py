@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -97,9 +98,10 @@ class StreamWorker:
 
     def stop(self, timeout_s: float) -> None:
         """Stops both threads; one that is still blocked after `timeout_s` is left behind with a warning."""
-        self._reader.stop(timeout_s)
+        deadline_s = time.monotonic() + timeout_s
         self._stopping.set()
-        self._thread.join(timeout_s)
+        self._reader.stop(timeout_s)
+        self._thread.join(max(0.1, deadline_s - time.monotonic()))
         if self._thread.is_alive():
             _log.warning("%s: the analysis is still busy after %.1f s and is left behind", self.stream, timeout_s)
 
@@ -124,7 +126,6 @@ class StreamWorker:
             elif now_s - last_s > self._lost_s:
                 last_s = now_s
                 self._send(self._tracking.flush(now_s))
-        self._send(self._tracking.flush(self._clock.now_s()))
 
     def _process(self, frame: Frame) -> None:
         # Whatever a detector makes of a hostile picture, the stream goes on: the failure is told once and counted.

@@ -23,7 +23,7 @@ elif [ "$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1; then
     say "installing PyTorch $torch for the CPU (about 200 MB)"
     $pip install --quiet --retries 1 --timeout 20 --constraint constraints.txt \
         --extra-index-url https://download.pytorch.org/whl/cpu "torch==$torch+cpu" || {
-        say "error: no CPU build of PyTorch $torch for this Python was found; Python 3.11 to 3.13 have one" >&2
+        say "error: no CPU build of PyTorch $torch for $("$venv/bin/python" --version) could be had, see pip's words above" >&2
         exit 1
     }
 else

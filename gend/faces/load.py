@@ -40,5 +40,5 @@ def load_detector(
             detector = BlazeFace(fetch("blazeface"), threshold=threshold, threads=threads)
         except FetchError as no_blazeface:
             raise FetchError(f"no face detector to be had: {no_yunet}; {no_blazeface}") from no_blazeface
-        warn(f"{detector.degraded} ({no_yunet})")
+        warn(f"{detector.degraded}; {no_yunet}")
         return detector

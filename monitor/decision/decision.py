@@ -11,13 +11,15 @@ from monitor.config import DecisionConfig
 from monitor.decision.episodes import EpisodeChange, Episodes
 from monitor.decision.evidence import EvidenceRule, TrackEvidence
 from monitor.decision.verdicts import Abstentions, VerdictRule, next_state
-from monitor.messages import Alert, Demand, Logit, ModelIdentity, TrackObservation, Verdict, VerdictState
+from monitor.messages import Alert, Demand, Event, Logit, ModelIdentity, TrackObservation, Verdict, VerdictState
 
-DecisionOutput = Verdict | Alert | Demand
+DecisionOutput = Verdict | Alert | Demand | Event
 
 _DEMAND_LASTS_S = 3.0
 # A logit may come this much after the end of its block before the block is closed without it.
 _LATE_S = 5.0
+# A face that is there this long without one crop fit to score is told of, once.
+_ABSTAIN_S = 30.0
 _ENDED_MEMORY = 4096
 
 
@@ -33,6 +35,8 @@ class _Track:
     state: VerdictState = "inconclusive"
     samples: int = 0
     probability_sum: float = 0.0
+    abstaining: bool = False
+    starving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ class Decision:
         if observation.ended:
             return self._end(key, track, observation.at_s, "track ended")
         track.evidence.close_before(observation.at_s - _LATE_S)
-        return self._judge(key, track, observation.at_s)
+        return [*self._judge(key, track, observation.at_s), *_events(observation, track)]
 
     def score(self, logit: Logit) -> list[DecisionOutput]:
         """Takes in the encoder's answer to one crop. An answer that is not a number is counted and adds nothing."""
@@ -114,6 +118,7 @@ class Decision:
         track.samples += 1
         track.probability_sum += _probability(logit.logit)
         track.last_logit_s = logit.at_s
+        track.abstaining = False
         return self._judge(key, track, logit.at_s)
 
     def close(self, streams: Iterable[str], reason: str) -> list[DecisionOutput]:
@@ -147,7 +152,10 @@ class Decision:
 
     def _judge(self, key: tuple[str, str], track: _Track, at_s: float) -> list[DecisionOutput]:
         evidence = track.evidence
-        track.state = next_state(track.state, evidence.fake, evidence.real, evidence.blocks, self._verdict_rule)
+        unseen_s = at_s - track.last_logit_s
+        track.state = next_state(
+            track.state, evidence.fake, evidence.real, evidence.blocks, self._verdict_rule, unseen_s=unseen_s
+        )
         outputs: list[DecisionOutput] = [self._verdict(key, track, at_s)]
         change = track.episodes.follow(track.state, evidence.fake, at_s)
         if change is not None:
@@ -210,6 +218,24 @@ class Decision:
             model=self._model,
             notices=self._notices,
         )
+
+
+def _events(observation: TrackObservation, track: _Track) -> list[Event]:
+    """What begins with this block: an abstention that lasts, or a shortage of encoder time."""
+    stream, name, at_s = observation.stream, observation.track, observation.at_s
+    reasons = track.abstentions.reasons()
+    began: list[Event] = []
+    if at_s - track.last_logit_s >= _ABSTAIN_S and not track.abstaining:
+        track.abstaining = True
+        why = f" ({', '.join(reasons)})" if reasons else ""
+        text = f"track {name} is there and could not be scored for {_ABSTAIN_S:.0f} s{why}"
+        began.append(Event(stream, "abstention", at_s, name, text))
+    starving = "starved" in reasons
+    if starving and not track.starving:
+        text = f"track {name} waits for the encoder: its crops grow too old to be scored"
+        began.append(Event(stream, "starvation", at_s, name, text))
+    track.starving = starving
+    return began
 
 
 def _probability(logit: float) -> float:

@@ -29,10 +29,17 @@ class VerdictRule:
     suspect: float = 0.5
     leave_fake: float = 0.25
     leave_clear: float = 0.5
+    clear_lasts_s: float = 10.0
+    """Seconds without a scored crop after which nothing is clear any more."""
 
 
-def next_state(state: VerdictState, fake: float, real: float, blocks: int, rule: VerdictRule) -> VerdictState:
+def next_state(
+    state: VerdictState, fake: float, real: float, blocks: int, rule: VerdictRule, *, unseen_s: float = 0.0
+) -> VerdictState:
     """The verdict that follows `state`.
+
+    `clear` lapses when no crop has been scored for a while: what is not looked at is not cleared. `fake` and `suspect`
+    do not lapse, or turning the head away would be a way out.
 
     Args:
         state: the verdict held so far.
@@ -40,6 +47,7 @@ def next_state(state: VerdictState, fake: float, real: float, blocks: int, rule:
         real: lower side of the evidence.
         blocks: blocks with at least one crop; below the quorum nothing but `inconclusive` is said.
         rule: the levels.
+        unseen_s: seconds since the last crop that was scored.
     """
     level, ground = fake / rule.threshold, real / rule.threshold
     if blocks < rule.min_blocks:
@@ -48,7 +56,7 @@ def next_state(state: VerdictState, fake: float, real: float, blocks: int, rule:
         return "fake"
     if level >= rule.suspect or (state == "suspect" and level > rule.leave_fake):
         return "suspect"
-    if ground >= 1 or (state == "clear" and ground > rule.leave_clear):
+    if unseen_s <= rule.clear_lasts_s and (ground >= 1 or (state == "clear" and ground > rule.leave_clear)):
         return "clear"
     return "inconclusive"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import sys
 import tempfile
@@ -55,6 +56,8 @@ async def _demo(folder: Path, until_alert: bool, timeout_s: float | None, detect
         parts = await asyncio.to_thread(load_parts, config)
         clip = await asyncio.to_thread(_clip)
         config = _config(folder, detector, port, clip)
+        # From here on the alerts speak for themselves, as they arrive.
+        logging.getLogger("monitor").setLevel(logging.ERROR)
         stop, started = asyncio.Event(), asyncio.Event()
         where: list[Started] = []
 
@@ -98,7 +101,8 @@ def _config(folder: Path, detector: str, port: int, clip: Path | None = None) ->
 
 
 def _clip() -> Path:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    stderr = Console(stderr=True)
+    with Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         task = progress.add_task("making the demo clip", total=1.0)
         return demo_clip(lambda part: progress.update(task, completed=part))
 

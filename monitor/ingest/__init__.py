@@ -1,5 +1,6 @@
 """A source per kind of input, and the reader that keeps it alive."""
 
+from monitor.ingest.address import check_protocols
 from monitor.ingest.file import FileInfo, inspect_file, read_file
 from monitor.ingest.frame import AvFrame
 from monitor.ingest.probe import StreamProbe, probe
@@ -12,6 +13,7 @@ __all__ = [
     "ReaderStatistics",
     "SourceStatus",
     "StreamProbe",
+    "check_protocols",
     "inspect_file",
     "probe",
     "read_file",

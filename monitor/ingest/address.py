@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
+import av
 from av.error import ExitError, FFmpegError, ProtocolNotFoundError
 
-from monitor.errors import SourceError
+from monitor.config import StreamConfig
+from monitor.errors import ConfigError, SourceError
 from monitor.redact import Redactor, split_user_part, url_secrets
 
 Transport = Literal["tcp", "udp"]
@@ -19,6 +21,8 @@ Transport = Literal["tcp", "udp"]
 _UNPROBED = {"analyzeduration": "0", "probesize": "32"}
 # FFmpeg's 5 s and more serve to find streams that come late, and frame rates; live there is no time for either.
 _BRIEFLY_PROBED = {"analyzeduration": "1000000"}
+# What PyAV's own wheels are built without.
+_OPTIONAL_PROTOCOLS = ("srt",)
 # FFmpeg's name for the way to a camera of this machine.
 _DEVICE_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
@@ -31,6 +35,27 @@ class Recipe:
     format: str | None = None
     attempts: tuple[Mapping[str, str], ...] = ({},)
     """Options, the quickest way first; the next is tried where FFmpeg then finds no video."""
+
+
+def check_protocols(streams: Iterable[StreamConfig]) -> None:
+    """Refuses streams whose protocol this build of FFmpeg lacks: trying again would never help.
+
+    Raises:
+        ConfigError: names the stream.
+    """
+    for stream in streams:
+        if stream.scheme in _OPTIONAL_PROTOCOLS and not _spoken(stream.scheme):
+            raise ConfigError(f"streams.{stream.name}.url: this build of FFmpeg does not speak {stream.scheme}:")
+
+
+def _spoken(scheme: str) -> bool:
+    try:
+        av.open(f"{scheme}://", timeout=1.0).close()
+    except ProtocolNotFoundError:
+        return False
+    except FFmpegError:
+        return True  # it knows the protocol, and misses an address
+    return True
 
 
 class Address:

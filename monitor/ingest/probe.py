@@ -34,7 +34,7 @@ def probe(config: StreamConfig, timeout_s: float) -> StreamProbe:
     Blocks for `timeout_s` at the most: an attempt that is stuck is left behind in a daemon thread.
 
     Raises:
-        SourceError: there is no picture within that time; one line with the stream's name.
+        SourceError: there is no picture within that time.
     """
     found: Future[StreamProbe] = Future()
 
@@ -47,10 +47,8 @@ def probe(config: StreamConfig, timeout_s: float) -> StreamProbe:
     threading.Thread(target=look, name=f"probe-{config.name}", daemon=True).start()
     try:
         return found.result(timeout_s)
-    except SourceError as error:
-        raise SourceError(f"{config.name}: {error}") from None
     except TimeoutError:
-        raise SourceError(f"{config.name}: no picture within {timeout_s:g} s") from None
+        raise SourceError(f"no picture within {timeout_s:g} s") from None
 
 
 def _look(config: StreamConfig, timeout_s: float) -> StreamProbe:

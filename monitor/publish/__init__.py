@@ -2,6 +2,6 @@
 
 from monitor.publish.embedded import EmbeddedBroker
 from monitor.publish.mqtt import MqttPublisher, MqttStatistics
-from monitor.publish.trial import try_broker
+from monitor.publish.trial import check_certificates, try_broker
 
-__all__ = ["EmbeddedBroker", "MqttPublisher", "MqttStatistics", "try_broker"]
+__all__ = ["EmbeddedBroker", "MqttPublisher", "MqttStatistics", "check_certificates", "try_broker"]

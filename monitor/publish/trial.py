@@ -1,4 +1,4 @@
-"""Tries a broker once, beside a service that may be using it."""
+"""Tries what is configured of the broker, beside a service that may be using it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ import aiomqtt
 from monitor.config import MqttConfig
 from monitor.errors import MonitorError
 from monitor.publish.client import Broker
+
+
+def check_certificates(config: MqttConfig) -> None:
+    """Refuses certificates that cannot be used, before anything is started. Raises ConfigError."""
+    if config.url != "embedded:":
+        Broker(config)
 
 
 async def try_broker(config: MqttConfig, timeout_s: float) -> None:

@@ -11,7 +11,7 @@ from monitor.errors import ConfigError
 
 
 def errors_of(tree: dict[str, Any] | str, **environment: str) -> list[str]:
-    text = tree if isinstance(tree, str) else yaml.safe_dump(tree)
+    text = tree if isinstance(tree, str) else yaml.safe_dump(tree, sort_keys=False)
     with pytest.raises(ConfigError) as caught:
         parse_config(text, "m.yaml", environment)
     return str(caught.value).splitlines()
@@ -50,13 +50,25 @@ def test_config_takes_secrets_from_the_environment_and_never_shows_them() -> Non
         (with_stream(ignore=[[[0, 0], [2, 0], [1, 1]]]), "m.yaml: streams.lobby.ignore: points are fractions"),
         (with_stream(adapter="mine"), "m.yaml: streams.lobby.adapter: an adapter per stream is not supported"),
         ({"streams": []}, "m.yaml: streams: List should have at least 1 item"),
-        ({}, "m.yaml: streams: Field required"),
+        ({}, "m.yaml: streams: is required"),
         (with_stream() | {"notify": ["x"]}, "m.yaml: notify: notifications are not supported by this version"),
         (with_stream() | {"web": {"host": "0.0.0.0"}}, "m.yaml: web: host 0.0.0.0 is reachable from other machines"),
-        (with_stream() | {"mqtt": {"url": "http://x"}}, "m.yaml: mqtt.url: expected an address such as mqtt://broker.example:1883"),
+        (
+            with_stream() | {"mqtt": {"url": "http://x"}},
+            "m.yaml: mqtt.url: expected an address such as mqtt://broker.example:1883",
+        ),
         (with_stream() | {"mqtt": {"url": "mqtt://a..b"}}, "m.yaml: mqtt.url: a..b is no host name"),
         (with_stream() | {"mqtt": {"url": "mqtt://a:b@x"}}, "m.yaml: mqtt.url: put credentials into mqtt.username"),
         (with_stream() | {"mqtt": {"cert": "c.pem"}}, "m.yaml: mqtt: cert and key go together"),
+        (
+            with_stream() | {"web": {"public_url": "monitor.example"}},
+            "m.yaml: web.public_url: expected an address such",
+        ),
+        (with_stream() | {"store": {"url": "mysql://x"}}, "m.yaml: store.url: expected sqlite+aiosqlite:///FILE"),
+        (with_stream() | {"faces": None}, "m.yaml: faces: expected a section of settings"),
+        ({"streams": {"name": "a"}}, "m.yaml: streams: expected a list"),
+        ("", "m.yaml: the file is empty"),
+        ("streams: []\nstreams: []\n", "m.yaml:2: not YAML: the key streams stands twice"),
         ("- 1", "m.yaml: expected sections such as 'streams:', found list"),
         ("streams: [\n", "m.yaml:2: not YAML"),
     ],
@@ -77,8 +89,9 @@ def test_config_duplicate_names_are_refused() -> None:
 
 
 def test_config_missing_variable_is_named_with_its_place() -> None:
-    assert errors_of(with_stream(url="rtsp://u:${NOPE}@x/y")) == [
-        "m.yaml: streams.0.url: environment variable NOPE is not set"
+    assert errors_of(with_stream(url="rtsp://u:${NOPE}@x/y") | {"mqtt": {"username": "${ALSO}"}}) == [
+        "m.yaml: streams.lobby.url: environment variable NOPE is not set",
+        "m.yaml: mqtt.username: environment variable ALSO is not set",
     ]
 
 

@@ -50,7 +50,7 @@ def test_an_rtsp_camera_raises_an_alert_that_a_subscriber_receives(
     assert alert["sequence"] == 1
     assert alert["calibrated"] is False
     assert alert["notices"] == ["demo encoder: not for real use"]
-    assert (cleared["alert_id"], cleared["sequence"]) == (alert["alert_id"], 2)
+    assert (cleared["alert_id"], cleared["sequence"], cleared["reason"]) == (alert["alert_id"], 2, "stopped")
     assert ready == 200
     assert "gend_alerts_raised_total 1.0" in metrics
     assert (code, took_s < 5.5) == (0, True)

@@ -200,13 +200,13 @@ def test_load_detector_auto_without_yunet(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert detector.name == "blazeface"
     assert detector.degraded == "face detector BlazeFace: small faces are missed"
     assert len(warnings) == 1
-    assert warnings[0].startswith("face detector BlazeFace: small faces are missed (yunet: cannot fetch ")
+    assert warnings[0].startswith("face detector BlazeFace: small faces are missed; yunet: cannot fetch it ")
     assert "\n" not in warnings[0]
 
 
 def test_load_detector_yunet_is_not_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     refuse_the_network(monkeypatch, tmp_path, fetched("blazeface"))
-    with pytest.raises(FetchError, match=r"^yunet: cannot fetch "):
+    with pytest.raises(FetchError, match=r"^yunet: cannot fetch it "):
         load_detector("yunet", warn=pytest.fail)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from monitor.clock import RecordingClock
 from monitor.config import DecisionConfig
 from monitor.decision import Decision, DecisionOutput
-from monitor.messages import Alert, Demand, Logit, ModelIdentity, TrackObservation, Verdict
+from monitor.messages import Alert, Demand, Event, Logit, ModelIdentity, TrackObservation, Verdict
 
 MODEL = ModelIdentity("demo", "0" * 64, None, "torch", "fp32")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,12 +46,15 @@ class Bench:
         *,
         track: str = "t",
         sampled: int = 1,
+        starved: int = 0,
         gated: dict[str, int] | None = None,
         ended: bool = False,
     ) -> None:
         self.clock.advance(at_s)
+        box = (0.0, 0.0, 9.0, 9.0)
+        block = int(at_s) - 1
         self.outputs += self.decision.observe(
-            TrackObservation("s", track, at_s, int(at_s) - 1, 1.0, sampled, gated or {}, (0, 0, 9, 9), 0.0, ended=ended)
+            TrackObservation("s", track, at_s, block, 1.0, sampled, gated or {}, box, 0.0, ended=ended, starved=starved)
         )
 
     @property
@@ -61,6 +64,10 @@ class Bench:
     @property
     def verdicts(self) -> list[Verdict]:
         return [output for output in self.outputs if isinstance(output, Verdict)]
+
+    @property
+    def events(self) -> list[Event]:
+        return [output for output in self.outputs if isinstance(output, Event)]
 
     @property
     def demands(self) -> list[Demand]:
@@ -111,6 +118,37 @@ def test_decision_clears_with_hysteresis_and_keeps_the_episode() -> None:
     assert bench.alerts[1].alert_id == bench.alerts[0].alert_id
     assert bench.alerts[1].id != bench.alerts[0].id
     assert bench.alerts[1].reason == "evidence fell"
+
+
+def test_decision_takes_clear_back_when_nothing_is_scored_any_more_but_not_fake() -> None:
+    for logit, held, later in ((-3.0, "clear", "inconclusive"), (3.0, "fake", "fake")):
+        bench = Bench()
+        end = bench.seconds([logit] * 20)
+        assert bench.verdicts[-1].state == held
+        for second in range(1, 15):
+            bench.observe(end + second, sampled=0, gated={"pose": 5})
+        assert bench.verdicts[-1].state == later
+        assert "turned away" in bench.verdicts[-1].reasons
+
+
+def test_decision_tells_once_of_a_face_that_cannot_be_scored_until_it_can() -> None:
+    bench = Bench()
+    for second in range(1, 100):
+        bench.observe(second, sampled=0, gated={"small": 5})
+    assert [(event.kind, event.track) for event in bench.events] == [("abstention", "t")]
+    assert bench.events[0].text == "track t is there and could not be scored for 30 s (small face)"
+    end = bench.seconds([-3.0], start=100)
+    for second in range(1, 100):
+        bench.observe(end + second, sampled=0)
+    assert [event.kind for event in bench.events] == ["abstention", "abstention"]
+
+
+def test_decision_tells_once_of_a_track_that_starves() -> None:
+    bench = Bench()
+    for second in range(1, 20):
+        bench.observe(second, sampled=1, starved=1)
+    assert [event.kind for event in bench.events] == ["starvation"]
+    assert "starved" in bench.verdicts[-1].reasons
 
 
 def test_decision_stays_quiet_for_the_refractory_time() -> None:

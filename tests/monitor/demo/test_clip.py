@@ -13,7 +13,7 @@ from gend.faces import DetectorName, load_detector
 from monitor.config import MonitorConfig
 from monitor.demo.clip import TILE_PX, make_clip
 from monitor.ingest import read_file
-from monitor.messages import Alert, TrackObservation, Verdict
+from monitor.messages import Alert, Event, TrackObservation, Verdict
 from monitor.parts import load_parts
 from monitor.pipeline import Parts, replay
 from monitor.tracking import Tracking
@@ -29,7 +29,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def judge(clip: Path, config: MonitorConfig, parts: Parts) -> list[tuple[float, Verdict | Alert]]:
+def judge(clip: Path, config: MonitorConfig, parts: Parts) -> list[tuple[float, Verdict | Alert | Event]]:
     judged = replay(clip, config, parts, stream="call", started=STARTED)
     return [(at_s, output) for at_s, outputs in judged for output in outputs]
 

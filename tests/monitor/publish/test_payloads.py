@@ -76,7 +76,7 @@ def test_payload_is_json_even_of_numbers_that_json_lacks(number: float) -> None:
 
 
 def test_status_is_what_subscribers_were_promised() -> None:
-    status = Status("lobby", "stalled", AT, ("face detector BlazeFace",), "no answer", 24.987, 2, {"frames": 9})
+    status = Status("lobby", "stalled", AT, ("face detector BlazeFace",), "no answer", 24.987, 2)
     assert json.loads(payloads.status(status)) == {
         "state": "stalled",
         "since": "2026-01-31T12:00:00.000Z",
