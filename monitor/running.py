@@ -10,6 +10,7 @@ from collections.abc import Callable
 from monitor.config import MonitorConfig
 from monitor.ingest import check_protocols
 from monitor.parts import load_parts
+from monitor.publish import check_certificates
 from monitor.service import Started, serve
 
 _log = logging.getLogger("monitor.service")
@@ -27,6 +28,7 @@ def run_service(config: MonitorConfig, on_started: Callable[[Started], None]) ->
         MonitorError: as `serve`.
     """
     check_protocols(config.streams)
+    check_certificates(config.mqtt)
     parts = load_parts(config)
 
     async def until_signal() -> None:

@@ -13,7 +13,7 @@ from monitor.figures import samples
 from monitor.messages import Alert, Event, Status, Verdict
 from monitor.metrics import Sample, sample_registry
 from monitor.pipeline import Output, Parts, Pipeline
-from monitor.publish import EmbeddedBroker, MqttPublisher, check_certificates
+from monitor.publish import EmbeddedBroker, MqttPublisher
 from monitor.recorder import Recorder
 from monitor.store import Store
 from monitor.web import Health, WebServer, create_app
@@ -48,11 +48,9 @@ async def serve(
         on_started: told once everything is up.
 
     Raises:
-        ConfigError: a certificate cannot be used.
         MonitorError: a port is in use, the database cannot be opened, or the broker inside cannot start; nothing
             keeps running.
     """
-    check_certificates(config.mqtt)
     web = WebServer(config.web)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(web.stop)

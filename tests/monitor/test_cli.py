@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from monitor.demo.clip import make_clip
+from tests.monitor.service import RunningService
+
 
 def monitor(*arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "monitor", *map(str, arguments)]
@@ -47,6 +50,7 @@ def test_bad_usage_ends_with_2() -> None:
     assert monitor("run").returncode == 2
     assert monitor("fly").returncode == 2
     assert monitor("demo", "--timeout-s", "soon").returncode == 2
+    assert monitor("demo", "--detector", "foo").returncode == 2
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
@@ -60,6 +64,19 @@ def test_a_wrong_configuration_ends_with_2_and_one_line_per_fault(command: str, 
         f"error: {config}: nonsense: unknown key",
     ]
     assert "Traceback" in monitor(command, config, "--debug").stderr
+
+
+def test_a_certificate_that_cannot_be_used_ends_with_2_and_nothing_is_started(tmp_path: Path) -> None:
+    config = written(tmp_path / "m.yaml", mqtt={"url": "mqtts://127.0.0.1:1", "ca": "none.pem"})
+    result = monitor("run", config)
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (2, "error: mqtt.ca: none.pem: no such file")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.yaml"]
+
+
+def test_a_protocol_that_ffmpeg_lacks_ends_with_2(tmp_path: Path) -> None:
+    result = monitor("run", written(tmp_path / "m.yaml", streams=[{"name": "far", "url": "srt://127.0.0.1:9"}]))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "error: streams.far.url: this build of FFmpeg does not speak srt:\n"
 
 
 def test_missing_weights_end_with_1_and_nothing_is_started(tmp_path: Path) -> None:
@@ -104,3 +121,64 @@ def test_alerts_without_a_store_says_so(tmp_path: Path) -> None:
     result = monitor("alerts", "--config", written(tmp_path / "m.yaml"))
     assert result.returncode == 1
     assert "alerts.db: no such file" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "call.mp4"
+    make_clip(path, seconds=16, manipulated_from_s=0, names=["astronaut"])
+    return path
+
+
+def test_demo_ends_with_0_at_the_first_alert() -> None:
+    result = monitor("demo", "--until-alert", "--timeout-s", "120", timeout_s=150)
+    assert result.returncode == 0, result.stderr
+    (line,) = result.stdout.splitlines()
+    assert "RAISED  demo-call track" in line
+    assert "demo encoder: not for real use" in line
+
+
+def test_demo_ends_with_1_when_time_is_over() -> None:
+    result = monitor("demo", "--until-alert", "--timeout-s", "1")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1] == "no alert within 1 s"
+
+
+def test_replay_prints_alerts_and_a_table_of_tracks(call: Path) -> None:
+    result = monitor("replay", call, "--weights", "demo")
+    assert result.returncode == 0, result.stderr
+    raised, cleared, *table = result.stdout.splitlines()
+    assert "RAISED replay-1: evidence reached the threshold" in raised
+    assert "CLEARED replay-1: track ended" in cleared
+    assert any("replay-1" in line and "fake" in line for line in table)
+
+
+def test_replay_as_json_is_one_alert_per_line(call: Path) -> None:
+    result = monitor("replay", call, "--weights", "demo", "--json")
+    alerts = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(alert["type"], alert["stream"], alert["sequence"]) for alert in alerts] == [
+        ("raised", "call", 1),
+        ("cleared", "call", 2),
+    ]
+    assert alerts[0]["alert_id"] == alerts[1]["alert_id"]
+
+
+def test_alerts_prints_what_a_service_has_recorded_and_follows_it(call: Path, tmp_path: Path) -> None:
+    config = {"streams": [{"name": "tape", "url": f"file:{call}"}], "mqtt": {"url": "embedded:"}}
+    with RunningService(tmp_path, config) as service:
+        following = subprocess.Popen(
+            [sys.executable, "-m", "monitor", "alerts", "--config", service.path, "--follow", "--json", "--limit", "0"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert following.stdout is not None
+        followed = [json.loads(following.stdout.readline()) for _ in range(2)]
+        following.kill()
+        following.wait()
+        following.stdout.close()
+        service.terminate()
+    past = [json.loads(line) for line in monitor("alerts", "--config", service.path, "--json").stdout.splitlines()]
+    assert past[:2] == followed
+    assert [alert["type"] for alert in past] == ["raised", "cleared"]
+    (newest,) = monitor("alerts", "--config", service.path, "--limit", "1").stdout.splitlines()
+    assert "tape #2 cleared 1-1" in newest
