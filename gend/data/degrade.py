@@ -17,18 +17,20 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 
-_SOFTENED, _NOISY = 0.35, 0.5
+_SOFTENED, _NOISY = 0.5, 0.5
 _FPS = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What happens to a picture before it is coded: optics and sensor."""
+    """What happens to a picture before it is coded: optics, an earlier life as a smaller picture, the sensor."""
 
     detail: float
     """Share of the resolution that is left, 0 to 1: focus, motion, a cheap lens, a picture that was enlarged."""
     by_blur: bool
     """Lose it by a Gaussian instead of by reducing and enlarging."""
+    earlier_quality: int | None
+    """JPEG quality of the reduced picture: what was enlarged had often been compressed before."""
     noise: float
     """Standard deviation of the sensor's noise, of 255."""
     grain_px: int
@@ -41,7 +43,8 @@ class Capture:
         soft = rng.random() < _SOFTENED
         return cls(
             detail=rng.uniform(min(1.0, least_detail), 1.0) if soft else 1.0,
-            by_blur=rng.random() < 0.5,
+            by_blur=rng.random() < 0.4,
+            earlier_quality=int(rng.integers(30, 95)) if rng.random() < 0.5 else None,
             noise=rng.uniform(0, 6) if rng.random() < _NOISY else 0.0,
             grain_px=int(rng.integers(1, 3)),
             seed=int(rng.integers(2**31)),
@@ -55,7 +58,9 @@ class Capture:
             return cv2.GaussianBlur(picture, (0, 0), 0.6 / self.detail).astype(np.uint8, copy=False)
         height, width = picture.shape[:2]
         small = (max(1, round(width * self.detail)), max(1, round(height * self.detail)))
-        reduced = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
+        reduced = cv2.resize(picture, small, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        if self.earlier_quality is not None:
+            reduced = code_jpeg(reduced, self.earlier_quality)
         return cv2.resize(reduced, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
 
     def add_noise(self, picture: Pixels) -> Pixels:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gend.data.degrade import Capture, Pixels, code_h264, code_jpeg
 from gend.data.drawn import DrawnFaces
 from gend.data.leaves import DeadLeaves
-from gend.data.lowres import LowResolution, face_hull, remake_low_resolution
+from gend.data.lowres import Hull, LowResolution, face_hull, remake_low_resolution
 from gend.data.photographs import Faces, Patches
 from gend.data.sample import Sample, Source
 from gend.preprocess import encoder_input
@@ -30,7 +30,7 @@ _FACE_SHARE = 0.5
 """Width of the face as a share of the crop."""
 _CLEARER = 1.5
 """A picture shows at least this many times the detail that is left of a re-made face in it."""
-_DECOYS = 0.25
+_DECOYS = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,21 +124,40 @@ def _pair(rng: np.random.Generator, sample: Sample) -> tuple[Pixels, Pixels, NDA
 
 
 def _decoy(rng: np.random.Generator, picture: Pixels, landmarks: NDArray[np.float32]) -> Pixels:
-    """A real picture with part of the marks: soft all over, smooth skin with sharp features, soft beside the face."""
-    side = picture.shape[0]
-    kind = rng.integers(3)
-    if kind == 0:
-        detail = rng.uniform(0.25, 0.7)
-        capture = replace(Capture.draw(rng, 1.0), detail=detail)
-        colour = rng.normal(0, 4, 3)
-        return np.asarray(np.clip(capture.soften(picture) + colour, 0, 255), dtype=np.uint8)
-    if kind == 1:
-        how = LowResolution.draw(rng)
-        weight = face_hull(landmarks, picture.shape[:2], how.hull)[..., None]
-        smooth = cv2.bilateralFilter(picture, 7, rng.uniform(10, 40), 0.02 * side)
-        return np.asarray(picture + weight * (smooth.astype(np.float32) - picture), dtype=np.uint8)
-    away = np.array([rng.choice((-1, 1)) * rng.uniform(0.35, 0.6), rng.uniform(-0.5, 0.3)]) * side
+    """A real picture with part of the marks of a fake, which must not be taken for the whole."""
+    return (_soft_all_over, _smooth_skin, _soft_beside, _moving_head)[rng.integers(4)](rng, picture, landmarks)
+
+
+def _soft_all_over(rng: np.random.Generator, picture: Pixels, _: NDArray[np.float32]) -> Pixels:
+    """As soft as a re-made face, and as little true in colour, but all of it."""
+    capture = replace(Capture.draw(rng, 1.0), detail=rng.uniform(0.2, 0.7))
+    return np.asarray(np.clip(capture.soften(picture) + rng.normal(0, 4, 3), 0, 255), dtype=np.uint8)
+
+
+def _smooth_skin(rng: np.random.Generator, picture: Pixels, landmarks: NDArray[np.float32]) -> Pixels:
+    """Skin without texture, features as sharp as before: make-up, beauty filters, codecs."""
+    weight = face_hull(landmarks, picture.shape[:2], LowResolution.draw(rng).hull)[..., None]
+    smooth = cv2.bilateralFilter(picture, 7, rng.uniform(10, 40), 0.02 * picture.shape[0])
+    return np.asarray(picture + weight * (smooth.astype(np.float32) - picture), dtype=np.uint8)
+
+
+def _soft_beside(rng: np.random.Generator, picture: Pixels, landmarks: NDArray[np.float32]) -> Pixels:
+    """Something beside the face is as soft as a re-made one."""
+    away = np.array([rng.choice((-1, 1)) * rng.uniform(0.35, 0.6), rng.uniform(-0.5, 0.3)]) * picture.shape[0]
     return remake_low_resolution(picture, landmarks + away.astype(np.float32), LowResolution.draw(rng))
+
+
+def _moving_head(rng: np.random.Generator, picture: Pixels, landmarks: NDArray[np.float32]) -> Pixels:
+    """The whole head, hair and all, smeared along one direction before a background that stands still."""
+    head = Hull(rng.uniform(0.55, 0.75), rng.uniform(0.75, 1.0), rng.uniform(0.4, 0.55), 2.0, rng.uniform(0.1, 0.3))
+    weight = face_hull(landmarks, picture.shape[:2], head)[..., None]
+    length_px = max(3, round(rng.uniform(0.015, 0.07) * picture.shape[0]))
+    line = np.zeros((length_px, length_px), np.float32)
+    line[length_px // 2] = 1
+    middle = ((length_px - 1) / 2, (length_px - 1) / 2)
+    line = cv2.warpAffine(line, cv2.getRotationMatrix2D(middle, rng.uniform(0, 180), 1), line.shape)
+    smeared = cv2.filter2D(picture, -1, line / line.sum(), borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(picture + weight * (smeared.astype(np.float32) - picture), dtype=np.uint8)
 
 
 def _coded(

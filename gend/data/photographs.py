@@ -15,6 +15,9 @@ from gend.fetch import load_picture
 
 PATCH_PICTURES = ("brick", "camera", "cat", "coffee", "coins", "grass", "gravel", "rocket", "tissue")
 
+_TRIES, _LEAST_DETAIL = 4, 2.5
+"""Sky re-made at low resolution is still sky: look elsewhere, a few times."""
+
 
 class Faces:
     """Photographed faces, aligned as the monitor aligns them.
@@ -50,12 +53,25 @@ class Patches:
 
     def draw(self, rng: np.random.Generator, side: int) -> Sample:
         """One patch at a random place, scale and angle, varied like a face, in a crop of `side` pixels."""
+        for _ in range(_TRIES):
+            patch = self._patch(rng, side)
+            if _detail(patch.picture) > _LEAST_DETAIL:
+                break
+        return Sample(vary_colour(rng, patch.picture), patch.landmarks)
+
+    def _patch(self, rng: np.random.Generator, side: int) -> Sample:
         picture = self._pictures[rng.integers(len(self._pictures))]
-        landmarks = jittered_landmarks(rng, side)
         matrix = _random_window(rng, picture, side)
         back = np.linalg.inv(np.vstack([matrix, (0, 0, 1)]))[:2]
-        varied = vary_geometry(rng, picture, (landmarks @ back[:, :2].T + back[:, 2]).astype(np.float32), matrix, side)
-        return Sample(vary_colour(rng, varied.picture), varied.landmarks)
+        landmarks = jittered_landmarks(rng, side) @ back[:, :2].T + back[:, 2]
+        return vary_geometry(rng, picture, landmarks.astype(np.float32), matrix, side)
+
+
+def _detail(picture: NDArray[np.uint8]) -> float:
+    """Mean step between neighbours, of 255, in the middle of the picture."""
+    side = picture.shape[0]
+    middle = picture[side // 4 : -side // 4, side // 4 : -side // 4].astype(np.int16)
+    return float(np.abs(np.diff(middle, axis=1)).mean())
 
 
 def _random_window(rng: np.random.Generator, picture: NDArray[np.uint8], side: int) -> NDArray[np.float64]:

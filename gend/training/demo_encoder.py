@@ -9,6 +9,7 @@ the package index and out of nothing; a quarter of an hour of one CPU core is en
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ from rich.progress import Progress as ProgressBar
 from gend.backbones import DEMO_VIT
 from gend.checkpoint import save_checkpoint
 from gend.data.pairs import Pairs, Sources, draw_pairs, join
+from gend.errors import GendError, WeightsError
 from gend.faces.load import load_detector
 from gend.model import Detector
 from gend.network import GenD
@@ -43,11 +45,13 @@ console = Console()
 def train(
     out: Annotated[Path, typer.Option(help="The `.safetensors` file to write.")],
     pairs: Annotated[int, typer.Option(min=_SHEET, help="Pairs to learn from.")] = 12_000,
-    epochs: Annotated[int, typer.Option(min=1, help="How often each is seen.")] = 6,
+    epochs: Annotated[int, typer.Option(min=1, help="How often each is seen.")] = 5,
     seed: Annotated[int, typer.Option(help="Of pictures, first weights and order.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
 ) -> None:
     """Draws pairs, trains on them, writes the weights; shows the separation on pairs kept apart after every epoch."""
+    if not out.parent.is_dir():
+        raise WeightsError(f"{out}: there is no folder {out.parent}")  # said now, not in a quarter of an hour
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
     sources = Sources.fetched()
@@ -59,7 +63,9 @@ def train(
     def report(progress: Progress, network: GenD) -> None:
         minutes = (time.monotonic() - started) / 60
         told = _told(network, kept, sources)
-        console.print(f"{progress.step}/{progress.steps}  {minutes:.1f} min  loss {progress.loss:.3f}  {told}")
+        console.print(
+            f"{progress.step}/{progress.steps}  {minutes:.1f} min  loss {progress.loss:.3f}  {told}", soft_wrap=True
+        )
 
     network = train_on_pairs(DEMO_VIT, known, settings, report)
     metadata = {
@@ -108,5 +114,14 @@ def _told(network: GenD, kept: Pairs, sources: Sources) -> str:
     return "  ".join(parts)
 
 
+def main() -> None:
+    """Runs the command line; what goes wrong is one line and exit code 1."""
+    try:
+        app()
+    except GendError as error:
+        console.print(str(error), style="red", soft_wrap=True, markup=False)
+        sys.exit(1)
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -48,7 +48,7 @@ def test_regions_learnt_from_show_no_face_of_the_clip() -> None:
 
 
 def test_capture_noise_is_the_same_for_both_members() -> None:
-    capture = Capture(detail=1.0, by_blur=False, noise=5.0, grain_px=1, seed=7)
+    capture = Capture(detail=1.0, by_blur=False, earlier_quality=None, noise=5.0, grain_px=1, seed=7)
     grey = np.full((64, 64, 3), 128, np.uint8)
     noisy = capture.add_noise(grey)
     assert np.array_equal(noisy, capture.add_noise(grey))
