@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from gend.errors import GendError
-from monitor.config import MonitorConfig, load_config
+from monitor.config import MonitorConfig
+from monitor.config_file import load_config
 from monitor.errors import ConfigError, MonitorError
 from monitor.logs import set_up_logging
 from monitor.redact import redact

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -76,21 +75,8 @@ Output = Verdict | Alert | Event | Status
 
 
 def track_ids(run: str) -> Iterator[str]:
-    """Identifiers that no other run gives: `<run>-1`, `<run>-2` and so on."""
-    return (f"{run}-{number}" for number in itertools.count(1))
-
-
-class LockedIterator(Iterator[str]):
-    """Lets several threads draw from one iterator."""
-
-    def __init__(self, inner: Iterator[str]) -> None:
-        self._inner = inner
-        self._lock = threading.Lock()
-
-    def __next__(self) -> str:
-        """The next item; each goes to one thread only."""
-        with self._lock:
-            return next(self._inner)
+    """Identifiers that no other run gives: `<run>-1`, `<run>-2` and so on. Several threads may draw from it."""
+    return map(f"{run}-{{}}".format, itertools.count(1))  # unlike a generator, `map` may be entered twice at once
 
 
 class Pipeline:
@@ -115,7 +101,7 @@ class Pipeline:
             self._batcher, parts.encoder, parts.model.weights, on_logits=self._receive_logits, clock=self._clock
         )
         self._decision = _decision(config, parts, self._clock, lambda: uuid.uuid4().hex)
-        ids = LockedIterator(track_ids(run_id))
+        ids = track_ids(run_id)
         self._workers = {
             stream.name: self._stream_worker(stream, _tracking(config, stream, parts, ids)) for stream in config.streams
         }

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from monitor.config import MonitorConfig, load_config, parse_config
+from monitor.config import MonitorConfig
+from monitor.config_file import load_config, parse_config
 from monitor.errors import ConfigError
 
 

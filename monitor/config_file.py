@@ -1,0 +1,123 @@
+"""Reads the configuration file: YAML with variables in, a checked `MonitorConfig` or one line per fault out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from monitor.config import MonitorConfig
+from monitor.errors import ConfigError
+from monitor.redact import redact
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_WORDS = {
+    "extra_forbidden": "unknown key",
+    "missing": "is required",
+    "model_type": "expected a section of settings",
+    "dict_type": "expected a section of settings",
+    "list_type": "expected a list",
+}
+
+
+def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> MonitorConfig:
+    """Reads and checks a configuration file.
+
+    Args:
+        path: YAML file. `${NAME}` in any string is replaced by the environment variable of that name.
+        environment: where the variables are looked up.
+
+    Raises:
+        ConfigError: one line per fault, each with the file and the field.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot read: {getattr(error, 'strerror', None) or error}") from error
+    return parse_config(text, str(path), environment)
+
+
+def parse_config(text: str, name: str, environment: Mapping[str, str] = os.environ) -> MonitorConfig:
+    """Checks the text of a configuration; `name` stands for the file in errors. Raises as `load_config`."""
+    try:
+        tree = yaml.load(text, Loader=_StrictLoader)  # noqa: S506  (a SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or 'cannot parse'}") from error
+    if tree is None:
+        raise ConfigError(f"{name}: the file is empty")
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{name}: expected sections such as 'streams:', found {type(tree).__name__}")
+    missing: list[str] = []
+    tree = _substitute(
+        tree,
+        (),
+        environment,
+        lambda at, variable: missing.append(f"{name}: {_place(at, tree)}: environment variable {variable} is not set"),
+    )
+    if missing:
+        raise ConfigError("\n".join(missing))
+    try:
+        return MonitorConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_lines(error, name, tree))) from error
+
+
+def _substitute(
+    node: Any,
+    at: tuple[str | int, ...],
+    environment: Mapping[str, str],
+    missing: Callable[[tuple[str | int, ...], str], None],
+) -> Any:
+    """The tree with every `${NAME}` replaced; `missing` is told the place and name of what is not set."""
+    if isinstance(node, dict):
+        return {key: _substitute(value, (*at, key), environment, missing) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_substitute(value, (*at, index), environment, missing) for index, value in enumerate(node)]
+    if not isinstance(node, str):
+        return node
+
+    def look_up(match: re.Match[str]) -> str:
+        if match.group(1) not in environment:
+            missing(at, match.group(1))
+        return environment.get(match.group(1), "")
+
+    return _VARIABLE.sub(look_up, node)
+
+
+def _lines(error: ValidationError, name: str, tree: dict[str, Any]) -> list[str]:
+    """One line per fault: file, field (streams by their name), what is wrong."""
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        place = _place(fault["loc"], tree)
+        text = _WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+        lines.append(redact(f"{name}: {place}: {text}" if place else f"{name}: {text}"))
+    return lines
+
+
+def _place(at: tuple[str | int, ...], tree: dict[str, Any]) -> str:
+    """A field as people find it: `streams.lobby.url` rather than the stream's number."""
+    place = [str(part) for part in at]
+    if place[:1] == ["streams"] and len(at) > 1 and isinstance(at[1], int):
+        entry = tree["streams"][at[1]]
+        named = entry.get("name") if isinstance(entry, dict) else None
+        place[1] = str(named) if named else place[1]
+    return ".".join(place)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML allows a key twice and lets the last one win, silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key.value} stands twice", problem_mark=key.start_mark)
+            seen.add(getattr(key, "value", ""))
+        return super().construct_mapping(node, deep)
