@@ -10,7 +10,6 @@ import asyncio
 import importlib.metadata
 import json
 import logging
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +23,7 @@ from gend.errors import GendError
 from monitor.config import MonitorConfig
 from monitor.config_file import load_config
 from monitor.errors import ConfigError, MonitorError
+from monitor.leaving import leave_now
 from monitor.logs import set_up_logging
 from monitor.redact import redact
 
@@ -78,9 +78,12 @@ def run(config: ConfigFile) -> None:
     loaded = _load(config)
     watched = "1 stream" if len(loaded.streams) == 1 else f"{len(loaded.streams)} streams"
     run_service(
-        loaded, lambda started: print(f"watching {watched}; alerts to {started.mqtt_url}, health at {started.web_url}")
+        loaded,
+        lambda started: print(
+            f"watching {watched}; alerts to {started.mqtt_url}, health at {started.web_url}", flush=True
+        ),
     )
-    _leave_now(0)
+    leave_now(0)
 
 
 @app.command("check", epilog="Example: gend-monitor check monitor.yaml --json")
@@ -107,7 +110,7 @@ def check_command(
                 print(f"{stream.name}: {stream.error}")
         print(f"broker: {report.mqtt}")
     if not report.ok:
-        _leave_now(1)
+        leave_now(1)
 
 
 @app.command(epilog="Example: gend-monitor demo --until-alert --timeout-s 120")
@@ -122,7 +125,7 @@ def demo(
     """Play a built-in clip through the whole pipeline."""
     from monitor.demo.show import run_demo  # noqa: PLC0415
 
-    _leave_now(run_demo(until_alert=until_alert, timeout_s=timeout_s, detector=detector, port=port))
+    leave_now(run_demo(until_alert=until_alert, timeout_s=timeout_s, detector=detector, port=port))
 
 
 @app.command(epilog="Example: gend-monitor replay call.mp4 --config monitor.yaml --json")
@@ -161,11 +164,3 @@ def _load(path: Path) -> MonitorConfig:
     config = load_config(path)
     set_up_logging(debug=_DEBUG in sys.argv, secrets=config.secrets())
     return config
-
-
-def _leave_now(code: int) -> None:
-    """Ends the process at once: a thread may be stuck inside FFmpeg, and Python would wait for it for ever."""
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

@@ -238,6 +238,7 @@ class StoreConfig(_Section):
 
     url: SecretStr = Field(
         default=SecretStr("sqlite+aiosqlite:///gend-monitor.db"),
+        json_schema_extra={"default": "sqlite+aiosqlite:///gend-monitor.db"},
         description="SQLAlchemy URL: `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://…`.",
     )
 

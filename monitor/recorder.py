@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ _log = logging.getLogger("monitor.service")
 
 _FIRST_RETRY_S = 0.2
 _LONGEST_RETRY_S = 10.0
+_HANGS_S = 5.0
 
 
 class AlertStore(Protocol):
@@ -49,10 +51,17 @@ class Recorder:
         self._on_recorded = on_recorded
         self._waiting: deque[Alert] = deque()
         self._changed = asyncio.Event()
-        self._closing = False
+        self._closing = asyncio.Event()
         self._recorded = self._failures = 0
-        self.failure: str | None = None
-        """Why the store refuses alerts; None while it takes them."""
+        self._refusal: str | None = None
+        self._asked_s: float | None = None
+
+    @property
+    def failure(self) -> str | None:
+        """Why the store does not take alerts; None while it does."""
+        if self._asked_s is not None and asyncio.get_running_loop().time() - self._asked_s > _HANGS_S:
+            return "the store does not answer"
+        return self._refusal
 
     def put(self, alert: Alert) -> None:
         """Leaves an alert to be recorded."""
@@ -61,33 +70,48 @@ class Recorder:
 
     def close(self) -> None:
         """Lets `run` return once nothing waits."""
-        self._closing = True
+        self._closing.set()
         self._changed.set()
 
     async def run(self) -> None:
         """Records until closed; an alert that the store refuses is tried again, ever more slowly."""
         delay_s = _FIRST_RETRY_S
-        while self._waiting or not self._closing:
+        while self._waiting or not self._closing.is_set():
             if not self._waiting:
                 self._changed.clear()
                 await self._changed.wait()
                 continue
             try:
-                kept = await self._store.record(self._waiting[0], self._sinks)
+                kept = await self._record(self._waiting[0])
             except StoreError as error:
                 self._failures += 1
-                if self.failure is None:
+                if self._refusal is None:
                     _log.error("alerts wait in memory, the store refuses them: %s", error)
-                self.failure = str(error)
-                await asyncio.sleep(delay_s)
+                self._refusal = str(error)
+                await self._pause(delay_s)
                 delay_s = min(2 * delay_s, _LONGEST_RETRY_S)
                 continue
-            if self.failure is not None:
+            if self._refusal is not None:
                 _log.info("the store takes alerts again")
-                self.failure, delay_s = None, _FIRST_RETRY_S
+                self._refusal, delay_s = None, _FIRST_RETRY_S
             self._waiting.popleft()
             self._recorded += 1
             self._on_recorded(kept)
+
+    async def _record(self, alert: Alert) -> Alert:
+        self._asked_s = asyncio.get_running_loop().time()
+        try:
+            return await self._store.record(alert, self._sinks)
+        finally:
+            self._asked_s = None
+
+    async def _pause(self, delay_s: float) -> None:
+        """Waits before the next try; not long any more once the end is near."""
+        if not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), delay_s)
+        else:
+            await asyncio.sleep(_FIRST_RETRY_S)
 
     def statistics(self) -> RecorderStatistics:
         """A snapshot of what waits and what was counted."""

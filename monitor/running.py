@@ -9,11 +9,15 @@ from collections.abc import Callable
 
 from monitor.config import MonitorConfig
 from monitor.ingest import check_protocols
+from monitor.leaving import leave_within
 from monitor.parts import load_parts
 from monitor.publish import check_certificates
 from monitor.service import Started, serve
 
 _log = logging.getLogger("monitor.service")
+
+# An orderly stop is done before; this is for what hangs.
+_AT_MOST_S = 4.7
 
 
 def run_service(config: MonitorConfig, on_started: Callable[[Started], None]) -> None:
@@ -29,19 +33,24 @@ def run_service(config: MonitorConfig, on_started: Callable[[Started], None]) ->
     """
     check_protocols(config.streams)
     check_certificates(config.mqtt)
-    parts = load_parts(config)
+    asyncio.Runner().run(_until_signal(config, on_started))
 
-    async def until_signal() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _ask_to_stop, stop, number)
-        await serve(config, parts, stop, on_started)
 
-    asyncio.Runner().run(until_signal())
+async def _until_signal(config: MonitorConfig, on_started: Callable[[Started], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _ask_to_stop, stop, number)
+    loading = asyncio.create_task(asyncio.to_thread(load_parts, config))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([loading, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if loading.done():
+        await serve(config, loading.result(), stop, on_started)
 
 
 def _ask_to_stop(stop: asyncio.Event, number: int) -> None:
     if not stop.is_set():
         _log.info("%s: stopping", signal.Signals(number).name)
+        leave_within(_AT_MOST_S)
     stop.set()

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from monitor.config import MonitorConfig, MqttConfig
 from monitor.figures import samples
@@ -58,7 +59,7 @@ async def serve(
         store = await Store.open(config.store.url.get_secret_value())
         stack.push_async_callback(store.aclose)
         running = _Running(config, parts, store, mqtt)
-        await store.close_open_episodes([MQTT_SINK])
+        await running.begin()
         app = create_app(config.web, running.health, sample_registry(running.samples))
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)
@@ -89,8 +90,16 @@ class _Running:
         self._publisher = MqttPublisher(mqtt, store, sink=MQTT_SINK)
         self._recorder = Recorder(store, [MQTT_SINK], self._recorded)
         self._states: dict[str, Status] = {}
-        for stream in config.streams:
-            self._publisher.set_alert_state(stream.name, on=False)
+        self._configured = [stream.name for stream in config.streams]
+
+    async def begin(self) -> None:
+        """Closes what a former run left open, so that nothing stands that nobody holds."""
+        left_open = {alert.stream for alert in await self._store.close_open_episodes([MQTT_SINK])}
+        for stream in {*self._configured, *left_open}:
+            self._publisher.set_alert_state(stream, on=False)
+        for stream in left_open - set(self._configured):
+            gone = Status(stream, "stopped", since=datetime.now(UTC), reason="no longer configured")
+            self._publisher.set_status(gone)
 
     async def run(self, stop: asyncio.Event, on_started: Callable[[], None]) -> None:
         for status in self._pipeline.statuses():

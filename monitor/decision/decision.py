@@ -31,6 +31,8 @@ class _Track:
     episodes: Episodes
     first_seen_s: float
     last_logit_s: float
+    now_s: float
+    """The latest moment that anything was heard of it."""
     abstentions: Abstentions = field(default_factory=Abstentions)
     state: VerdictState = "inconclusive"
     samples: int = 0
@@ -146,12 +148,16 @@ class Decision:
         if track is None:
             evidence = TrackEvidence(self._evidence_rule)
             episodes = Episodes(self._config.refractory_s, self._new_id)
-            track = self._tracks[key] = _Track(evidence, episodes, first_seen_s, last_logit_s=first_seen_s)
+            track = self._tracks[key] = _Track(
+                evidence, episodes, first_seen_s, last_logit_s=first_seen_s, now_s=first_seen_s
+            )
         track.first_seen_s = min(track.first_seen_s, first_seen_s)
         return track
 
     def _judge(self, key: tuple[str, str], track: _Track, at_s: float) -> list[DecisionOutput]:
         evidence = track.evidence
+        # An answer comes later than its crop was seen, and an observation may have come in between.
+        at_s = track.now_s = max(track.now_s, at_s)
         unseen_s = at_s - track.last_logit_s
         track.state = next_state(
             track.state, evidence.fake, evidence.real, evidence.blocks, self._verdict_rule, unseen_s=unseen_s

@@ -61,6 +61,7 @@ class TrackEvidence:
         """Makes the block in progress final if it ended before `at_s`."""
         if self._block is not None and (self._block + 1) * BLOCK_S <= at_s:
             self._close()
+            self._block += 1  # final is final: what comes for it from now on is late
 
     @property
     def fake(self) -> float:

@@ -50,7 +50,7 @@ def create_app(config: WebConfig, health: Callable[[], Health], registry: Collec
         return JSONResponse(asdict(now), status_code=200 if now.ready else 503)
 
     @app.get("/metrics")
-    def metrics() -> Response:
+    async def metrics() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return app

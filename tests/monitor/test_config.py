@@ -69,6 +69,7 @@ def test_config_takes_secrets_from_the_environment_and_never_shows_them() -> Non
         (with_stream() | {"faces": None}, "m.yaml: faces: expected a section of settings"),
         ({"streams": {"name": "a"}}, "m.yaml: streams: expected a list"),
         ("", "m.yaml: the file is empty"),
+        ("mqtt:\n  password: {{PW}}\n", "m.yaml:2: not YAML: a key is not a word (quote `{…}`?)"),
         ("streams: []\nstreams: []\n", "m.yaml:2: not YAML: the key streams stands twice"),
         ("- 1", "m.yaml: expected sections such as 'streams:', found list"),
         ("streams: [\n", "m.yaml:2: not YAML"),

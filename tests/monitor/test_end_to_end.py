@@ -45,7 +45,7 @@ def test_an_rtsp_camera_raises_an_alert_that_a_subscriber_receives(
         ready = urllib.request.urlopen(f"{service.web_url}/readyz").status
         code, took_s = service.terminate()
         cleared = subscriber.wait_for("gend/alerts/lobby", type="cleared")
-        everything = service.log_text() + metrics + str(list(subscriber.messages.queue))
+        everything = service.log_text() + metrics + str(list(subscriber.messages.queue)) + str(subscriber.passed)
     assert alert["verdict"] == "fake"
     assert alert["sequence"] == 1
     assert alert["calibrated"] is False

@@ -54,6 +54,35 @@ async def test_recorder_keeps_order_and_loses_nothing_while_the_store_fails(monk
 
 
 @pytest.mark.anyio
+async def test_recorder_tries_once_more_when_the_end_is_near() -> None:
+    store = FlakyStore(failures=4)
+    recorder = Recorder(store, ["mqtt"], lambda _: None)
+    running = asyncio.create_task(recorder.run())
+    recorder.put(alert(1))
+    while recorder.statistics().failures < 4:  # now it would wait for longer than a stop can
+        await asyncio.sleep(0.05)
+    recorder.close()
+    await asyncio.wait_for(running, 1)
+    assert [kept.id for kept in store.kept] == ["id1"]
+
+
+@pytest.mark.anyio
+async def test_recorder_says_that_the_store_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    class HangingStore:
+        async def record(self, alert: Alert, sinks: Sequence[str]) -> Alert:
+            await asyncio.sleep(60)
+            return alert
+
+    monkeypatch.setattr(recorder_module, "_HANGS_S", 0.05)
+    recorder = Recorder(HangingStore(), ["mqtt"], lambda _: None)
+    running = asyncio.create_task(recorder.run())
+    recorder.put(alert(1))
+    await asyncio.sleep(0.2)
+    assert recorder.failure == "the store does not answer"
+    running.cancel()
+
+
+@pytest.mark.anyio
 async def test_recorder_says_why_alerts_wait() -> None:
     recorder = Recorder(FlakyStore(failures=10**6), ["mqtt"], lambda _: None)
     running = asyncio.create_task(recorder.run())

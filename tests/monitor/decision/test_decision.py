@@ -201,6 +201,14 @@ def test_decision_demand_rises_with_evidence_and_expires() -> None:
     assert calm.demands == []
 
 
+def test_decision_demand_does_not_expire_by_the_age_of_an_answer() -> None:
+    bench = Bench()
+    bench.seconds([3.0] * 5)
+    bench.observe(9.0)
+    bench.outputs += bench.decision.score(Logit("s", "t", 5.5, 3.0, 1.0, "demo"))
+    assert bench.demands[-1].expires_s == 9.0 + 3.0
+
+
 def test_decision_explains_what_kept_crops_from_scoring() -> None:
     bench = Bench()
     for second in range(1, 8):

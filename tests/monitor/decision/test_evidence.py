@@ -60,6 +60,14 @@ def test_evidence_refuses_crops_of_a_final_block() -> None:
     assert evidence.fake == before
 
 
+def test_evidence_does_not_count_a_final_block_again() -> None:
+    evidence = evidence_after([3.0])
+    evidence.close_before(6.0)
+    assert not evidence.add(3.0, 0.9)
+    assert (evidence.fake, evidence.blocks, evidence.late) == (2.0, 1, 1)
+    assert evidence.add(3.0, 1.0)
+
+
 @given(st.lists(st.lists(st.floats(-50, 50), min_size=1, max_size=4), max_size=40))
 def test_evidence_never_depends_on_when_it_is_looked_at(blocks: list[list[float]]) -> None:
     watched, unwatched = TrackEvidence(RULE), TrackEvidence(RULE)
