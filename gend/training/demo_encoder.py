@@ -44,7 +44,7 @@ console = Console()
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="The `.safetensors` file to write.")],
-    pairs: Annotated[int, typer.Option(min=_SHEET, help="Pairs to learn from.")] = 12_000,
+    pairs: Annotated[int, typer.Option(min=_SHEET, help="Pairs to learn from.")] = 13_000,
     epochs: Annotated[int, typer.Option(min=1, help="How often each is seen.")] = 5,
     seed: Annotated[int, typer.Option(help="Of pictures, first weights and order.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
@@ -83,6 +83,7 @@ def evaluate(
     pairs: Annotated[Path | None, typer.Option(help="Folder with real/ and one folder per manipulation.")] = None,
     video: Annotated[list[Path] | None, typer.Option(help="Video of real people; may be given again.")] = None,
     least_px: Annotated[float, typer.Option(min=0, help="Narrowest face that is scored in videos, pixels.")] = 90,
+    every_s: Annotated[float, typer.Option(min=0, help="Seconds between the pictures taken of a video.")] = 1,
     weights: Annotated[str, typer.Option(help="`demo` or a `.safetensors` file.")] = "demo",
 ) -> None:
     """Prints how the weights separate pairs of aligned crops, and how high they score real people in videos."""
@@ -90,7 +91,7 @@ def evaluate(
     if pairs is not None:
         console.print(pair_table(detector, pairs))
     if video:
-        console.print(video_table(detector, load_detector("auto", warn=console.print), video, least_px))
+        console.print(video_table(detector, load_detector("auto", warn=console.print), video, least_px, every_s))
 
 
 def draw_set(sources: Sources, count: int, seed: int, what: str) -> Pairs:

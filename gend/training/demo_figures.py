@@ -17,7 +17,6 @@ from gend.model import Detector
 from gend.training.figures import paired_auroc, probability
 
 _REAL = "real"
-_EVERY_S = 1.0
 _HIGH = 0.9
 
 
@@ -52,8 +51,10 @@ def score_pairs(detector: Detector, folder: Path, manipulation: str) -> tuple[ND
     return real, fake
 
 
-def video_table(detector: Detector, faces: FaceDetector, videos: Sequence[Path], least_px: float) -> Table:
-    """Scores of every face of at least `least_px`, in one picture a second.
+def video_table(
+    detector: Detector, faces: FaceDetector, videos: Sequence[Path], least_px: float, every_s: float
+) -> Table:
+    """Scores of every face at least `least_px` wide, in one picture of each `every_s` seconds.
 
     Raises:
         PictureError: a video cannot be read.
@@ -62,7 +63,7 @@ def video_table(detector: Detector, faces: FaceDetector, videos: Sequence[Path],
     for video in videos:
         crops = [
             detector.prepare(align(picture, face.landmarks))
-            for picture in _pictures(video)
+            for picture in _pictures(video, every_s)
             for face in faces.detect(picture)
             if face.box[2] - face.box[0] >= least_px
         ]
@@ -79,14 +80,14 @@ def _picture(path: Path) -> NDArray[np.uint8]:
         raise PictureError(f"{path}: cannot read: {error.strerror or error}") from error
 
 
-def _pictures(video: Path) -> Iterator[NDArray[np.uint8]]:
-    """One picture a second, RGB uint8 (h, w, 3)."""
+def _pictures(video: Path, every_s: float) -> Iterator[NDArray[np.uint8]]:
+    """One picture of each `every_s` seconds, RGB uint8 (h, w, 3)."""
     due_s = 0.0
     try:
         with av.open(str(video)) as container:
             for frame in container.decode(video=0):
                 if frame.time is not None and frame.time >= due_s:
-                    due_s = frame.time + _EVERY_S
+                    due_s = frame.time + every_s
                     yield np.asarray(frame.to_ndarray(format="rgb24", threads=1), dtype=np.uint8)
     except (av.FFmpegError, IndexError) as error:
         raise PictureError(f"{video}: cannot read: {error}") from error

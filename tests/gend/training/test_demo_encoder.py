@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gend.backbones import DEMO_VIT
 from gend.checkpoint import save_checkpoint
@@ -14,6 +15,7 @@ from gend.data.pairs import Pairs, Sources, draw_pairs, join
 from gend.errors import PictureError
 from gend.model import Detector
 from gend.network import GenD
+from gend.training.demo_encoder import main
 from gend.training.demo_figures import pair_table, score_pairs
 from gend.training.figures import auroc, paired_auroc, probability
 from gend.training.pair_training import Progress, TrainingSettings, log_odds, train_on_pairs
@@ -62,6 +64,35 @@ def test_training_reduces_the_loss_and_its_file_loads(tmp_path: Path) -> None:
     save_checkpoint(network, tmp_path / "trained.safetensors", {"about": "a test"}, half=True)
     loaded = Detector.load(str(tmp_path / "trained.safetensors"), threads=1)
     assert loaded.logits(pairs.fake) == pytest.approx(log_odds(network, pairs.fake), abs=0.05)
+
+
+def test_pair_table_has_a_row_for_each_manipulation(demo: Detector, tmp_path: Path) -> None:
+    pairs = drawn_pairs(8, seed=3)
+    for kind, crops in (("real", pairs.real), ("lowres", pairs.fake), ("untouched", pairs.real)):
+        (tmp_path / kind).mkdir()
+        for number, crop in enumerate(crops):
+            Image.fromarray(crop).save(tmp_path / kind / f"{number}.png")
+    table = pair_table(demo, tmp_path)
+    assert list(table.columns[0].cells) == ["real", "lowres", "untouched"]
+    assert str(list(table.columns[2].cells)[2]).startswith("0.500")
+
+
+def test_pair_table_of_a_twin_that_is_missing_is_one_line(demo: Detector, tmp_path: Path) -> None:
+    for kind in ("real", "lowres"):
+        (tmp_path / kind).mkdir()
+    Image.new("RGB", (112, 112)).save(tmp_path / "real" / "a.png")
+    with pytest.raises(PictureError, match=r"lowres/a\.png: cannot read: No such file"):
+        pair_table(demo, tmp_path)
+
+
+def test_train_into_a_missing_folder_is_one_line_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["demo_encoder", "train", "--out", str(tmp_path / "nowhere" / "demo.safetensors")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "there is no folder" in capsys.readouterr().out.splitlines()[0]
 
 
 def test_pair_table_of_a_folder_without_pictures_is_one_line(demo: Detector, tmp_path: Path) -> None:
