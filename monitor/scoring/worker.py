@@ -128,13 +128,17 @@ class Worker:
         self._started_s = self._clock.now_s()
         self._thread.start()
 
+    def ask_to_stop(self) -> None:
+        """Lets the thread end after the batch in progress; returns at once."""
+        self._stopping.set()
+
     def stop(self, timeout_s: float) -> bool:
         """Lets the batch in progress finish and joins the thread; False if it is still busy after `timeout_s`."""
-        self._stopping.set()
+        self.ask_to_stop()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         if self._thread.is_alive():
-            _log.warning("the encoder is still busy after %.1f s; the process ends when it is done", timeout_s)
+            _log.warning("the encoder is still busy after %.1f s and is left behind", timeout_s)
             return False
         return True
 
