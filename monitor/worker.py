@@ -8,14 +8,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from monitor.clock import Clock
 from monitor.config import StreamConfig
 from monitor.ingest import Reader, ReaderStatistics, SourceStatus
 from monitor.messages import Crop, Demand, Frame, TrackObservation
-from monitor.tracking import Tracking, TrackingStatistics
+from monitor.tracking import Tracking, TrackingStatistics, one_line
 
 _log = logging.getLogger("monitor.pipeline")
 
@@ -31,7 +32,7 @@ class WorkerStatistics:
     superseded: int
     """Frames due for analysis that a newer one replaced before their turn came."""
     failures: int
-    """Analyses that raised."""
+    """Analyses that raised; crops that did are among tracking's `gated`."""
 
 
 class _NewestFrame:
@@ -63,7 +64,6 @@ class StreamWorker:
         config: the stream.
         tracking: follows its faces; used by the analysis thread alone, except for `demand`.
         clock: the pipeline's clock.
-        lost_s: seconds without a frame after which every track has ended.
         on_message: takes crops and observations; called from the analysis thread.
         on_status: takes the reader's changes of state; called from its threads.
     """
@@ -74,20 +74,17 @@ class StreamWorker:
         tracking: Tracking,
         clock: Clock,
         *,
-        lost_s: float,
         on_message: Callable[[Crop | TrackObservation], None],
         on_status: Callable[[SourceStatus], None],
     ) -> None:
         self.stream = config.name
         self._tracking = tracking
         self._clock = clock
-        self._lost_s = lost_s
         self._on_message = on_message
         self._newest = _NewestFrame()
         self._stopping = threading.Event()
         self._failures = 0
-        self.failure: str | None = None
-        """Why the last analysis raised; None while they succeed."""
+        self._failure: str | None = None
         self._reader = Reader(config, on_frame=self._newest.put, on_status=on_status, clock=clock, wanted=tracking.due)
         self._thread = threading.Thread(target=self._analyse, name=f"track-{self.stream}", daemon=True)
 
@@ -96,18 +93,39 @@ class StreamWorker:
         self._thread.start()
         self._reader.start()
 
-    def stop(self, timeout_s: float) -> None:
-        """Stops both threads; one that is still blocked after `timeout_s` is left behind with a warning."""
-        deadline_s = time.monotonic() + timeout_s
+    def ask_to_stop(self) -> None:
+        """Lets both threads end, and returns at once: many workers are asked before the first is waited for."""
         self._stopping.set()
-        self._reader.stop(timeout_s)
-        self._thread.join(max(0.1, deadline_s - time.monotonic()))
+        self._reader.ask_to_stop()
+
+    def join(self, deadline_s: float) -> bool:
+        """Waits for both threads, which were asked to stop.
+
+        Args:
+            deadline_s: until when, on `time.monotonic`.
+
+        Returns:
+            False where one is still blocked then: it is left behind with a warning.
+        """
+        read = self._reader.stop(max(0.0, deadline_s - time.monotonic()))
         if self._thread.is_alive():
-            _log.warning("%s: the analysis is still busy after %.1f s and is left behind", self.stream, timeout_s)
+            self._thread.join(max(0.0, deadline_s - time.monotonic()))
+        analysed = not self._thread.is_alive()
+        if not analysed:
+            _log.warning("%s: the analysis is still busy; its thread is left behind", self.stream)
+        return read and analysed
 
     def demand(self, demand: Demand) -> None:
         """Passes decision's wish on to the sampler."""
         self._tracking.demand(demand)
+
+    @property
+    def failure(self) -> str | None:
+        """Why analysing, or else cropping, began to fail, in one line without credentials; None while both work."""
+        if self._failure is not None:
+            return f"analysis fails: {self._failure}"
+        cropping = self._tracking.statistics().failure
+        return None if cropping is None else f"cropping fails: {cropping}"
 
     def statistics(self) -> WorkerStatistics:
         """A snapshot of reader and tracking."""
@@ -116,32 +134,34 @@ class StreamWorker:
         )
 
     def _analyse(self) -> None:
-        last_s = self._clock.now_s()
+        analysed_s, told = self._clock.now_s(), False
         while not self._stopping.is_set():
             frame = self._newest.take(_POLL_S)
+            if frame is not None and self._attempt(partial(self._tracking.process, frame)):
+                analysed_s, self._failure = self._clock.now_s(), None
+            # Also while frames come: where none of them can be analysed, nobody is seen any more.
             now_s = self._clock.now_s()
-            if frame is not None:
-                last_s = frame.at_s
-                self._process(frame)
-            elif now_s - last_s > self._lost_s:
-                last_s = now_s
-                self._send(self._tracking.flush(now_s))
+            if now_s - analysed_s > self._tracking.lifetime_s and self._attempt(partial(self._tracking.flush, now_s)):
+                analysed_s = now_s
+            told = self._tell(self.failure, told=told)
 
-    def _process(self, frame: Frame) -> None:
-        # Whatever a detector makes of a hostile picture, the stream goes on: the failure is told once and counted.
+    def _attempt(self, step: Callable[[], Sequence[Crop | TrackObservation]]) -> bool:
+        """Takes one step and passes on what comes of it; False if it raised. Nothing may end the thread."""
         try:
-            messages = self._tracking.process(frame)
-        except Exception as error:  # noqa: BLE001
+            for message in step():
+                self._on_message(message)
+        except Exception as error:  # noqa: BLE001 - whatever a detector makes of a hostile picture
             self._failures += 1
-            if self.failure is None:
-                _log.warning(
-                    "%s: a frame could not be analysed: %s", self.stream, error, exc_info=_log.isEnabledFor(10)
-                )
-            self.failure = f"{type(error).__name__}: {error}"
-            return
-        self.failure = None
-        self._send(messages)
+            if self._failure is None:
+                self._failure = one_line(error)
+                _log.debug("%s: analysis fails", self.stream, exc_info=True)
+            return False
+        return True
 
-    def _send(self, messages: list[Crop | TrackObservation] | list[TrackObservation]) -> None:
-        for message in messages:
-            self._on_message(message)
+    def _tell(self, failure: str | None, *, told: bool) -> bool:
+        """Logs that a failure begins or is over; returns whether one lasts."""
+        if failure is not None and not told:
+            _log.warning("%s: %s", self.stream, failure)
+        elif failure is None and told:
+            _log.info("%s: analysis works again", self.stream)
+        return failure is not None

@@ -145,6 +145,12 @@ class Reader:
             self._take_turn()
         self._watcher.start()
 
+    def ask_to_stop(self) -> None:
+        """Ends reading, and leaves it to `stop` to wait for that."""
+        self._stopping.set()
+        with self._lock:
+            self._turn.over.set()
+
     def stop(self, timeout_s: float) -> bool:
         """Ends reading and waits for that.
 
@@ -153,9 +159,8 @@ class Reader:
             longer call back.
         """
         deadline_s = self._clock.now_s() + timeout_s
-        self._stopping.set()
+        self.ask_to_stop()
         with self._lock:
-            self._turn.over.set()
             thread = self._thread
         if thread is None:
             return True

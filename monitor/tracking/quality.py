@@ -16,7 +16,8 @@ from gend.faces import Face
 from monitor.config import FacesConfig
 from monitor.messages import Frame, Pixels
 
-Cause = Literal["untrusted", "confidence", "small", "cut_off", "pose", "alignment", "blurred"]
+Cause = Literal["untrusted", "confidence", "small", "cut_off", "pose", "alignment", "blurred", "failed"]
+"""`failed` is no judgement: cutting or preparing the crop raised."""
 
 _SHARPNESS_PX = 112
 _SHARPNESS_BORDER = 0.12

@@ -81,6 +81,11 @@ class Tracker:
         self._tracks: list[Track] = []
         self._analysed_s = float("-inf")
 
+    @property
+    def longest_lifetime_s(self) -> float:
+        """Seconds after which no face is followed any more that was not seen again."""
+        return max(self._patience_s, self._confirm_s)
+
     def update(self, faces: Sequence[Face], at_s: float) -> TrackUpdate:
         """Takes in the faces found at `at_s`, in full-resolution pixels; `at_s` never goes back."""
         ended = self._expire(at_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,12 +16,17 @@ from gend.faces import Face, FaceDetector, align, alignment
 from monitor.config import FacesConfig, Polygon
 from monitor.messages import Box, Crop, Demand, Frame, Pixels, TrackObservation
 from monitor.tracking.blocks import BlockAccount
+from monitor.tracking.failure import one_line
 from monitor.tracking.quality import Cause, Gate, sharpness, width_px
 from monitor.tracking.sampler import Pace, Sampler
 from monitor.tracking.tracker import Ending, Track, Tracker
 
+_log = logging.getLogger("monitor.tracking")
+
 _EARLY = 0.25
 """Share of the time between analyses by which a frame may be early: the nearest frame, not always a later one."""
+_LATE_PERIODS = 2
+"""Analyses that may fail to come before their stream counts as silent."""
 _WARP_MARGIN_PX = 2
 """The warp's interpolation reads this much beyond the crop's corners."""
 
@@ -42,11 +48,13 @@ class TrackingStatistics:
     sampled: int = 0
     """Crops handed over."""
     gated: Mapping[str, int] = field(default_factory=dict)
-    """Crops that were due from faces unfit for it, by cause."""
+    """Crops that were due and could not be had, by cause."""
     detect_s: float = 0.0
     """Seconds spent in the detector."""
     degraded: str | None = None
     """What is lost by the detector in use."""
+    failure: str | None = None
+    """Why cropping began to fail, in one line without credentials; None again once crops are cut and none fails."""
 
 
 class Tracking:
@@ -95,7 +103,13 @@ class Tracking:
         self._gated: Counter[str] = Counter()
         self._analysed = self._identities = self._ignored_faces = self._sampled = 0
         self._detect_s = 0.0
+        self._failure: str | None = None
         self._statistics = TrackingStatistics(degraded=detector.degraded)
+
+    @property
+    def lifetime_s(self) -> float:
+        """Seconds without an analysed frame after which the stream has lost all its faces: time to `flush`."""
+        return self._tracker.longest_lifetime_s + _LATE_PERIODS * self._period_s
 
     def due(self, at_s: float) -> bool:
         """Whether a frame of this time is to be analysed. Changes nothing."""
@@ -112,7 +126,8 @@ class Tracking:
             Crops now ready, and the observations of every block and track that has ended, in order of time.
 
         Raises:
-            Exception: whatever the detector or `prepare` raises; the frame is then lost, the tracks live on.
+            Exception: whatever converting the picture or the detector raises; the frame is then lost, the tracks
+                live on. A crop that cannot be cut raises nothing: it is counted, and told by `statistics`.
         """
         self._pace.mark(frame.at_s, self._period_s)
         update = self._tracker.update(self._find(frame), frame.at_s)
@@ -122,12 +137,15 @@ class Tracking:
             out += self._end(ending)
         for track in update.lost:
             out += self._account(track).advance(frame.at_s, frame.at_s)
-        for track in update.seen:
-            account = self._account(track)
+        # All that is told of tracks comes before any pixel is touched.
+        seen = [(track, self._account(track)) for track in update.seen]
+        for track, account in seen:
             out += account.see(track.seen_since_s, frame.at_s, track.face.box)
-            crop = self._crop(frame, track, account)
-            if crop is not None:
-                out.append(crop)
+        failed_before = self._gated["failed"]
+        crops = [crop for track, account in seen if (crop := self._crop(frame, track, account)) is not None]
+        out += crops
+        if crops and self._gated["failed"] == failed_before:
+            self._failure = None
         self._take_stock(faces=len(update.seen))
         return out
 
@@ -172,27 +190,34 @@ class Tracking:
     def _end(self, ending: Ending) -> list[TrackObservation]:
         name = str(ending.track.id)
         self._sampler.end(name)
-        return self._accounts.pop(name).end(ending.at_s)
+        account = self._accounts.pop(name, None)
+        return [] if account is None else account.end(ending.at_s)
 
     def _crop(self, frame: Frame, track: Track, account: BlockAccount) -> Crop | None:
-        """A crop of the track, if one is due and the face is fit for it; a refusal leaves it due."""
+        """A crop of the track, if one is due and can be had; where it cannot, it stays due."""
         name = str(track.id)
         if not self._sampler.due(name, frame.at_s):
             return None
-        cut = self._cut(frame, track.face)
+        # What a hostile picture makes of its pixels costs this crop, not what else this frame has to tell.
+        try:
+            cut = self._cut(frame, track.face)
+        except Exception as error:  # noqa: BLE001
+            if self._failure is None:
+                self._failure = one_line(error)
+                _log.debug("%s: cropping fails", self._stream, exc_info=True)
+            cut = "failed"
         if not isinstance(cut, tuple):
             account.gate(cut)
             self._gated[cut] += 1
             return None
-        aligned, quality = cut
-        pixels = self._prepare(aligned)
+        pixels, quality = cut
         self._sampler.took(name, frame.at_s)
         account.sample()
         self._sampled += 1
         return Crop(self._stream, name, frame.at_s, pixels, quality, width_px(track.face), self._adapter)
 
     def _cut(self, frame: Frame, face: Face) -> tuple[Pixels, float] | Cause:
-        """The aligned crop and its quality, or the cause for which the face is unfit."""
+        """The encoder's input and its quality, or the cause for which the face is unfit."""
         cause = self._gate.refuse(face, frame)
         if cause is not None:
             return cause
@@ -201,7 +226,7 @@ class Tracking:
         except PictureError:
             return "alignment"
         quality = self._gate.quality(face, sharpness(aligned))
-        return "blurred" if quality is None else (aligned, quality)
+        return "blurred" if quality is None else (self._prepare(aligned), quality)
 
     def _take_stock(self, *, faces: int) -> None:
         self._statistics = TrackingStatistics(
@@ -214,6 +239,7 @@ class Tracking:
             gated=dict(self._gated),
             detect_s=self._detect_s,
             degraded=self._detector.degraded,
+            failure=self._failure,
         )
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -27,9 +28,10 @@ class _Stage:
             config or FacesConfig(),
             list(ignore),
             self.detector,
-            prepare=lambda aligned: aligned,
+            prepare=self._prepare,
             track_ids=(f"run-{number}" for number in itertools.count(1)),
         )
+        self.prepare: Callable[[Pixels], Pixels] = lambda aligned: aligned
         self.crops: list[Crop] = []
         self.told: list[TrackObservation] = []
 
@@ -51,6 +53,9 @@ class _Stage:
         """Refusals told so far, by cause."""
         causes = {cause for observation in self.told for cause in observation.gated}
         return {cause: sum(observation.gated.get(cause, 0) for observation in self.told) for cause in causes}
+
+    def _prepare(self, aligned: Pixels) -> Pixels:
+        return self.prepare(aligned)
 
     def _keep(self, messages: Sequence[Crop | TrackObservation]) -> None:
         self.crops += [message for message in messages if isinstance(message, Crop)]
@@ -220,5 +225,66 @@ def test_process_a_detector_that_raises_once_ends_no_track() -> None:
     assert {crop.track for crop in stage.crops} == {"run-1"}
 
 
-def _fail(picture: Pixels) -> list[Face]:
+def test_process_a_crop_that_raises_loses_no_ending() -> None:
+    stage = _Stage()
+    stage.show(_times(0, 1), [face_at(400, 300)])
+    stage.prepare = _fail
+    # In one and the same frame the first track ends and two others are told for the first time, which then end too.
+    stage.show([9.8], [face_at(700, 300), face_at(1000, 300)])
+    stage.show([10.0], [face_at(700, 300), face_at(1000, 300)])
+    stage.flush(10.2)
+    assert [told.track for told in stage.told if told.ended] == ["run-1", "run-2", "run-3"]
+    assert {crop.track for crop in stage.crops} == {"run-1"}
+    assert stage.gated() == stage.tracking.statistics().gated == {"failed": 2}
+
+
+def test_process_a_picture_that_cannot_be_converted_loses_no_ending() -> None:
+    stage = _Stage()
+    stage.faces = [face_at(400, 300)]
+    for at_s in (0, 0.2):
+        frame = PictureFrame(_SHARP, at_s=at_s)
+        frame.region = _fail  # type: ignore[method-assign, assignment]
+        assert not stage.tracking.process(frame)
+    stage.flush(0.4)
+    assert [(told.track, told.ended, told.gated) for told in stage.told] == [("run-1", True, {"failed": 1})]
+
+
+def test_process_a_failing_crop_is_told_in_one_safe_line_until_crops_succeed() -> None:
+    stage = _Stage()
+    both = [face_at(400, 300, 100), face_at(900, 300, 200)]
+
+    def fail_on_the_small(aligned: Pixels) -> Pixels:
+        if aligned.shape[0] < 200:
+            raise ValueError(f"call {len(stage.told)} rtsp://user:hunter22@camera/1 failed\nat line 2")
+        return aligned
+
+    def failure() -> str | None:
+        return stage.tracking.statistics().failure
+
+    stage.show([0], both)
+    assert failure() is None
+    stage.prepare = fail_on_the_small
+    for at_s in _times(0.2, 3):
+        stage.show([at_s], both)
+        assert failure() == "ValueError: call 0 rtsp://***@camera/1 failed"  # the first text, also between failures
+    assert {crop.track for crop in stage.crops} == {"run-2"}
+    stage.prepare = lambda aligned: aligned
+    stage.show([3.0], both)
+    assert failure() is None
+    assert {crop.track for crop in stage.crops} == {"run-1", "run-2"}
+
+
+@pytest.mark.parametrize(
+    ("faces", "lifetime_s"),
+    [
+        (FacesConfig(), 2.0 + 0.4),
+        (FacesConfig(reassociate_s=0, analysis_fps=10), 1.0 + 0.2),  # a face seen once waits for its second sighting
+        (FacesConfig(analysis_fps=0.25), 6.0 + 8.0),
+    ],
+)
+def test_lifetime_outlives_every_track_by_two_analyses(faces: FacesConfig, lifetime_s: float) -> None:
+    assert _Stage(faces).tracking.lifetime_s == pytest.approx(lifetime_s)
+
+
+def _fail(picture: Pixels) -> NoReturn:
     raise RuntimeError("detector failed")
