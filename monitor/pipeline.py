@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -125,12 +126,20 @@ class Pipeline:
 
         A thread that is still blocked after `timeout_s` is left behind with a warning.
         """
-        stops = [asyncio.to_thread(worker.stop, timeout_s) for worker in self._workers.values()]
-        await asyncio.gather(*stops, asyncio.to_thread(self._scorer.stop, timeout_s))
+        # All are asked first, then waited for in one thread: a pool of them would stop a few at a time.
+        self._scorer.ask_to_stop()
+        for worker in self._workers.values():
+            worker.ask_to_stop()
+        await asyncio.to_thread(self._join, time.monotonic() + timeout_s)
         self._handle(self._mailbox.take_now(), on_output)
         for output in self._decision.close(self._workers, "stopped"):
             if not isinstance(output, Demand):
                 on_output(output)
+
+    def _join(self, deadline_s: float) -> None:
+        self._scorer.stop(deadline_s - time.monotonic())
+        for worker in self._workers.values():
+            worker.join(deadline_s)
 
     def statuses(self) -> list[Status]:
         """The state of every stream now."""
@@ -160,7 +169,6 @@ class Pipeline:
             stream,
             tracking,
             self._clock,
-            lost_s=max(self._config.faces.reassociate_s, 2.0),
             on_message=self._receive,
             on_status=self._receive_status,
         )

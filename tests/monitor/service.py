@@ -73,10 +73,20 @@ class RunningService:
         ]
         for thread in self._threads:
             thread.start()
-        line = self._out.get(timeout=READY_S)
+        line = self._first_line()
         assert line.startswith("watching"), (line, self.log)
         self.web_url = line.split()[-1]
         self.mqtt_port = int(line.partition("mqtt://127.0.0.1:")[2].partition(",")[0])
+
+    def _first_line(self) -> str:
+        assert self.process is not None
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            try:
+                return self._out.get(timeout=0.2)
+            except queue.Empty:
+                assert self.process.poll() is None, self.log_text()
+        raise AssertionError(f"it never said that it watches: {self.log_text()}")
 
     def terminate(self) -> tuple[int, float]:
         """SIGTERM; exit code and seconds it took."""
