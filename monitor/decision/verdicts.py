@@ -17,6 +17,7 @@ _GATE_REASONS = {
     "confidence": "uncertain face",
     "untrusted": "damaged video",
     "alignment": "uncertain face",
+    "failed": "crop failed",
 }
 
 

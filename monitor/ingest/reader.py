@@ -170,7 +170,7 @@ class Reader:
         with self._lock:
             if stuck:
                 self._abandoned += 1
-                logger.warning(f"{self.name}: reading does not end within {timeout_s:g} s; its thread is left behind")
+                logger.warning(f"{self.name}: reading does not end in time; its thread is left behind")
             if self._status.state != "stopped":
                 self._become("stopped", None)
         return not stuck
