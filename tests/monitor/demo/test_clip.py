@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from gend.data.lowres import LowResolution
+from gend.data.portraits import PORTRAITS
 from gend.errors import FetchError
 from gend.faces import DetectorName, load_detector
 from monitor.config import MonitorConfig
-from monitor.demo.clip import TILE_PX, make_clip
+from monitor.demo import clip as clip_module
+from monitor.demo.clip import TILE_PX, demo_clip, make_clip
 from monitor.ingest import read_file
 from monitor.messages import Alert, Event, TrackObservation, Verdict
 from monitor.parts import load_parts
@@ -64,10 +69,56 @@ def test_only_the_manipulated_person_is_alerted(detector: DetectorName, clip: Pa
     parts = load_parts(config)
     judged = judge(clip, config, parts)
     tile_of = columns(clip, config, parts)
-    assert sorted(tile_of.values()) == [0, 1, 2, 3]
+    scored = {out.track for _, out in judged if isinstance(out, Verdict) and out.samples}
+    assert sorted(tile_of[track] for track in scored) == [0, 1, 2]
     raised = [(at_s, tile_of[out.track]) for at_s, out in judged if isinstance(out, Alert) and out.type == "raised"]
     assert [tile for _, tile in raised] == [0]
     assert raised[0][0] > MANIPULATED_FROM_S
     suspected = {tile_of[out.track] for _, out in judged if isinstance(out, Verdict) and out.state == "suspect"}
     assert suspected == {0}
     assert judge(clip, config, parts) == judged  # equal input, equal output
+
+
+@pytest.fixture
+def no_making(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache folder, where clips are made in no time."""
+    monkeypatch.setenv("GEND_CACHE", str(tmp_path))
+    monkeypatch.setattr(clip_module, "make_clip", lambda path, **_: path.write_bytes(b"a clip"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("constant", "value"),
+    [
+        ("_FACE_PX", 131.0),
+        ("_LOW_RESOLUTION", LowResolution(detail_px=21)),
+        ("_SWAY_PX", 7.0),
+        ("PEOPLE", ("astronaut", "t1-0")),
+        ("MANIPULATED_FROM_S", 7.0),
+    ],
+)
+def test_another_recipe_makes_another_clip_and_removes_the_older(
+    constant: str, value: object, no_making: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = demo_clip(lambda _: None)
+    assert demo_clip(lambda _: None) == first
+    monkeypatch.setattr(clip_module, constant, value)
+    second = demo_clip(lambda _: None)
+    assert second != first
+    assert list(no_making.iterdir()) == [second]
+
+
+def test_a_portrait_that_was_measured_anew_makes_another_clip(no_making: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = demo_clip(lambda _: None)
+    moved = [replace(portrait, points=((1, 1), *portrait.points[1:])) for portrait in PORTRAITS]
+    monkeypatch.setattr(clip_module, "PORTRAITS", moved)
+    assert demo_clip(lambda _: None) != first
+
+
+def test_only_what_nobody_is_making_any_more_is_removed(no_making: Path) -> None:
+    (no_making / "portrait.png").touch()
+    (no_making / "demo-call-1.2.part").touch()
+    (no_making / "demo-call-1.3.part").touch()
+    os.utime(no_making / "demo-call-1.3.part", (0, 0))
+    made = demo_clip(lambda _: None)
+    assert {path.name for path in no_making.iterdir()} == {"portrait.png", "demo-call-1.2.part", made.name}
