@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.errors import MonitorError
-from monitor.ingest import probe
+from monitor.ingest.probe import start_probe
 from monitor.publish import try_broker
 
 
@@ -44,8 +44,13 @@ async def check(config: MonitorConfig, timeout_s: float) -> CheckReport:
 
 
 async def _stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
+    probing = asyncio.wrap_future(start_probe(stream, timeout_s))
+    await asyncio.wait([probing], timeout=timeout_s)
+    if not probing.done():
+        probing.cancel()
+        return StreamCheck(stream.name, ok=False, error=f"no picture within {timeout_s:g} s")
     try:
-        found = await asyncio.to_thread(probe, stream, timeout_s)
+        found = probing.result()
     except MonitorError as error:
         return StreamCheck(stream.name, ok=False, error=str(error))
     return StreamCheck(stream.name, True, found.codec, found.width, found.height, found.fps)

@@ -36,7 +36,20 @@ def probe(config: StreamConfig, timeout_s: float) -> StreamProbe:
     Raises:
         SourceError: there is no picture within that time.
     """
+    try:
+        return start_probe(config, timeout_s).result(timeout_s)
+    except TimeoutError:
+        raise SourceError(f"no picture within {timeout_s:g} s") from None
+
+
+def start_probe(config: StreamConfig, timeout_s: float) -> Future[StreamProbe]:
+    """As `probe`, without waiting: the result, or its SourceError, is in the future when there is one.
+
+    The thread is one of its own, not of a pool, where silent streams would keep others from being tried. A stream
+    that is stuck may never settle the future: wait for it with a limit.
+    """
     found: Future[StreamProbe] = Future()
+    found.set_running_or_notify_cancel()  # nobody can cancel it under the thread's hands
 
     def look() -> None:
         try:
@@ -45,10 +58,7 @@ def probe(config: StreamConfig, timeout_s: float) -> StreamProbe:
             found.set_exception(error)
 
     threading.Thread(target=look, name=f"probe-{config.name}", daemon=True).start()
-    try:
-        return found.result(timeout_s)
-    except TimeoutError:
-        raise SourceError(f"no picture within {timeout_s:g} s") from None
+    return found
 
 
 def _look(config: StreamConfig, timeout_s: float) -> StreamProbe:

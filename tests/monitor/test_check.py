@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
@@ -73,3 +76,18 @@ async def test_try_broker_names_what_is_wrong(tmp_path: Path, silent_port: int) 
     config = MonitorConfig.model_validate({"streams": [{"name": "a", "url": "file:a"}]}).mqtt
     with pytest.raises(MonitorError, match=f"mqtt://127.0.0.1:{silent_port}: no answer within 1 s"):
         await try_broker(config.model_copy(update={"url": f"mqtt://127.0.0.1:{silent_port}"}), 1)
+
+
+async def test_silent_streams_do_not_keep_the_broker_from_being_tried(tmp_path: Path, silent_port: int) -> None:
+    # As on a machine of few cores. The loop's end waits for it.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4))
+    streams = [{"name": f"silent-{number}", "url": f"rtsp://127.0.0.1:{silent_port}/{number}"} for number in range(12)]
+    timeout_s = 4
+    with Mosquitto(tmp_path) as broker:
+        config = MonitorConfig.model_validate({"streams": streams, "mqtt": {"url": broker.url}})
+        began = time.monotonic()
+        report = await check(config, timeout_s)
+        took_s = time.monotonic() - began
+    assert report.mqtt == "ok"
+    assert [stream.ok for stream in report.streams] == 12 * [False]
+    assert took_s < 2 * timeout_s
