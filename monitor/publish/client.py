@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import socket
 import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -53,8 +55,23 @@ class Broker:
         self.name = f"{parts.scheme}://{parts.netloc}"
         self.client_id = config.client_id or default_client_id(config.prefix)
 
-    def client(self, will: aiomqtt.Will | None) -> aiomqtt.Client:
-        """A client for one connection; `will` is what the broker says when it breaks."""
+    @contextlib.asynccontextmanager
+    async def client(self, will: aiomqtt.Will | None) -> AsyncIterator[aiomqtt.Client]:
+        """A client that is connected inside the context; `will` is what the broker says when the connection breaks.
+
+        Raises:
+            MqttError: the connection cannot be made, or fails.
+        """
+        client = self._new_client(will)
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(client)
+            except aiomqtt.MqttError:
+                await _hang_up(client)
+                raise
+            yield client
+
+    def _new_client(self, will: aiomqtt.Will | None) -> aiomqtt.Client:
         password = self._config.password
         return aiomqtt.Client(
             self._host,
@@ -80,6 +97,13 @@ class Broker:
             hint = "; does it ask for a certificate (mqtt.cert)?" if self._tls and not self._config.cert else ""
             return f"no answer within {_ANSWER_S:g} s{hint}"
         return redact(str(cause))
+
+
+async def _hang_up(client: aiomqtt.Client) -> None:
+    """Ends what a failed attempt has left: aiomqtt would keep the socket of a broker that says nothing, and a task."""
+    client.timeout = 0  # the goodbye is sent and the socket closed; that it is answered is not to be hoped for
+    with contextlib.suppress(aiomqtt.MqttError):
+        await client.__aexit__(None, None, None)
 
 
 def default_client_id(prefix: str) -> str:

@@ -71,6 +71,8 @@ class MqttStatistics:
     """Alerts acknowledged by the broker since the start."""
     dropped: int
     """Verdicts and events that found no broker in time. Never alerts."""
+    store_failure: str | None
+    """Why the outbox cannot be read or ticked off at the moment; alerts then wait although the broker is there."""
 
 
 class MqttPublisher(Generic[RowT]):
@@ -178,7 +180,12 @@ class MqttPublisher(Generic[RowT]):
     def statistics(self) -> MqttStatistics:
         """A snapshot."""
         return MqttStatistics(
-            self._link.connected, self._link.reason, self._connections, self._delivered, self._latest.dropped
+            self._link.connected,
+            self._link.reason,
+            self._connections,
+            self._delivered,
+            self._latest.dropped,
+            self._store_failure,
         )
 
     def _announce(self, stream: str) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiomqtt
+import psutil
 import pytest
 
 from monitor.config import MqttConfig
@@ -228,11 +229,36 @@ async def test_publisher_outlives_a_store_that_fails(
             other.execute("BEGIN IMMEDIATE")
             publisher.wake()
             await until(lambda: "the outbox cannot be used" in caplog.text)
+            assert publisher.statistics().store_failure == f"{tmp_path}/alerts.db: database is locked"
             other.execute("ROLLBACK")
         await until(lambda: publisher.statistics().delivered == 1)
+        assert publisher.statistics().store_failure is None
         assert publisher.connected
     assert ids(inbox.on("gend/alerts/lobby")) == ["id-1"]
     assert [r.message for r in caplog.records if "outbox" in r.message] == [
         f"the outbox cannot be used: {tmp_path}/alerts.db: database is locked; trying again",
         "the outbox can be used again",
     ]
+
+
+async def test_a_broker_that_never_answers_costs_nothing_that_adds_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.publish.client._ANSWER_S", 0.1)
+    monkeypatch.setattr("monitor.publish.link.LONGEST_PAUSE_S", 0.1)
+    process, accepted = psutil.Process(), []
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(writer)
+        await reader.read()  # to the end of the connection
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
+        config = MqttConfig(url=f"mqtt://127.0.0.1:{silent.sockets[0].getsockname()[1]}")
+        async with publishing(config, store):
+            await until(lambda: len(accepted) == 3)
+            descriptors, tasks = process.num_fds(), len(asyncio.all_tasks())
+            await until(lambda: len(accepted) == 13)
+            # One attempt may be at another of its steps than before.
+            assert process.num_fds() <= descriptors + 3
+            assert len(asyncio.all_tasks()) <= tasks + 3
