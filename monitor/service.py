@@ -160,7 +160,7 @@ class _Running:
 
     def health(self) -> Health:
         encoder = self._pipeline.scoring_failure or "ok"
-        store = self._recorder.failure or "ok"
+        store = self._recorder.failure or self._publisher.statistics().store_failure or "ok"
         return Health(
             ready=encoder == store == "ok",
             encoder=encoder,

@@ -41,13 +41,13 @@ def test_probe_names_the_stream_and_hides_its_password(camera: RtspServer) -> No
     url = camera.url("attic").replace("//", "//user:hunter2@")
     with pytest.raises(SourceError) as caught:
         probe(stream(url), 5)
-    assert str(caught.value) == "lobby: cannot open: Server returned 404 Not Found"
+    assert str(caught.value) == "cannot open: Server returned 404 Not Found"
     assert caught.value.__cause__ is None
 
 
 def test_probe_does_not_wait_for_a_server_that_is_silent(camera: RtspServer) -> None:
     camera.freeze()
-    with pytest.raises(SourceError, match=r"lobby: (cannot open: no answer within|no picture within) 1 s"):
+    with pytest.raises(SourceError, match=r"(cannot open: no answer within|no picture within) 1 s"):
         probe(stream(camera.url("main")), 1)
 
 
