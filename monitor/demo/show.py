@@ -119,7 +119,7 @@ async def _subscribe(
         Whether the alert that was waited for came.
     """
     say(
-        f"playing a call of four people as the live stream '{STREAM}'; health and metrics at {where.web_url}\n"
+        f"playing a call of three people as the live stream '{STREAM}'; health and metrics at {where.web_url}\n"
         f"the person on the left is manipulated from second {MANIPULATED_FROM_S:g} of {SECONDS:g} on; "
         "the alert follows once the evidence has grown (Ctrl-C ends)"
     )
