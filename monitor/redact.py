@@ -75,6 +75,11 @@ def redact(text: str) -> str:
     return Redactor()(text)
 
 
+def one_line(error: Exception) -> str:
+    """What is said of an exception where a person reads it: its type and the first line of its text, redacted."""
+    return redact(f"{type(error).__name__}: {error}").splitlines()[0]
+
+
 class RedactingFilter(logging.Filter):
     """Redacts whole log records, tracebacks included. Belongs on handlers: loggers do not filter their children's."""
 

@@ -16,7 +16,8 @@ from monitor.clock import Clock
 from monitor.config import StreamConfig
 from monitor.ingest import Reader, ReaderStatistics, SourceStatus
 from monitor.messages import Crop, Demand, Frame, TrackObservation
-from monitor.tracking import Tracking, TrackingStatistics, one_line
+from monitor.redact import one_line
+from monitor.tracking import Tracking, TrackingStatistics
 
 _log = logging.getLogger("monitor.pipeline")
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from monitor.clock import Clock
 from monitor.errors import MonitorError
 from monitor.messages import Crop, Logit, Pixels
+from monitor.redact import one_line
 from monitor.scoring.batcher import Batcher
 
 _log = logging.getLogger("monitor.scoring")
@@ -195,7 +196,7 @@ class Worker:
             _log.info("scoring works again")
 
     def _note_failure(self, error: Exception, crops: int) -> None:
-        reason = f"scoring fails: {type(error).__name__}: {error}".splitlines()[0]
+        reason = f"scoring fails: {one_line(error)}"
         with self._lock:
             failed_before, self._failure = self._failure is not None, reason
             self._errors += 1

@@ -1,6 +1,5 @@
 """Tracking: which faces are there, which is whom, and when is one worth a crop."""
 
-from monitor.tracking.failure import one_line
 from monitor.tracking.tracking import Tracking, TrackingStatistics
 
-__all__ = ["Tracking", "TrackingStatistics", "one_line"]
+__all__ = ["Tracking", "TrackingStatistics"]

@@ -15,8 +15,8 @@ from gend.errors import PictureError
 from gend.faces import Face, FaceDetector, align, alignment
 from monitor.config import FacesConfig, Polygon
 from monitor.messages import Box, Crop, Demand, Frame, Pixels, TrackObservation
+from monitor.redact import one_line
 from monitor.tracking.blocks import BlockAccount
-from monitor.tracking.failure import one_line
 from monitor.tracking.quality import Cause, Gate, sharpness, width_px
 from monitor.tracking.sampler import Pace, Sampler
 from monitor.tracking.tracker import Ending, Track, Tracker
