@@ -13,7 +13,7 @@ import pytest
 
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("ldd") is None, reason="looks at Linux' shared objects")
 def test_cv2_needs_no_libgl() -> None:
-    libraries = [path for path in Path(cv2.__file__).parent.rglob("*.so")]
+    libraries = list(Path(cv2.__file__).parent.rglob("*.so"))
     assert libraries
     for library in libraries:
         linked = subprocess.run(["ldd", library], capture_output=True, text=True, check=True).stdout
