@@ -95,8 +95,10 @@ def _read(path: Path) -> bytes:
 
 def _download(artifact: Artifact, url: Url) -> bytes:
     request = urllib.request.Request(url.address, headers={"User-Agent": "gend"})  # noqa: S310  (https, from the catalogue)
+    # `urlopen` would keep the proxies of the first call in this process for ever.
+    opener = urllib.request.build_opener()
     try:
-        with urllib.request.urlopen(request, timeout=_CONNECT_S) as response:  # noqa: S310  (as above)
+        with opener.open(request, timeout=_CONNECT_S) as response:
             content: bytes = response.read(artifact.bytes + 1)
     except (OSError, HTTPException) as error:
         raise FetchError(_unreachable(artifact, getattr(error, "reason", None) or error)) from error

@@ -137,8 +137,16 @@ class Subscriber:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def heard(self, topic: str, **fields: Any) -> dict[str, Any]:
+        """A JSON message on a topic that has these fields: one that `wait_for` has passed over, or the next."""
+        for got, payload in self.passed:
+            if got == topic and fields.items() <= json.loads(payload).items():
+                message: dict[str, Any] = json.loads(payload)
+                return message
+        return self.wait_for(topic, **fields)
+
     def wait_for(self, topic: str, timeout_s: float = 60, **fields: Any) -> dict[str, Any]:
-        """The next JSON message on a topic that has these fields."""
+        """The next JSON message on a topic that has these fields; what comes before it is passed over."""
         deadline = time.monotonic() + timeout_s
         while True:
             got, payload = self.messages.get(timeout=max(0.01, deadline - time.monotonic()))
