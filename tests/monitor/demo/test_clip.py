@@ -22,6 +22,7 @@ from monitor.messages import Alert, Event, TrackObservation, Verdict
 from monitor.parts import load_parts
 from monitor.pipeline import Parts, replay
 from monitor.tracking import Tracking
+from tests.gend.fetched import offer_models
 
 MANIPULATED_FROM_S = 6.0
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -54,7 +55,10 @@ def columns(clip: Path, config: MonitorConfig, parts: Parts) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("detector", ["yunet", "blazeface"])
-def test_only_the_manipulated_person_is_alerted(detector: DetectorName, clip: Path) -> None:
+def test_only_the_manipulated_person_is_alerted(
+    detector: DetectorName, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer_models(monkeypatch)
     try:
         load_detector(detector, warn=lambda _: None)
     except FetchError as error:
