@@ -20,6 +20,9 @@ Pixels = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of the full-resolution frame; may reach outside it."""
 
+BLOCK_S = 1.0
+"""What a track does is told, and its evidence counted, in blocks of so many seconds."""
+
 StreamState = Literal["connecting", "live", "stalled", "stopped"]
 VerdictState = Literal["inconclusive", "clear", "suspect", "fake"]
 AlertType = Literal["raised", "updated", "cleared"]
@@ -90,7 +93,7 @@ class TrackObservation:
     at_s: float
     """When it was sent."""
     block: int
-    """floor(at_s / 1 s) of the block described."""
+    """floor(at_s / BLOCK_S) of the block described."""
     present_s: float
     """Seconds of the block in which the face was seen."""
     sampled: int

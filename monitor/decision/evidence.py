@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BLOCK_S = 1.0
+from monitor.messages import BLOCK_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from monitor.messages import Box, TrackObservation
-
-BLOCK_S = 1.0
+from monitor.messages import BLOCK_S, Box, TrackObservation
 
 
 class BlockAccount:
