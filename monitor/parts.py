@@ -13,6 +13,9 @@ from monitor.pipeline import Parts
 
 _log = logging.getLogger("monitor.service")
 
+# Below the gate's confidence on purpose: an uncertain face still carries a track on, it is only not scored.
+_SEARCH_CONFIDENCE = 0.4
+
 
 def load_parts(config: MonitorConfig) -> Parts:
     """Loads the encoder's weights and finds out which face detector there is.
@@ -35,7 +38,3 @@ def load_parts(config: MonitorConfig) -> Parts:
     identity = encoder.identity
     model = ModelIdentity(identity.weights, identity.sha256, None, identity.engine, identity.precision)
     return Parts(encoder, model, new_face_detector)
-
-
-# Below the gate's confidence on purpose: an uncertain face still carries a track on, it is only not scored.
-_SEARCH_CONFIDENCE = 0.4

@@ -91,7 +91,6 @@ class Pipeline:
     """
 
     def __init__(self, config: MonitorConfig, parts: Parts, *, run_id: str, clock: Clock | None = None) -> None:
-        self._config = config
         self._parts = parts
         self._clock = clock or LiveClock()
         self._mailbox: Mailbox[TrackObservation | Logit | SourceStatus] = Mailbox(
@@ -104,7 +103,14 @@ class Pipeline:
         self._decision = _decision(config, parts, self._clock, lambda: uuid.uuid4().hex)
         ids = track_ids(run_id)
         self._workers = {
-            stream.name: self._stream_worker(stream, _tracking(config, stream, parts, ids)) for stream in config.streams
+            stream.name: StreamWorker(
+                stream,
+                _tracking(config, stream, parts, ids),
+                self._clock,
+                on_message=self._receive,
+                on_status=self._receive_status,
+            )
+            for stream in config.streams
         }
         self._sources = {name: SourceStatus(name, "connecting", self._clock.now_s(), None) for name in self._workers}
 
@@ -163,15 +169,6 @@ class Pipeline:
     def alerting(self, stream: str) -> bool:
         """Whether an alert stands on the stream."""
         return self._decision.alerting(stream)
-
-    def _stream_worker(self, stream: StreamConfig, tracking: Tracking) -> StreamWorker:
-        return StreamWorker(
-            stream,
-            tracking,
-            self._clock,
-            on_message=self._receive,
-            on_status=self._receive_status,
-        )
 
     def _receive(self, message: Crop | TrackObservation) -> None:
         if isinstance(message, Crop):

@@ -40,6 +40,10 @@ class _Track:
     abstaining: bool = False
     starving: bool = False
 
+    @property
+    def mean_probability(self) -> float | None:
+        return self.probability_sum / self.samples if self.samples else None
+
 
 @dataclass(frozen=True, slots=True)
 class DecisionStatistics:
@@ -196,7 +200,7 @@ class Decision:
             evidence=track.evidence.fake,
             threshold=self._config.threshold,
             samples=track.samples,
-            mean_probability=track.probability_sum / track.samples if track.samples else None,
+            mean_probability=track.mean_probability,
             reasons=reasons,
             ended=ended,
         )
@@ -217,7 +221,7 @@ class Decision:
             evidence=track.evidence.fake,
             threshold=self._config.threshold,
             samples=track.samples,
-            mean_probability=track.probability_sum / track.samples if track.samples else None,
+            mean_probability=track.mean_probability,
             false_alarms_target_per_stream_day=self._config.false_alarms_per_stream_day,
             false_alarms_promised_per_stream_day=None,
             calibrated=False,
