@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gend.errors import GendError, PictureError
+from gend.preprocess import encoder_input
 
 if TYPE_CHECKING:
     from gend.engines import Engine
@@ -77,8 +78,6 @@ class Detector:
         Raises:
             PictureError: Where it is no such picture, or is empty.
         """
-        from gend.preprocess import encoder_input  # noqa: PLC0415  (as in `load`)
-
         return encoder_input(aligned, self.input_px)
 
     def logits(self, crops: Pixels) -> NDArray[np.float32]:

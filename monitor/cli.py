@@ -13,7 +13,7 @@ import logging
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -26,6 +26,9 @@ from monitor.errors import ConfigError, MonitorError
 from monitor.leaving import leave_now
 from monitor.logs import set_up_logging
 from monitor.redact import redact
+
+if TYPE_CHECKING:
+    from monitor.service import Started
 
 app = typer.Typer(
     name="gend-monitor",
@@ -45,18 +48,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def main() -> None:
     """Runs the command line: one clear line per error, the exit code as documented."""
-    debug = _DEBUG in sys.argv
-    set_up_logging(debug=debug)
+    set_up_logging(debug=_DEBUG in sys.argv)
     try:
         app([argument for argument in sys.argv[1:] if argument != _DEBUG], prog_name="gend-monitor")
     except KeyboardInterrupt:
         sys.exit(130)
     except (GendError, MonitorError) as error:
-        if debug:
-            logging.getLogger("monitor").exception("the command failed")
-        for line in str(error).splitlines():
-            print(f"error: {redact(line)}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        sys.exit(_report(error))
+
+
+def _report(error: GendError | MonitorError) -> int:
+    """Prints what went wrong; returns the exit code."""
+    if _DEBUG in sys.argv:
+        logging.getLogger("monitor").error("the command failed", exc_info=error)
+    for line in str(error).splitlines():
+        print(f"error: {redact(line)}", file=sys.stderr)
+    return 2 if isinstance(error, ConfigError) else 1
 
 
 @app.callback()
@@ -77,12 +84,15 @@ def run(config: ConfigFile) -> None:
 
     loaded = _load(config)
     watched = "1 stream" if len(loaded.streams) == 1 else f"{len(loaded.streams)} streams"
-    run_service(
-        loaded,
-        lambda started: print(
-            f"watching {watched}; alerts to {started.mqtt_url}, health at {started.web_url}", flush=True
-        ),
-    )
+
+    def tell(started: Started) -> None:
+        print(f"watching {watched}; alerts to {started.mqtt_url}, health at {started.web_url}", flush=True)
+
+    try:
+        run_service(loaded, tell)
+    except (GendError, MonitorError) as error:
+        # Not passed on: a thread may hang that an orderly end of the interpreter would wait for.
+        leave_now(_report(error))
     leave_now(0)
 
 

@@ -133,6 +133,16 @@ class FacesConfig(_Section):
     )
 
 
+class WorkersConfig(_Section):
+    """Where streams are read and their faces found."""
+
+    isolation: Literal["process", "thread"] = Field(
+        default="process",
+        description="`process`: each stream in a process of its own, so that nothing a camera sends can take the "
+        "service down; `thread`: all within the service, which saves memory on a small board and trusts its cameras.",
+    )
+
+
 class EncoderConfig(_Section):
     """Which GenD weights score the crops, and on what."""
 
@@ -287,6 +297,7 @@ class MonitorConfig(_Section):
 
     streams: list[StreamConfig] = Field(min_length=1, description="What is watched.")
     faces: FacesConfig = FacesConfig()
+    workers: WorkersConfig = WorkersConfig()
     encoder: EncoderConfig = EncoderConfig()
     decision: DecisionConfig = DecisionConfig()
     mqtt: MqttConfig = MqttConfig()

@@ -51,7 +51,10 @@ def _stream(name: str, worker: WorkerStatistics) -> Iterator[Sample]:
         "decode_errors": ("Pictures that could not be decoded.", reader.decode_errors),
         "received_bytes": ("Bytes of video read.", reader.bytes),
         "reconnects": ("Connections made after the first.", reader.reconnects),
+        "stalls": ("Times frames stopped coming on a connection.", reader.stalls),
+        "readers_crashed": ("Reading threads that died and were replaced.", reader.crashed),
         "readers_abandoned": ("Reading threads left behind inside FFmpeg.", reader.abandoned),
+        "worker_restarts": ("Times the stream's process crashed or hung and was replaced.", worker.restarts),
         "analysed_frames": ("Frames searched for faces.", tracking.analysed),
         "analysis_failures": ("Frames whose analysis raised.", worker.failures),
         "tracks_begun": ("Faces that were given an identity.", tracking.identities),
@@ -81,6 +84,8 @@ def _scoring(pipeline: PipelineStatistics) -> Iterator[Sample]:
     yield Sample("crops_scored", "Crops the encoder has judged.", "counter", worker.crops)
     yield Sample("batches", "Batches the encoder has judged.", "counter", worker.batches)
     yield Sample("encoder_errors", "Batches that failed.", "counter", worker.errors)
+    yield Sample("encoder_hangs", "Batches that were overdue.", "counter", worker.hangs)
+    yield Sample("encoder_awaited_seconds", "How long the batch in progress has taken.", "gauge", worker.awaited_s)
     yield Sample("encoder_busy_ratio", "Share of the last minute spent in the encoder.", "gauge", worker.busy)
     yield from _by_cause("crops_dropped", "Crops that were never judged.", (), lost)
     for quantile, value in (("0.5", worker.latency_p50_s), ("0.95", worker.latency_p95_s)):

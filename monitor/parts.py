@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import cast
 
-from gend.faces import DetectorName, FaceDetector, load_detector
+from gend.faces import DetectorName, load_detector
 from gend.model import Detector
 from monitor.config import MonitorConfig
 from monitor.messages import ModelIdentity
@@ -32,9 +33,8 @@ def load_parts(config: MonitorConfig) -> Parts:
     first = load_detector(config.faces.detector, threshold=_SEARCH_CONFIDENCE, warn=_log.warning)
     kind = cast("DetectorName", first.name)
 
-    def new_face_detector() -> FaceDetector:
-        return load_detector(kind, threshold=_SEARCH_CONFIDENCE, warn=_log.debug)
-
+    # Not a closure: workers' processes make theirs by it.
+    new_face_detector = partial(load_detector, kind, threshold=_SEARCH_CONFIDENCE, warn=_log.debug)
     identity = encoder.identity
     model = ModelIdentity(identity.weights, identity.sha256, None, identity.engine, identity.precision)
     return Parts(encoder, model, new_face_detector)

@@ -14,20 +14,22 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from gend.faces import FaceDetector
+from gend.preprocess import encoder_input
 from monitor.clock import Clock, LiveClock, RecordingClock
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import Decision, DecisionStatistics
 from monitor.ingest import SourceStatus, read_file
+from monitor.isolation import IsolatedWorker
 from monitor.mailbox import Mailbox, MailboxStatistics
-from monitor.messages import Alert, Crop, Demand, Event, Logit, ModelIdentity, Pixels, Status, TrackObservation, Verdict
+from monitor.messages import Alert, Crop, Demand, Event, Logit, ModelIdentity, Status, TrackObservation, Verdict
 from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics, score
 from monitor.scoring import Encoder as ScoringEncoder
-from monitor.tracking import Tracking
-from monitor.worker import StreamWorker
+from monitor.worker import StreamWorker, WorkerPlan, track_ids
 from monitor.worker import WorkerStatistics as StreamStatistics
 
 _log = logging.getLogger("monitor.pipeline")
@@ -47,9 +49,6 @@ class Encoder(ScoringEncoder, Protocol):
     def notices(self) -> tuple[str, ...]:
         """What must be said wherever its answers are shown."""
 
-    def prepare(self, aligned: Pixels) -> Pixels:
-        """An aligned crop of any size, uint8 (h, w, 3), as encoder input, uint8 (S, S, 3)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -58,7 +57,7 @@ class Parts:
     encoder: Encoder
     model: ModelIdentity
     new_face_detector: Callable[[], FaceDetector]
-    """Makes a detector for one stream's thread."""
+    """Makes a detector for one stream, in the process that will use it: can be pickled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,6 @@ class PipelineStatistics:
 
 
 Output = Verdict | Alert | Event | Status
-
-
-def track_ids(run: str) -> Iterator[str]:
-    """Identifiers that no other run gives: `<run>-1`, `<run>-2` and so on. Several threads may draw from it."""
-    return map(f"{run}-{{}}".format, itertools.count(1))  # unlike a generator, `map` may be entered twice at once
 
 
 class Pipeline:
@@ -101,18 +95,27 @@ class Pipeline:
             self._batcher, parts.encoder, parts.model.weights, on_logits=self._receive_logits, clock=self._clock
         )
         self._decision = _decision(config, parts, self._clock, lambda: uuid.uuid4().hex)
-        ids = track_ids(run_id)
+        numbers = itertools.count(1)
         self._workers = {
-            stream.name: StreamWorker(
-                stream,
-                _tracking(config, stream, parts, ids),
-                self._clock,
-                on_message=self._receive,
-                on_status=self._receive_status,
-            )
+            stream.name: self._worker(config, stream, new_prefix=lambda: f"{run_id}-{next(numbers)}")
             for stream in config.streams
         }
         self._sources = {name: SourceStatus(name, "connecting", self._clock.now_s(), None) for name in self._workers}
+
+    def _worker(
+        self, config: MonitorConfig, stream: StreamConfig, *, new_prefix: Callable[[], str]
+    ) -> StreamWorker | IsolatedWorker:
+        plan = _plan(config, stream, self._parts)
+        if config.workers.isolation == "process":
+            return IsolatedWorker(
+                plan,
+                new_prefix=new_prefix,
+                clock=self._clock,
+                on_message=self._receive,
+                on_status=self._receive_status,
+            )
+        tracking = plan.tracking(track_ids(new_prefix()))
+        return StreamWorker(stream, tracking, self._clock, on_message=self._receive, on_status=self._receive_status)
 
     async def run(self, on_output: Callable[[Output], None]) -> None:
         """Starts every thread and hands over what is decided, until cancelled; then call `stop`."""
@@ -163,8 +166,8 @@ class Pipeline:
 
     @property
     def scoring_failure(self) -> str | None:
-        """Why the encoder's last batch failed; None while it works."""
-        return self._scorer.statistics().failure
+        """Why no crop is scored: the encoder fails or hangs; None while it works."""
+        return self._scorer.failure
 
     def alerting(self, stream: str) -> bool:
         """Whether an alert stands on the stream."""
@@ -242,7 +245,7 @@ def replay(
     space = uuid.uuid5(uuid.NAMESPACE_URL, f"{stream}@{started.isoformat()}")
     decision = _decision(config, parts, clock, lambda: uuid.uuid5(space, str(next(numbers))).hex)
     stream_config = StreamConfig.model_validate({"name": stream, "url": f"file:{path}"})
-    tracking = _tracking(config, stream_config, parts, track_ids("replay"))
+    tracking = _plan(config, stream_config, parts).tracking(track_ids("replay"))
     model = parts.model.weights
 
     def decide(messages: list[Crop | TrackObservation]) -> list[Verdict | Alert | Event]:
@@ -285,13 +288,6 @@ def _decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callabl
     )
 
 
-def _tracking(config: MonitorConfig, stream: StreamConfig, parts: Parts, ids: Iterator[str]) -> Tracking:
-    return Tracking(
-        stream.name,
-        config.faces,
-        stream.ignore,
-        parts.new_face_detector(),
-        prepare=parts.encoder.prepare,
-        track_ids=ids,
-        adapter=stream.adapter,
-    )
+def _plan(config: MonitorConfig, stream: StreamConfig, parts: Parts) -> WorkerPlan:
+    prepare = partial(encoder_input, input_px=parts.encoder.input_px)
+    return WorkerPlan(stream, config.faces, parts.new_face_detector, prepare)

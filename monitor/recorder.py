@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from monitor.backoff import Backoff
 from monitor.errors import StoreError
 from monitor.messages import Alert
 
 _log = logging.getLogger("monitor.service")
 
 _FIRST_RETRY_S = 0.2
-_LONGEST_RETRY_S = 10.0
+_LONGEST_RETRY_S = 5.0
 _HANGS_S = 5.0
 
 
@@ -75,7 +76,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Records until closed; an alert that the store refuses is tried again, ever more slowly."""
-        delay_s = _FIRST_RETRY_S
+        backoff = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
         while self._waiting or not self._closing.is_set():
             if not self._waiting:
                 self._changed.clear()
@@ -88,12 +89,12 @@ class Recorder:
                 if self._refusal is None:
                     _log.error("alerts wait in memory, the store refuses them: %s", error)
                 self._refusal = str(error)
-                await self._pause(delay_s)
-                delay_s = min(2 * delay_s, _LONGEST_RETRY_S)
+                await self._pause(backoff.next_s())
                 continue
             if self._refusal is not None:
                 _log.info("the store takes alerts again")
-                self._refusal, delay_s = None, _FIRST_RETRY_S
+                self._refusal = None
+                backoff.reset()
             self._waiting.popleft()
             self._recorded += 1
             self._on_recorded(kept)

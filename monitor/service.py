@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from monitor.config import MonitorConfig, MqttConfig
+from monitor.errors import StoreError
 from monitor.figures import samples
 from monitor.messages import Alert, Event, Status, Verdict
 from monitor.metrics import Sample, sample_registry
@@ -23,10 +24,12 @@ _log = logging.getLogger("monitor.service")
 
 MQTT_SINK = "mqtt"
 _STATUS_EVERY_S = 5.0
-# From SIGTERM to exit 5 s at most: for threads to stop, then for alerts to be recorded, then for the outbox to empty.
+# From SIGTERM to exit 5 s at most: for threads to stop, alerts to be recorded, the outbox to empty, the store to close.
 _STOP_THREADS_S = 2.0
 _RECORD_S = 1.0
 _DRAIN_S = 1.0
+_CANCEL_S = 0.4
+_CLOSE_S = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,14 @@ async def serve(
 
     Raises:
         MonitorError: a port is in use, the database cannot be opened, or the broker inside cannot start; nothing
-            keeps running.
+            keeps running. Or, at the end, alerts could not be recorded.
     """
     web = WebServer(config.web)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(web.stop)
         mqtt = await stack.enter_async_context(_broker(config.mqtt))
         store = await Store.open(config.store.url.get_secret_value())
-        stack.push_async_callback(store.aclose)
+        stack.push_async_callback(_close, store)
         running = _Running(config, parts, store, mqtt)
         await running.begin()
         app = create_app(config.web, running.health, sample_registry(running.samples))
@@ -74,6 +77,14 @@ async def _broker(config: MqttConfig) -> AsyncIterator[MqttConfig]:
         return
     async with EmbeddedBroker() as broker:
         yield config.model_copy(update={"url": broker.url})
+
+
+async def _close(store: Store) -> None:
+    # One that does not answer is left as it is: the process ends, and with it all that it holds.
+    closing = asyncio.create_task(store.aclose(), name="close")
+    await asyncio.wait([closing], timeout=_CLOSE_S)
+    if closing.done():
+        closing.result()
 
 
 async def _finish(serving: asyncio.Task[None], web: WebServer) -> None:
@@ -122,11 +133,14 @@ class _Running:
             # Never cancelled while it works: an alert half recorded is neither lost nor kept.
             await asyncio.wait([recording], timeout=_RECORD_S)
             if waiting := self._recorder.statistics().waiting:
-                _log.error("%d alerts could not be recorded before the end: %s", waiting, self._recorder.failure)
-            await self._publisher.drain(_DRAIN_S)
+                failure = self._recorder.failure or "there was no time"
+                alerts = "1 alert" if waiting == 1 else f"{waiting} alerts"
+                errors.append(StoreError(f"{alerts} could not be recorded before the end: {failure}"))
+            else:  # a store that does not answer has nothing to deliver
+                await self._publisher.drain(_DRAIN_S)
             errors += await _cancelled(publishing, recording)
             await self._publisher.aclose()
-        # None of these ends by itself: if one did, its error is the service's.
+        # None of the tasks ends by itself: if one did, its error is the service's.
         if errors:
             raise errors[0]
 
@@ -180,12 +194,12 @@ class _Running:
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> list[BaseException]:
-    """Cancels the tasks, waits for them, and returns the errors of those that had failed."""
+    """Cancels the tasks, waits for them, and returns the errors of those that had failed.
+
+    One that does not end is left: it waits for a store that does not answer, and will do no harm by it.
+    """
     for task in tasks:
         task.cancel()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    return [
-        result
-        for result in results
-        if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError)
-    ]
+    ended, _ = await asyncio.wait(tasks, timeout=_CANCEL_S)
+    failures = [task.exception() for task in ended if not task.cancelled()]
+    return [failure for failure in failures if failure is not None]

@@ -1,27 +1,32 @@
 """One stream's worker: its reader, the newest frame, and the thread that analyses it.
 
-A frame never leaves here. What does is serialisable, so that a worker can move into a process of its own.
+A frame never leaves here. What does is serialisable, and so is the plan by which a worker is made: `isolation` puts
+each into a process of its own.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from gend.faces import FaceDetector
 from monitor.clock import Clock
-from monitor.config import StreamConfig
+from monitor.config import FacesConfig, StreamConfig
 from monitor.ingest import Reader, ReaderStatistics, SourceStatus
-from monitor.messages import Crop, Demand, Frame, TrackObservation
+from monitor.messages import Crop, Demand, Frame, Pixels, TrackObservation
 from monitor.redact import one_line
 from monitor.tracking import Tracking, TrackingStatistics
 
 _log = logging.getLogger("monitor.pipeline")
 
 _POLL_S = 0.25
+_HANGS_S = 10.0
+"""What takes a tenth of a second on a slow machine has not returned for so long: then it is said to hang."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,44 @@ class WorkerStatistics:
     """Frames due for analysis that a newer one replaced before their turn came."""
     failures: int
     """Analyses that raised; crops that did are among tracking's `gated`."""
+    analysing_s: float = 0.0
+    """How long the analysis in progress has taken so far."""
+    restarts: int = 0
+    """Times its process had to be replaced, having crashed or hung."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """What a worker is made of. Everything in it can be pickled, so that the worker can be made in another process.
+
+    Attributes:
+        stream: what is read.
+        faces: how faces are found and chosen.
+        new_face_detector: makes the detector, in the process that will use it.
+        prepare: turns an aligned crop uint8 (h, w, 3) into the encoder's input (S, S, 3).
+    """
+
+    stream: StreamConfig
+    faces: FacesConfig
+    new_face_detector: Callable[[], FaceDetector]
+    prepare: Callable[[Pixels], Pixels]
+
+    def tracking(self, track_ids: Iterator[str]) -> Tracking:
+        """The stream's tracking. Raises GendError where the face detector cannot be had."""
+        return Tracking(
+            self.stream.name,
+            self.faces,
+            self.stream.ignore,
+            self.new_face_detector(),
+            prepare=self.prepare,
+            track_ids=track_ids,
+            adapter=self.stream.adapter,
+        )
+
+
+def track_ids(prefix: str) -> Iterator[str]:
+    """Identifiers `<prefix>-1`, `<prefix>-2` and so on."""
+    return map(f"{prefix}-{{}}".format, itertools.count(1))
 
 
 class _NewestFrame:
@@ -86,6 +129,7 @@ class StreamWorker:
         self._stopping = threading.Event()
         self._failures = 0
         self._failure: str | None = None
+        self._began_s: float | None = None  # the analysis in progress
         self._reader = Reader(config, on_frame=self._newest.put, on_status=on_status, clock=clock, wanted=tracking.due)
         self._thread = threading.Thread(target=self._analyse, name=f"track-{self.stream}", daemon=True)
 
@@ -122,17 +166,34 @@ class StreamWorker:
 
     @property
     def failure(self) -> str | None:
-        """Why analysing, or else cropping, began to fail, in one line without credentials; None while both work."""
+        """Why analysing, or else cropping, fails or hangs, in one line without credentials; None while both work."""
+        if self.hang is not None:
+            return self.hang
         if self._failure is not None:
             return f"analysis fails: {self._failure}"
         cropping = self._tracking.statistics().failure
         return None if cropping is None else f"cropping fails: {cropping}"
 
+    @property
+    def hang(self) -> str | None:
+        """That the analysis in progress takes far too long; the thread that hangs cannot say so itself."""
+        if self._analysing_s() <= _HANGS_S:
+            return None
+        return f"analysis hangs: a frame has taken more than {_HANGS_S:.0f} s"
+
     def statistics(self) -> WorkerStatistics:
         """A snapshot of reader and tracking."""
         return WorkerStatistics(
-            self._reader.statistics(), self._tracking.statistics(), self._newest.superseded, self._failures
+            self._reader.statistics(),
+            self._tracking.statistics(),
+            self._newest.superseded,
+            self._failures,
+            self._analysing_s(),
         )
+
+    def _analysing_s(self) -> float:
+        began_s = self._began_s
+        return 0.0 if began_s is None else self._clock.now_s() - began_s
 
     def _analyse(self) -> None:
         analysed_s, told = self._clock.now_s(), False
@@ -148,6 +209,7 @@ class StreamWorker:
 
     def _attempt(self, step: Callable[[], Sequence[Crop | TrackObservation]]) -> bool:
         """Takes one step and passes on what comes of it; False if it raised. Nothing may end the thread."""
+        self._began_s = self._clock.now_s()
         try:
             for message in step():
                 self._on_message(message)
@@ -157,6 +219,8 @@ class StreamWorker:
                 self._failure = one_line(error)
                 _log.debug("%s: analysis fails", self.stream, exc_info=True)
             return False
+        finally:
+            self._began_s = None
         return True
 
     def _tell(self, failure: str | None, *, told: bool) -> bool:

@@ -8,6 +8,11 @@ import openvino as ov
 
 from gend.errors import WeightsError
 
+# OpenVINO's bindings make their table of types when they are first asked for one, and let go of the interpreter's lock
+# meanwhile. Two threads that ask first at once, each with a detector of its own, then wait for each other for ever, and
+# the whole process with them.
+ov.Type.u8.to_dtype()
+
 
 def read_network(path: Path) -> ov.Model:
     """Reads an ONNX or TensorFlow Lite file.

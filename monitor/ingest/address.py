@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,15 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 import av
-from av.error import ExitError, FFmpegError, ProtocolNotFoundError
+from av.error import (
+    ExitError,
+    FFmpegError,
+    HTTPClientError,
+    HTTPError,
+    HTTPForbiddenError,
+    HTTPUnauthorizedError,
+    ProtocolNotFoundError,
+)
 
 from monitor.config import StreamConfig
 from monitor.errors import ConfigError, SourceError
@@ -23,8 +32,20 @@ _UNPROBED = {"analyzeduration": "0", "probesize": "32"}
 _BRIEFLY_PROBED = {"analyzeduration": "1000000"}
 # What PyAV's own wheels are built without.
 _OPTIONAL_PROTOCOLS = ("srt",)
+_PORTS = {"rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443, "http": 80, "https": 443, "tcp": None}
+"""Of the schemes for which somebody must listen, the port where none is given."""
+# These go through the proxy that the environment names.
+_PROXIED = ("rtsps", "rtmps", "http", "https")
 # FFmpeg's name for the way to a camera of this machine.
 _DEVICE_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
+
+
+class AnsweredError(SourceError):
+    """The other end is there, and says no."""
+
+
+class RefusedError(AnsweredError):
+    """The other end wants other credentials: to ask again soon does not help, and may lock us out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +92,9 @@ class Address:
         match self.scheme:
             case "rtsp" | "rtsps":
                 over = {"rtsp_transport": str(transport)}
+                if transport == "tcp":
+                    # With room to put packets in order, FFmpeg tells of those that are missing; it has none by default.
+                    over["reorder_queue_size"] = "2"
                 # The session description mostly names the codec, and probing costs most of a second.
                 return Recipe(self._escaped(), attempts=({**over, **_UNPROBED}, over))
             case "device":
@@ -87,7 +111,20 @@ class Address:
             case _:
                 return Recipe(self._escaped())
 
-    def cannot_open(self, error: FFmpegError, *, silent_s: float | None) -> str:
+    def listener(self) -> tuple[str, int] | None:
+        """Host and port at which somebody must listen for this address to be opened; None where that is not known."""
+        try:
+            parts = urlsplit(self._escaped())
+            host, port = parts.hostname, parts.port or _PORTS.get(self.scheme)
+        except ValueError:
+            return None
+        waits_itself = "listen" in parts.query
+        proxied = self.scheme in _PROXIED and "http_proxy" in os.environ
+        if self.scheme not in _PORTS or not host or port is None or waits_itself or proxied:
+            return None
+        return host, port
+
+    def cannot_open(self, error: FFmpegError, *, silent_s: float | None) -> SourceError:
         """Why opening failed, in one line.
 
         Args:
@@ -95,12 +132,19 @@ class Address:
             silent_s: how long the other end said nothing, where that was too long.
         """
         if silent_s is not None:
-            return f"cannot open: no answer within {silent_s:.0f} s"
+            return SourceError(f"cannot open: no answer within {silent_s:.0f} s")
         if isinstance(error, ProtocolNotFoundError):
-            return f"cannot open: this build of FFmpeg does not speak {self.scheme}:"
+            return SourceError(f"cannot open: this build of FFmpeg does not speak {self.scheme}:")
         if isinstance(error, OSError) and self._unknown_host():
-            return "cannot open: host name not found (write / @ # ? in a password as %2F %40 %23 %3F)"
-        return self._redact(f"cannot open: {error.strerror or type(error).__name__}")
+            return SourceError("cannot open: host name not found (write / @ # ? in a password as %2F %40 %23 %3F)")
+        reason = self._redact(f"cannot open: {error.strerror or type(error).__name__}")
+        match error:
+            case HTTPUnauthorizedError() | HTTPForbiddenError():
+                return RefusedError(reason)
+            case HTTPClientError() | HTTPError():
+                return AnsweredError(reason)
+            case _:
+                return SourceError(reason)
 
     def lost(self, error: FFmpegError) -> str:
         """Why reading failed, in one line."""

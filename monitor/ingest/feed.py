@@ -33,6 +33,7 @@ class Turn:
 
     def __init__(self, clock: Clock) -> None:
         self.over = threading.Event()
+        self.died_of = "an unknown cause"
         self._clock = clock
         self._lock = threading.Lock()
         self._entered_s: float | None = None
@@ -87,6 +88,7 @@ class Feed:
         clock: tells when frames arrive.
         tally: counts what comes.
         open_s: seconds of silence after which opening is given up.
+        untrusted_s: seconds without a trusted picture after which a connection is given up.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Feed:
         clock: Clock,
         tally: Tally,
         open_s: float,
+        untrusted_s: float,
     ) -> None:
         self._config = config
         self._on_frame = on_frame
@@ -107,6 +110,7 @@ class Feed:
         self._clock = clock
         self._tally = tally
         self._open_s = open_s
+        self._untrusted_s = untrusted_s
 
     def run(self, turn: Turn) -> str:
         """Reads one connection, or a recording and, where it loops, the same again.
@@ -142,7 +146,8 @@ class Feed:
     def _play(self, turn: Turn, pacer: _Pacer, converter: Converter) -> None:
         """Opens the input and hands its frames on, to its end."""
         with self._opened(turn) as source:
-            turn.expect(self._clock.now_s())
+            trusted_s = self._clock.now_s()
+            turn.expect(trusted_s)
             packets = source.read()
             while True:
                 with turn.inside_ffmpeg():
@@ -154,6 +159,11 @@ class Feed:
                     if source.ahead_of_time:
                         pacer.wait(turn, picture.pts_s, source.frame_s)
                     self._hand_on(turn, picture, converter)
+                    now_s = self._clock.now_s()
+                    if picture.trusted or source.ahead_of_time:
+                        trusted_s = now_s
+                    elif now_s - trusted_s > self._untrusted_s:
+                        raise SourceError(f"connection given up: damaged pictures only for {self._untrusted_s:g} s")
                 if pictures:
                     turn.expect(self._clock.now_s())
                 elif turn.silent_s() > LOST_STALLS * self._config.stall_s:

@@ -2,13 +2,13 @@
 
 FFmpeg cannot be interrupted from outside while it waits for data, and its own time-outs come late or, in some
 system calls, never. So the state of a stream is not left to the thread that reads to tell: the other one sees
-that frames are overdue, and a thread that does not come back at all is left behind and replaced.
+that frames are overdue, and a thread that does not come back at all is left behind and replaced, as is one that
+has died.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import traceback
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from monitor.clock import Clock
 from monitor.config import StreamConfig
 from monitor.errors import SourceError
 from monitor.ingest.feed import LOST_STALLS, Feed, Turn, TurnOver
+from monitor.ingest.retry import Patience, Retry
 from monitor.ingest.tally import Tally
 from monitor.messages import Frame, StreamState
 from monitor.redact import Redactor, url_secrets
@@ -26,22 +27,8 @@ logger = logging.getLogger("monitor.ingest")
 
 _MOST_LEFT_BEHIND = 3
 """Threads that may be stuck at the same time: past that, the stream waits for one of them to return."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a reader waits for what, seconds."""
-
-    open_s: float = 10
-    """For an answer while opening; FFmpeg may need it four times, for two steps of two attempts."""
-    stuck_s: float = 60
-    """For a call into FFmpeg to return, beyond the silence allowed while reading: then its thread is replaced."""
-    backoff_s: float = 0.5
-    """Before the first new try; doubles from try to try."""
-    longest_backoff_s: float = 30
-    well_s: float = 20
-    """How long a connection must have lasted for the next failure to count as the first of its kind."""
-
+_NEXT_LINE_S = 60.0
+"""A state that lasts is explained again, where the reason has changed, but not sooner."""
 
 DEFAULT_PATIENCE = Patience()
 
@@ -78,6 +65,10 @@ class ReaderStatistics:
     """Times it was tried to open the stream again."""
     abandoned: int
     """Threads left behind inside FFmpeg."""
+    stalls: int = 0
+    """Times that frames stopped coming on a connection."""
+    crashed: int = 0
+    """Reading threads that died and were replaced."""
 
 
 class Reader:
@@ -118,9 +109,9 @@ class Reader:
             clock=clock,
             tally=self._tally,
             open_s=patience.open_s,
+            untrusted_s=patience.untrusted_s,
         )
         self._redact = Redactor(url_secrets(config.url.get_secret_value()))
-        self._jitter = random.Random()  # noqa: S311 - spreads retries, hides nothing
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name=f"watch-{self.name}", daemon=True)
 
@@ -128,10 +119,13 @@ class Reader:
         self._lock = threading.RLock()
         self._status = SourceStatus(self.name, "connecting", clock.now_s(), None)
         self._logged: set[str | None] = set()
+        self._logged_s = clock.now_s()
         self._turn = Turn(clock)
         self._thread: threading.Thread | None = None
         self._left_behind: list[threading.Thread] = []
         self._abandoned = 0
+        self._stalls = 0
+        self._crashed = 0
 
     @property
     def name(self) -> str:
@@ -189,46 +183,54 @@ class Reader:
             bytes=tally.bytes,
             reconnects=max(0, tally.connections - 1),
             abandoned=self._abandoned,
+            stalls=self._stalls,
+            crashed=self._crashed,
         )
 
     # --- the thread that reads ---
 
     def _take_turn(self) -> None:
         """Puts a new thread in charge."""
-        self._turn = Turn(self._clock)
+        turn = Turn(self._clock)
         # A daemon, so that one stuck inside FFmpeg does not keep the process from ending.
-        self._thread = threading.Thread(target=self._read, args=(self._turn,), name=f"read-{self.name}", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._read, args=(turn,), name=f"read-{self.name}", daemon=True)
+        thread.start()
+        self._turn, self._thread = turn, thread
 
     def _read(self, turn: Turn) -> None:
         """Connects again and again, until a recording has ended or the turn is over."""
-        failures = 0
         try:
-            while True:
-                began_s, frames_before = self._clock.now_s(), self._tally.frames
-                try:
-                    end = self._feed.run(turn)
-                except SourceError as error:
-                    self._change(turn, "connecting", str(error))
-                except TurnOver:
-                    raise
-                except Exception as error:  # noqa: BLE001 - a callback's fault, or ours, must not silence the stream
-                    self._change(turn, "connecting", f"internal error: {type(error).__name__}: {error}", error)
-                else:
-                    self._change(turn, "stopped", end)
-                    return
-                if self._tally.frames > frames_before and self._clock.now_s() - began_s >= self._patience.well_s:
-                    failures = 0
-                turn.wait(self._backoff_s(failures))
-                failures += 1
+            self._read_on(turn)
         except TurnOver:
             return
+        except BaseException as error:  # noqa: BLE001 - there is nobody above; the watching thread tells of it
+            turn.died_of = f"{type(error).__name__}: {error}"
 
-    def _backoff_s(self, failures: int) -> float:
-        """Doubles from try to try; the jitter keeps the clients of a camera that restarts from coming at once."""
-        patience = self._patience
-        longest_s = min(patience.longest_backoff_s, patience.backoff_s * 2.0 ** min(failures, 16))
-        return self._jitter.uniform(longest_s / 2, longest_s)
+    def _read_on(self, turn: Turn) -> None:
+        retry = Retry(
+            self._config.url.get_secret_value(),
+            self._patience,
+            self._clock,
+            on_absence=lambda turn, reason: self._change(turn, "connecting", reason),
+        )
+        while True:
+            began_s, frames_before = self._clock.now_s(), self._tally.frames
+            failure: Exception
+            try:
+                end = self._feed.run(turn)
+            except SourceError as error:
+                failure = error
+                self._change(turn, "connecting", str(error))
+            except TurnOver:
+                raise
+            except Exception as error:  # noqa: BLE001 - a callback's fault, or ours, must not silence the stream
+                failure = error
+                self._change(turn, "connecting", f"internal error: {type(error).__name__}: {error}", error)
+            else:
+                self._change(turn, "stopped", end)
+                return
+            tried_s = self._clock.now_s() - began_s
+            retry.wait(turn, failure, tried_s=tried_s, pictures=self._tally.frames - frames_before)
 
     def _alive(self, turn: Turn) -> None:
         if self._status.state != "live":
@@ -237,22 +239,38 @@ class Reader:
     # --- the thread that watches ---
 
     def _watch(self) -> None:
-        stall_s = self._config.stall_s
-        stuck_s = self._patience.stuck_s + LOST_STALLS * stall_s
-        while not self._stopping.wait(min(1.0, stall_s / 4)):
+        while not self._stopping.wait(min(1.0, self._config.stall_s / 4)):
             with self._lock:
                 if self._stopping.is_set() or self._status.state == "stopped":
                     return
-                if self._status.state == "live" and self._turn.silent_s() > stall_s:
-                    self._become("stalled", f"no frame for {stall_s:g} s")
-                if len(self._left_behind) < _MOST_LEFT_BEHIND and self._turn.end_if_stuck(stuck_s):
-                    self._leave_behind(stuck_s)
-                self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
+                try:
+                    self._look()
+                except Exception as error:  # noqa: BLE001 - no memory, no thread to be had: the next look may do better
+                    self._become("connecting", f"internal error: {type(error).__name__}: {error}", error)
+
+    def _look(self) -> None:
+        stall_s = self._config.stall_s
+        stuck_s = self._patience.stuck_s + LOST_STALLS * stall_s
+        if self._status.state == "live" and self._turn.silent_s() > stall_s:
+            self._stalls += 1
+            self._become("stalled", f"no frame for {stall_s:g} s")
+        if self._thread is not None and not self._thread.is_alive():
+            self._replace_dead()
+        elif len(self._left_behind) < _MOST_LEFT_BEHIND and self._turn.end_if_stuck(stuck_s):
+            self._leave_behind(stuck_s)
+        self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
+
+    def _replace_dead(self) -> None:
+        if not self._turn.over.is_set():  # it may take several looks until a new thread can be had
+            self._turn.over.set()
+            self._crashed += 1
+            self._become("connecting", f"the reading thread died of {self._turn.died_of}; begun again")
+        self._take_turn()
 
     def _leave_behind(self, stuck_s: float) -> None:
-        if self._thread is not None:
+        if self._thread is not None and self._thread not in self._left_behind:  # or no new one could be had before
             self._left_behind.append(self._thread)
-        self._abandoned += 1
+            self._abandoned += 1
         reason = f"FFmpeg has not returned for {stuck_s:g} s; its thread is left behind, {self._abandoned} so far"
         self._become("connecting", reason)
         self._take_turn()
@@ -266,22 +284,30 @@ class Reader:
             self._become(state, reason, error)
 
     def _become(self, state: StreamState, reason: str | None, error: Exception | None = None) -> None:
-        """Changes state and reason. Logged once per state, and once per reason for being in it."""
+        """Changes state and reason."""
         reason = None if reason is None else self._redact(reason)
-        if (state, reason) == (self._status.state, self._status.reason):
+        before = self._status
+        if (state, reason) != (before.state, before.reason):
+            since_s = before.since_s
+            if state != before.state:
+                since_s = self._clock.now_s()
+                self._logged.clear()
+            self._status = SourceStatus(self.name, state, since_s, reason)
+        self._log(error)
+        if self._status is not before:
+            self._announce()
+
+    def _log(self, error: Exception | None) -> None:
+        """One line per change of state; where a state lasts, more for other reasons, but each once and none soon."""
+        state, reason, now_s = self._status.state, self._status.reason, self._clock.now_s()
+        if reason in self._logged or (self._logged and now_s - self._logged_s < _NEXT_LINE_S):
             return
-        since_s = self._status.since_s
-        if state != self._status.state:
-            since_s = self._clock.now_s()
-            self._logged.clear()
-        self._status = SourceStatus(self.name, state, since_s, reason)
-        if reason not in self._logged:
-            self._logged.add(reason)
-            level = logging.INFO if state in {"live", "stopped"} else logging.WARNING
-            logger.log(level, f"{self.name}: {state}{f', {reason}' if reason else ''}")
-            if error is not None:
-                logger.debug(self._redact("".join(traceback.format_exception(error))))
-        self._announce()
+        self._logged.add(reason)
+        self._logged_s = now_s
+        level = logging.INFO if state in {"live", "stopped"} else logging.WARNING
+        logger.log(level, f"{self.name}: {state}{f', {reason}' if reason else ''}")
+        if error is not None:
+            logger.debug(self._redact("".join(traceback.format_exception(error))))
 
     def _announce(self) -> None:
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import av
 from av.container import InputContainer
@@ -18,12 +18,21 @@ from av.video.stream import VideoStream
 from monitor.clock import Clock
 from monitor.errors import SourceError
 from monitor.ingest.address import Address, Transport
+from monitor.ingest.loss import with_losses
 from monitor.ingest.tally import Tally
 from monitor.ingest.trust import Trust
 
 _DEFAULT_FPS = 25.0
-# Over these, packets can be lost without anyone saying so: RTSP servers drop some of a slow client's even over TCP.
-_LOSSY = ("rtsp", "rtsps", "rtp", "udp", "srt")
+_LARGEST_PX = 8192 * 4352
+"""Pixels of a picture at the most: 8K, and the panoramas of several lenses. A header of a few bytes may claim seven
+times that, and a decoder keeps up to 17 pictures."""
+_LIMITS = {"max_pixels": str(_LARGEST_PX)}
+_CODEC_OPTIONS = {"mjpeg": {"err_detect": "explode"}}
+"""A damaged JPEG is else decoded as far as it goes, and passed on without a word."""
+# Their packets are numbered, and FFmpeg's log tells which are missing.
+_RTP = ("rtsp", "rtsps", "rtp")
+# Over these, packets can be lost: RTSP servers drop some of a slow client's even over TCP.
+_LOSSY = (*_RTP, "udp", "srt")
 # These are read faster than they play: from a disk, or in segments that arrive whole.
 _AHEAD_OF_TIME = ("hls", "dash")
 
@@ -57,6 +66,7 @@ class Source:
         stream.thread_type = "NONE"
         # Packets are numbered, and pictures carry their packet's number through the decoder's reordering.
         stream.codec_context.copy_opaque = True
+        stream.codec_context.options = {**_LIMITS, **_CODEC_OPTIONS.get(stream.codec_context.name, {})}
         self._container = container
         self._stream = stream
         self._address = address
@@ -93,14 +103,14 @@ class Source:
         """
         address = Address(url)
         recipe = address.recipe(transport)
-        failure = "cannot open: no video in it that this build of FFmpeg can decode"
+        failure = SourceError("cannot open: no video in it that this build of FFmpeg can decode")
         for options in recipe.attempts:
             began_s = clock.now_s()
             try:
                 container = av.open(
                     recipe.url,
                     format=recipe.format,
-                    options=dict(options),
+                    options={**options, **_LIMITS},
                     metadata_errors="replace",
                     timeout=(open_s, silence_s),
                 )
@@ -110,13 +120,17 @@ class Source:
                 failure = address.cannot_open(error, silent_s=waited_s if silent else None)
                 if silent or not isinstance(error, InvalidDataError):
                     # Not "from error": its text quotes the address.
-                    raise SourceError(failure) from None
+                    raise failure from None
                 continue
             stream = _video_stream(container)
+            declared = stream and (stream.codec_context.width, stream.codec_context.height)
+            if declared and declared[0] * declared[1] > _LARGEST_PX:
+                container.close()
+                raise SourceError(f"cannot open: pictures of {declared[0]} x {declared[1]} px are too large")
             if stream is not None:
                 return cls(container, stream, address, clock=clock, tally=tally, silence_s=silence_s)
             container.close()
-        raise SourceError(failure)
+        raise failure
 
     def __enter__(self) -> Self:
         return self
@@ -175,12 +189,17 @@ class Source:
         """
         asked_s = self._clock.now_s()
         try:
-            for packet in self._container.demux():
+            for packet, lost in self._demux():
                 waited_s = self._clock.now_s() - asked_s
                 if self._silence_s is not None and waited_s >= self._silence_s:
                     # FFmpeg has given up and hands out the rest of its buffers, then waits as long again.
                     raise SourceError(f"connection lost: nothing arrived for {waited_s:.0f} s")
-                if packet.stream_index == self._stream.index:
+                if lost:
+                    # It may well concern a packet of pictures where one of sound came first.
+                    self._tally.packets_corrupt += 1
+                    self._trust.damaged(self._packets + 1)
+                # Not by its index, which is 0 in the packets by which PyAV flushes the decoders at the end.
+                if packet.stream is self._stream:
                     yield self._decode(cast("av.Packet[VideoStream]", packet))
                 else:
                     yield []
@@ -188,12 +207,23 @@ class Source:
         except FFmpegError as error:
             raise SourceError(self._address.lost(error)) from None
 
+    def _demux(self) -> Iterator[tuple[av.Packet[Any], bool]]:
+        """Packets, and whether some were lost on the way."""
+        packets = self._container.demux()
+        if self._address.scheme in _RTP:
+            yield from with_losses(packets)
+        else:
+            for packet in packets:
+                yield packet, False
+
     def _decode(self, packet: av.Packet[VideoStream]) -> list[Picture]:
         self._packets += 1
         self._tally.bytes += packet.size
         if packet.is_corrupt:
             self._tally.packets_corrupt += 1
             self._trust.damaged(self._packets)
+            # Where FFmpeg splits a transport stream into pictures anew, the mark comes one picture early.
+            self._trust.damaged(self._packets + 1)
         packet.opaque = self._packets
         try:
             frames = packet.decode()

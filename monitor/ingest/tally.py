@@ -17,6 +17,7 @@ class Tally:
     connections: int = 0
     bytes: int = 0
     packets_corrupt: int = 0
+    """Packets that are marked as damaged, and losses on the way to one."""
     decode_errors: int = 0
     """Packets that could not be decoded, and pictures with parts that had to be guessed."""
     frames: int = 0

@@ -1,7 +1,13 @@
 """Which decoded pictures may be believed.
 
 A decoder that has lost data goes on from what it has: the picture smears, and a smeared face looks
-manipulated. The damage stays until the next keyframe. Bit flips that decode without complaint cannot be seen.
+manipulated. The damage stays until the next keyframe.
+
+What is seen: packets of RTP or of a transport stream that are missing, whatever the codec; in H.264 and MJPEG nearly
+all else too, because their decoders complain. FFmpeg's decoder of H.265 (8.1) hardly ever does: it misses whole
+pictures that others refer to, and then shows none. So what cannot be seen is H.265 whose bits were changed or cut off
+without a trace in the transport: by a damaged disk, by a camera's own fault, or by a relay that drops parts of
+pictures and numbers its packets anew. Nor, in H.264, can pictures that are missing from a recording.
 """
 
 from __future__ import annotations

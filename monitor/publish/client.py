@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import logging
@@ -9,6 +10,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -17,6 +19,9 @@ from aiomqtt.exceptions import MqttCodeError, MqttConnectError
 from monitor.config import MqttConfig
 from monitor.errors import ConfigError
 from monitor.redact import redact
+
+if TYPE_CHECKING:
+    import paho.mqtt.client as paho
 
 # paho tells each try's failure at length; we tell each change, once.
 _library_log = logging.getLogger("monitor.publish.library")
@@ -27,6 +32,49 @@ _PORTS = {"mqtt": 1883, "mqtts": 8883}
 # paho tests a silent broker after one keepalive and gives it another one to answer. At three quarters of what was
 # asked for, a half-open link is noticed within one and a half.
 _KEEPALIVE_SHARE = 0.75
+
+
+class _Client(aiomqtt.Client):
+    """aiomqtt's client, for brokers that die at any moment.
+
+    The library (2.5) keeps the end of a connection in a future that nobody may look at, which asyncio then logs with a
+    traceback; forgets an end that comes together with the broker's acceptance; and watches a socket by its number one
+    turn of the loop after it was asked to, when the number may be closed, or another's. There is no public way around.
+    """
+
+    def __init__(self, hostname: str, port: int, **options: Any) -> None:
+        super().__init__(hostname, port, **options)
+        self._disconnected.add_done_callback(_look_at)
+
+    async def __aenter__(self) -> Self:
+        ended = self._disconnected
+        await super().__aenter__()
+        if ended.done():
+            raise aiomqtt.MqttError("connection lost")
+        return self
+
+    def _on_disconnect(self, *event: Any) -> None:
+        if not self._connected.cancelled():  # else nobody waits for it any more
+            super()._on_disconnect(*event)
+
+    def _on_socket_register_write(self, client: paho.Client, _userdata: object, sock: paho.SocketLike) -> None:
+        def watch() -> None:
+            if sock is client.socket():
+                self._loop.add_writer(sock, write)
+
+        def write() -> None:
+            try:
+                client.loop_write()
+            except Exception as error:  # noqa: BLE001 - as the library: whatever it is, the connection is broken
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
+
+        self._loop.call_soon_threadsafe(watch)
+
+
+def _look_at(ended: asyncio.Future[None]) -> None:
+    if not ended.cancelled():
+        ended.exception()
 
 
 class Broker:
@@ -66,14 +114,14 @@ class Broker:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(client)
-            except aiomqtt.MqttError:
+            except (aiomqtt.MqttError, asyncio.CancelledError):
                 await _hang_up(client)
                 raise
             yield client
 
     def _new_client(self, will: aiomqtt.Will | None) -> aiomqtt.Client:
         password = self._config.password
-        return aiomqtt.Client(
+        return _Client(
             self._host,
             self._port,
             username=self._config.username,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-import random
+
+from monitor.backoff import Backoff
 
 _log = logging.getLogger("monitor.publish")
 
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 5.0
+"""A broker that is back is found within this."""
+LONGEST_FLAPPING_PAUSE_S = 30.0
 SETTLED_S = 30.0
 """A connection that has lasted so long is believed: pauses are short again after it."""
 _FLAPPING = 3
@@ -33,7 +36,8 @@ class Link:
     def __init__(self, broker: str, client_id: str) -> None:
         self._broker = broker
         self._client_id = client_id
-        self._failures = 0
+        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        self._flapping_backoff = Backoff(FIRST_PAUSE_S, LONGEST_FLAPPING_PAUSE_S)
         self._short = 0
         self._settled = False
         self._said: str | None = None
@@ -55,7 +59,9 @@ class Link:
     def settled(self) -> None:
         """The connection has lasted `SETTLED_S`."""
         self._settled = True
-        self._failures = self._short = 0
+        self._short = 0
+        self._backoff.reset()
+        self._flapping_backoff.reset()
         self.reason = None
         self._say(logging.INFO, "connected")
 
@@ -69,7 +75,6 @@ class Link:
             self._short = 0
         elif not self._settled:
             self._short += 1
-        self._failures += 1
         self.connected = False
         self.reason = reason
         if self.flapping:
@@ -84,9 +89,8 @@ class Link:
         self.connected = False
 
     def pause_s(self) -> float:
-        """How long to wait before the next try: exponential, and jittered so that many clients do not come at once."""
-        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 16))
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        """How long to wait before the next try; to be asked once for each."""
+        return (self._flapping_backoff if self.flapping else self._backoff).next_s()
 
     def _say(self, level: int, text: str) -> None:
         if text != self._said:

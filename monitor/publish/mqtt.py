@@ -17,6 +17,7 @@ from typing import Generic, ParamSpec, Protocol, TypeVar
 
 import aiomqtt
 
+from monitor.backoff import Backoff
 from monitor.clock import Clock, LiveClock
 from monitor.config import MqttConfig
 from monitor.errors import StoreError
@@ -33,7 +34,7 @@ _log = logging.getLogger("monitor.publish")
 _BATCH = 100
 _GOODBYE_S = 0.5
 _FIRST_STORE_PAUSE_S = 0.2
-_LONGEST_STORE_PAUSE_S = 10.0
+_LONGEST_STORE_PAUSE_S = 5.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -143,13 +144,18 @@ class MqttPublisher(Generic[RowT]):
 
     async def run(self) -> None:
         """Connects and publishes until `aclose`; connects again whenever the connection fails."""
-        self._running = asyncio.current_task()
+        self._running = running = asyncio.current_task()
+        assert running is not None
         try:
             while not self._closing.is_set():
                 try:
                     await self._connect()
                 except* aiomqtt.MqttError as errors:
                     self._link.failed(self._broker.explain(errors.exceptions[0]))
+                # A connection that fails while we are cancelled tells of its failure alone.
+                if running.cancelling():
+                    raise asyncio.CancelledError
+                if not self._link.connected:
                     await _wait(self._closing, self._link.pause_s())
         finally:
             self._link.closed()
@@ -242,8 +248,8 @@ class MqttPublisher(Generic[RowT]):
             rows = await self._kept(self._outbox.pending, self._sink, _BATCH)
             for row in rows:
                 await client.publish(self._topics.alerts(row.alert.stream), payloads.alert(row.alert), qos=1)
-                await self._kept(self._outbox.delivered, row)
                 self._delivered += 1
+                await self._kept(self._outbox.delivered, row)
             if not rows:
                 if not self._recorded.is_set():
                     self._drained.set()
@@ -251,7 +257,7 @@ class MqttPublisher(Generic[RowT]):
 
     async def _kept(self, operation: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Repeats a call of the outbox until it comes through: an acknowledged alert must be ticked off, not resent."""
-        pause_s = _FIRST_STORE_PAUSE_S
+        backoff = Backoff(_FIRST_STORE_PAUSE_S, _LONGEST_STORE_PAUSE_S)
         while True:
             try:
                 result = await operation(*args, **kwargs)
@@ -259,8 +265,7 @@ class MqttPublisher(Generic[RowT]):
                 if self._store_failure is None:
                     _log.error("the outbox cannot be used: %s; trying again", error)
                 self._store_failure = str(error)
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_STORE_PAUSE_S)
+                await asyncio.sleep(backoff.next_s())
             else:
                 if self._store_failure is not None:
                     self._store_failure = None

@@ -46,6 +46,8 @@ class _Slot:
     """What is kept of one track, from its first crop until it is forgotten."""
 
     crop: Crop | None = None
+    waits_since_s: float = 0.0
+    """Where there is a crop: `at_s` of the first that was put here since the slot was empty."""
     demand: Demand | None = None
     dropped: int = 0
     starved: int = 0
@@ -84,9 +86,13 @@ class Batcher:
                 self._slots += 1
             if slot.crop is None:
                 self._waiting += 1
+                slot.waits_since_s = crop.at_s
             else:
                 self._replaced += 1
-                slot.dropped += 1
+                # Where crops are renewed in time none grows old, however long the track waits for its turn.
+                starving = crop.at_s - slot.waits_since_s > self._max_age_s
+                slot.starved += starving
+                slot.dropped += not starving
             slot.crop = crop
             self._changed.notify()
 

@@ -25,6 +25,13 @@ _BATCH_S = 1.5
 """A batch is kept small enough to be done within this: a stop waits for it, and its crops grow old in it."""
 _WINDOW_S = 60.0
 _REMEMBERED = 512
+_WATCH_S = 0.5
+_OVERDUE_S = 10.0
+"""A batch is made to take 1.5 s. One that has taken so long hangs, unless its encoder is known to be that slow."""
+_OVERDUE_TIMES = 5.0
+"""How many times as long as batches take of late one may take, where that is more."""
+_FIRST_OVERDUE_S = 60.0
+"""For the first one, which nothing is known of: weights may have to come from a slow disk, and kernels be compiled."""
 
 
 class Encoder(Protocol):
@@ -52,8 +59,12 @@ class WorkerStatistics:
     """Batches that failed."""
     lost: int
     """Crops that were in them."""
+    hangs: int
+    """Batches that were overdue."""
+    awaited_s: float
+    """How long the batch in progress has taken so far."""
     failure: str | None
-    """Why the last batch failed; None while they succeed."""
+    """Why no crop is scored: the last batch failed, or the one in progress is overdue. None while all is well."""
 
 
 def score(encoder: Encoder, crops: Sequence[Crop], model: str) -> list[Logit]:
@@ -89,8 +100,9 @@ def score(encoder: Encoder, crops: Sequence[Crop], model: str) -> list[Logit]:
 class Worker:
     """Scores what waits in the batcher, in a thread named `score`.
 
-    A batch that fails is lost and counted, the next one is tried as if nothing had happened; the log has one line
-    when it begins to fail and one when it works again.
+    A batch that fails is lost and counted, the next one is tried as if nothing had happened. A batch that hangs cannot
+    be ended: a second thread, `watch-score`, says that it is overdue. The log has one line when the one or the other
+    begins and one when scoring works again.
 
     Args:
         batcher: where crops wait.
@@ -116,18 +128,24 @@ class Worker:
         self._stopping = threading.Event()
         # Not a daemon: one that is inside the encoder when the interpreter ends aborts the process.
         self._thread = threading.Thread(target=self._run, name="score")
+        self._watcher = threading.Thread(target=self._watch, name="watch-score", daemon=True)
         self._crop_s: float | None = None  # how long the encoder takes for a crop, smoothed
         self._lock = threading.Lock()  # guards all below
         self._started_s = clock.now_s()
         self._spans_s: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
         self._latencies_s: deque[float] = deque(maxlen=_REMEMBERED)
-        self._crops = self._batches = self._errors = self._lost = 0
+        self._crops = self._batches = self._errors = self._lost = self._hangs = 0
         self._failure: str | None = None
+        self._begun_s: float | None = None  # the batch in progress
+        self._awaited_s = 0.0
+        self._patience_s = _FIRST_OVERDUE_S
+        self._told: str | None = None  # the failure that the log ends with
 
     def start(self) -> None:
         """Starts the thread."""
         self._started_s = self._clock.now_s()
         self._thread.start()
+        self._watcher.start()
 
     def ask_to_stop(self) -> None:
         """Lets the thread end after the batch in progress; returns at once."""
@@ -141,7 +159,15 @@ class Worker:
         if self._thread.is_alive():
             _log.warning("the encoder is still busy after %.1f s and is left behind", timeout_s)
             return False
+        if self._watcher.is_alive():
+            self._watcher.join()
         return True
+
+    @property
+    def failure(self) -> str | None:
+        """Why no crop is scored; None while all is well. Cheap."""
+        with self._lock:
+            return self._current_failure()
 
     def statistics(self) -> WorkerStatistics:
         """A snapshot."""
@@ -149,7 +175,8 @@ class Worker:
         with self._lock:
             latencies_s = np.array(self._latencies_s)
             since_s = max(self._started_s, now_s - _WINDOW_S)
-            busy_s = sum(max(end_s - max(begin_s, since_s), 0.0) for begin_s, end_s in self._spans_s)
+            spans_s = [*self._spans_s, *([] if self._begun_s is None else [(self._begun_s, now_s)])]
+            busy_s = sum(max(end_s - max(begin_s, since_s), 0.0) for begin_s, end_s in spans_s)
             return WorkerStatistics(
                 crops=self._crops,
                 batches=self._batches,
@@ -159,7 +186,9 @@ class Worker:
                 latency_p95_s=float(np.quantile(latencies_s, 0.95)) if latencies_s.size else None,
                 errors=self._errors,
                 lost=self._lost,
-                failure=self._failure,
+                hangs=self._hangs,
+                awaited_s=self._awaited_s,
+                failure=self._current_failure(),
             )
 
     def _run(self) -> None:
@@ -175,7 +204,7 @@ class Worker:
         return max(1, int(_BATCH_S / max(self._crop_s, 1e-6)))
 
     def _score(self, crops: list[Crop]) -> None:
-        begin_s = self._clock.now_s()
+        begin_s = self._begin(len(crops))
         # Engines raise whatever their authors chose (RuntimeError, MemoryError, …), and none of it may end scoring.
         try:
             logits = score(self._encoder, crops, self._model)
@@ -187,7 +216,9 @@ class Worker:
         each_s = (end_s - begin_s) / len(crops)
         self._crop_s = each_s if self._crop_s is None else (self._crop_s + each_s) / 2
         with self._lock:
-            recovered, self._failure = self._failure is not None, None
+            self._failure = self._begun_s = None
+            self._awaited_s = 0.0
+            recovered, self._told = self._told is not None, None
             self._crops += len(crops)
             self._batches += 1
             self._spans_s.append((begin_s, end_s))
@@ -195,11 +226,41 @@ class Worker:
         if recovered:
             _log.info("scoring works again")
 
+    def _begin(self, crops: int) -> float:
+        usual_s = None if self._crop_s is None else self._crop_s * crops
+        with self._lock:
+            self._begun_s = self._clock.now_s()
+            self._patience_s = _FIRST_OVERDUE_S if usual_s is None else max(_OVERDUE_S, _OVERDUE_TIMES * usual_s)
+            return self._begun_s
+
     def _note_failure(self, error: Exception, crops: int) -> None:
         reason = f"scoring fails: {one_line(error)}"
         with self._lock:
-            failed_before, self._failure = self._failure is not None, reason
+            first = self._failure is None
+            self._failure, self._told = reason, reason
+            self._begun_s, self._awaited_s = None, 0.0
             self._errors += 1
             self._lost += crops
-        if not failed_before:
+        if first:
             _log.warning("%s", reason, exc_info=_log.isEnabledFor(logging.DEBUG))
+
+    def _watch(self) -> None:
+        """Waits beside the thread that waits for the encoder, and says what that one cannot."""
+        while not self._stopping.wait(_WATCH_S):
+            with self._lock:
+                if self._begun_s is None:
+                    continue
+                # Counted, not read off a clock: a machine that slept must not take its own sleep for the encoder's.
+                before_s, self._awaited_s = self._awaited_s, self._awaited_s + _WATCH_S
+                if not before_s < self._patience_s <= self._awaited_s:
+                    continue
+                self._hangs += 1
+                hang, told_before = self._current_failure(), self._told is not None
+                self._told = self._told or hang
+            if not told_before:
+                _log.warning("%s", hang)
+
+    def _current_failure(self) -> str | None:
+        if self._awaited_s >= self._patience_s:
+            return f"scoring hangs: no answer within {self._patience_s:.0f} s"
+        return self._failure

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, ExceptionContext, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -20,8 +20,28 @@ from monitor.errors import StoreError
 from monitor.redact import redact
 
 _BUSY_TIMEOUT_MS = 5_000
+_CACHE_KB = 256
+"""Of the 2 MB by default little would ever be read again, and for an hour they look like a leak."""
 _LOG_PAGES = 256
 """SQLite's write-ahead log is folded into the database at 1 MB, not 4: on a full disk it takes from the reserve."""
+
+SILENT_S = 40
+"""A server lets go of a client that has not been heard of for so long, and of its lock: its machine lost its power."""
+
+_SERVER: dict[str, Any] = {
+    "timeout": 10,
+    "command_timeout": 30,
+    "server_settings": {
+        "tcp_keepalives_idle": str(SILENT_S // 2),
+        "tcp_keepalives_interval": str(SILENT_S // 8),
+        "tcp_keepalives_count": "4",
+        "tcp_user_timeout": str(SILENT_S * 1000),  # an answer is on its way: then no keep-alives are sent
+    },
+}
+"""How asyncpg connects; seconds. A server that does not answer is an error, and the caller tries again."""
+
+_READ_ONLY = "25006"
+"""PostgreSQL's code for a write to a server that takes none."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,12 +92,20 @@ class Database:
         Raises:
             StoreError: the database's driver is not installed.
         """
+        connect_args = {} if self.file is not None else _SERVER
+        if connect_args and writes:
+            # Of several hosts in the URL the one that is primary now; a reader may use any.
+            connect_args = {**connect_args, "target_session_attrs": "read-write"}
         try:
-            engine = create_async_engine(self.url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0)
+            engine = create_async_engine(
+                self.url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, connect_args=connect_args
+            )
         except ModuleNotFoundError as error:
             raise StoreError(f'{self.name}: {error.name} is missing: pip install "gend-monitor[postgres]"') from error
         if self.file is not None:
             _set_up_sqlite(engine, writes=writes)
+        else:
+            _set_up_server(engine)
         return engine
 
     @contextmanager
@@ -93,8 +121,12 @@ class Database:
         except self._failures() as error:
             cause = getattr(error, "orig", None) or error
             full = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-            lines = str(cause).splitlines() or [type(cause).__name__]
-            raise (DiskFullError if full else StoreError)(redact(f"{self.name}: {lines[0]}")) from error
+            silent = "no answer" if isinstance(cause, TimeoutError) else type(cause).__name__
+            said = (isinstance(cause, OSError) and cause.strerror) or str(cause)
+            if "target attribute requirement" in said:  # the rest of asyncpg's line is about Python
+                said = "no server takes writes"
+            line = next(iter(said.splitlines()), silent)
+            raise (DiskFullError if full else StoreError)(redact(f"{self.name}: {line}")) from error
 
     def _failures(self) -> tuple[type[Exception], ...]:
         """What a database raises: SQLAlchemy wraps all of it but the driver's errors while connecting."""
@@ -123,6 +155,15 @@ def uninterrupted(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coro
     return whole
 
 
+def _set_up_server(engine: AsyncEngine) -> None:
+    """Gives up a connection whose server became a standby: it stays whole, and would refuse writes for ever."""
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def _failed(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+            context.is_disconnect = True
+
+
 def _set_up_sqlite(engine: AsyncEngine, *, writes: bool) -> None:
     """Settings of each connection and the statement that begins each transaction."""
 
@@ -133,6 +174,7 @@ def _set_up_sqlite(engine: AsyncEngine, *, writes: bool) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         if writes:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")

@@ -9,16 +9,25 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import time
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from monitor.errors import StoreError
-from monitor.store.database import Database
+from monitor.store.database import SILENT_S, Database
 
 _POSTGRES_KEY = 0x67656E64  # "gend"; such locks are per database already
+# The server notices the end of a process that was killed a moment after the next one may be there. That of a machine
+# takes much longer; the refusal says so, for who starts the service twice by mistake shall not wait.
+_PATIENCE_S = 3.0
+_AGAIN_S = 0.1
+
+
+class InUseError(StoreError):
+    """Another service has the database."""
 
 
 class Lock(Protocol):
@@ -28,8 +37,12 @@ class Lock(Protocol):
         """Lets the next service in."""
 
 
-async def take_lock(database: Database) -> Lock:
+async def take_lock(database: Database, engine: AsyncEngine) -> Lock:
     """Claims the database for this process.
+
+    Args:
+        database: what is claimed.
+        engine: by which the process will write; no connection of it may have been made yet.
 
     Raises:
         StoreError: another service has it, or the lock cannot be made.
@@ -37,7 +50,7 @@ async def take_lock(database: Database) -> Lock:
     with database.errors():
         if database.file is not None:
             return await asyncio.to_thread(_FileLock, database.file)
-        return await _ServerLock.take(database)
+        return await _ServerLock.take(database, engine)
 
 
 class _FileLock:
@@ -50,7 +63,7 @@ class _FileLock:
         except BlockingIOError as error:
             holder = os.read(self._descriptor, 20).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
-            raise StoreError(f"{database}: in use by another gend-monitor (process {holder})") from error
+            raise InUseError(f"{database}: in use by another gend-monitor (process {holder})") from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
@@ -59,20 +72,40 @@ class _FileLock:
 
 
 class _ServerLock:
-    """PostgreSQL's session lock, held by a connection that does nothing else."""
+    """PostgreSQL's session lock, held by the very connection that writes.
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    Who loses the connection loses the lock, and gets no new connection without it: so there is no moment at which
+    two services could write, whatever happened to server and network in between.
+    """
 
     @classmethod
-    async def take(cls, database: Database) -> _ServerLock:
-        engine = database.engine(writes=True).execution_options(isolation_level="AUTOCOMMIT")
-        connection = await engine.connect()
-        if not await connection.scalar(select(func.pg_try_advisory_lock(_POSTGRES_KEY))):
-            await cls(connection).release()
-            raise StoreError(f"{database.name}: in use by another gend-monitor")
-        return cls(connection)
+    async def take(cls, database: Database, engine: AsyncEngine) -> _ServerLock:
+        def claim(connection: Any, _record: object) -> None:
+            cursor = connection.cursor()
+            try:
+                cursor.execute(f"SELECT pg_try_advisory_lock({_POSTGRES_KEY})")
+                (claimed,) = cursor.fetchone()
+                connection.commit()
+            except BaseException:
+                connection.terminate()
+                raise
+            if not claimed:
+                connection.close()
+                raise InUseError(
+                    f"{database.name}: in use by another gend-monitor; "
+                    f"if its machine has died, free {SILENT_S} s after that at the latest"
+                )
+
+        event.listen(engine.sync_engine, "connect", claim)
+        deadline_s = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                async with engine.connect():
+                    return cls()
+            except InUseError:
+                if time.monotonic() > deadline_s:
+                    raise
+            await asyncio.sleep(_AGAIN_S)
 
     async def release(self) -> None:
-        await self._connection.close()
-        await self._connection.engine.dispose()
+        """Nothing: the lock goes with its connection."""

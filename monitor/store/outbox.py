@@ -9,6 +9,8 @@ the reserve beside the database is used up first, then `record` raises and its c
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,17 +21,25 @@ from uuid import uuid4
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from monitor.errors import StoreError
 from monitor.messages import Alert
 from monitor.store.database import Database, DiskFullError, uninterrupted
+from monitor.store.database_file import DatabaseFile
 from monitor.store.lock import Lock, take_lock
 from monitor.store.migrate import migrate
 from monitor.store.reader import AlertReader, decode, encode
 from monitor.store.reserve import Reserve
 from monitor.store.tables import alerts, outbox, runs, sequences
 
+_log = logging.getLogger("monitor.store")
+
+_LOOK_S = 5.0
+
 KEEP_DELIVERED = timedelta(days=7)
 
 T = TypeVar("T")
+Statements = Callable[[AsyncConnection], Awaitable[tuple[T, Counter[str]]]]
+"""What one transaction does; it returns a result and by how much more waits for each sink after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +53,10 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatistics:
-    """A snapshot of what this run recorded and what waits."""
+    """A snapshot of what this run delivered and what waits."""
 
-    recorded: int
     delivered: int
+    """Ticked off by this run, each (message, sink) counted once."""
     waiting: Mapping[str, int]
     """Messages not yet delivered, by sink; those of former runs included."""
     reserve_held: bool
@@ -67,8 +77,12 @@ class Store(AlertReader):
         self._lock = lock
         self._keep_delivered = keep_delivered
         self._reserve = Reserve(database.file) if database.file is not None else None
-        self._recorded = self._delivered = 0
+        self._file = DatabaseFile(database.file) if database.file is not None else None
+        self._watching: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
+        self._delivered = 0
         self._waiting: Counter[str] = Counter()
+        self._counted = False
 
     @classmethod
     async def open(cls, url: str, *, keep_delivered: timedelta = KEEP_DELIVERED) -> Self:
@@ -82,14 +96,17 @@ class Store(AlertReader):
             StoreError: another service uses it, a newer version made it, or it cannot be opened or written.
         """
         database = Database.parse(url)
-        lock = await take_lock(database)
-        try:
+        engine = database.engine(writes=True)
+        async with contextlib.AsyncExitStack() as undo:
+            undo.push_async_callback(engine.dispose)
+            lock = await take_lock(database, engine)
+            undo.push_async_callback(lock.release)
             await migrate(database)
-            store = cls(database, database.engine(writes=True), lock, keep_delivered)
+            store = cls(database, engine, lock, keep_delivered)
             await store._begin_run()
-        except BaseException:
-            await lock.release()
-            raise
+            if store._file is not None:
+                store._watching = asyncio.create_task(store._watch(), name="database file")
+            undo.pop_all()
         return store
 
     @uninterrupted
@@ -110,10 +127,10 @@ class Store(AlertReader):
             StoreError: nothing was recorded; try again later.
         """
 
-        async def statements(connection: AsyncConnection) -> tuple[Alert, bool]:
+        async def statements(connection: AsyncConnection) -> tuple[Alert, Counter[str]]:
             known = await connection.scalar(select(alerts.c.body).where(alerts.c.id == alert.id))
             if known is not None:
-                return decode(known), False
+                return decode(known), Counter()
             numbered = replace(alert, sequence=await _next_sequence(connection, alert.stream))
             position = await connection.scalar(
                 insert(alerts)
@@ -129,13 +146,9 @@ class Store(AlertReader):
             )
             if sinks:
                 await connection.execute(insert(outbox), [{"position": position, "sink": sink} for sink in sinks])
-            return numbered, True
+            return numbered, Counter(sinks)
 
-        kept, new = await self._write(statements)
-        if new:
-            self._recorded += 1
-            self._waiting.update(sinks)
-        return kept
+        return await self._write(statements)
 
     @uninterrupted
     async def pending(self, sink: str, limit: int) -> list[OutboxRow]:
@@ -165,18 +178,16 @@ class Store(AlertReader):
         """
         now = datetime.now(UTC)
 
-        async def statements(connection: AsyncConnection) -> int:
+        async def statements(connection: AsyncConnection) -> tuple[None, Counter[str]]:
             ticked = await connection.execute(
                 update(outbox)
                 .where(outbox.c.position == row.position, outbox.c.sink == row.sink, outbox.c.delivered_at.is_(None))
                 .values(delivered_at=now)
             )
             await connection.execute(delete(outbox).where(outbox.c.delivered_at < now - self._keep_delivered))
-            return ticked.rowcount
+            return None, Counter({row.sink: -ticked.rowcount})
 
-        ticked = await self._write(statements)
-        self._delivered += ticked
-        self._waiting[row.sink] -= ticked
+        await self._write(statements)
 
     async def close_open_episodes(self, sinks: Sequence[str]) -> list[Alert]:
         """Clears every episode that a former run left open: what was held of its track died with that run.
@@ -208,43 +219,87 @@ class Store(AlertReader):
 
     def statistics(self) -> StoreStatistics:
         """A snapshot."""
-        return StoreStatistics(
-            self._recorded, self._delivered, dict(self._waiting), self._reserve is None or self._reserve.held
-        )
+        return StoreStatistics(self._delivered, dict(self._waiting), self._reserve is None or self._reserve.held)
 
     async def aclose(self) -> None:
-        """Closes the database and lets another service in."""
-        try:
-            await super().aclose()
-        finally:
-            await self._lock.release()
+        """Closes the database and lets another service in.
+
+        Raises:
+            StoreError: it is closed, but its file is not where it was, and could not be written anew.
+        """
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self._lock.release)
+            stack.push_async_callback(super().aclose)
+            await self._look()
 
     async def _begin_run(self) -> None:
-        async def statements(connection: AsyncConnection) -> int:
-            waiting = select(outbox.c.sink, func.count()).where(outbox.c.delivered_at.is_(None)).group_by(outbox.c.sink)
-            self._waiting = Counter(dict((await connection.execute(waiting)).all()))
+        async def statements(connection: AsyncConnection) -> tuple[int, Counter[str]]:
             started = await connection.execute(insert(runs).values(started_at=datetime.now(UTC)).returning(runs.c.id))
             run_id: int = started.scalar_one()
-            return run_id
+            return run_id, Counter()
 
         self.run_id = await self._write(statements)
 
-    async def _write(self, statements: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _write(self, statements: Statements[T]) -> T:
         """Runs the statements as one transaction; on a full disk once more, with the space of the reserve."""
-        try:
-            result = await self._transaction(statements)
-        except DiskFullError:
-            if self._reserve is None or not await asyncio.to_thread(self._reserve.release):
-                raise
-            return await self._transaction(statements)
-        if self._reserve is not None and not self._reserve.held:
-            await asyncio.to_thread(self._reserve.hold)
-        return result
+        async with self._writing:
+            try:
+                result = await self._transaction(statements)
+            except DiskFullError:
+                if self._reserve is None or not await asyncio.to_thread(self._reserve.release):
+                    raise
+                return await self._transaction(statements)
+            if self._reserve is not None and not self._reserve.held:
+                await asyncio.to_thread(self._reserve.hold)
+            return result
 
-    async def _transaction(self, statements: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _transaction(self, statements: Statements[T]) -> T:
         with self._database.errors():
+            await self._look_after_file()
             async with self._engine.begin() as connection:
-                return await statements(connection)
+                if not self._counted:
+                    await self._count(connection)
+                # A transaction that raises may have been committed all the same, its answer lost.
+                self._counted = False
+                result, change = await statements(connection)
+            self._waiting.update(change)
+            self._delivered -= min(change.total(), 0)
+            self._counted = True
+            await self._look_after_file()
+            return result
+
+    async def _look_after_file(self) -> None:
+        if self._file is not None:
+            await self._file.look_after(self._engine)
+
+    @uninterrupted
+    async def _look(self) -> None:
+        async with self._writing:
+            with self._database.errors():
+                await self._look_after_file()
+
+    async def _watch(self) -> None:
+        """Looks after the file while nothing is written; what is wrong is said when it changes."""
+        said: str | None = None
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                await self._look()
+                said = None
+            except StoreError as error:
+                if str(error) != said:
+                    _log.error("%s", error)
+                said = str(error)
+
+    async def _count(self, connection: AsyncConnection) -> None:
+        """Counts what waits, where that is not known from what was written."""
+        waiting = select(outbox.c.sink, func.count()).where(outbox.c.delivered_at.is_(None)).group_by(outbox.c.sink)
+        counted: Counter[str] = Counter(dict((await connection.execute(waiting)).all()))
+        self._delivered += (self._waiting - counted).total()
+        self._waiting = Counter({**dict.fromkeys(self._waiting, 0), **counted})
 
 
 async def _next_sequence(connection: AsyncConnection, stream: str) -> int:

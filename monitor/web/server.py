@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
@@ -11,6 +12,12 @@ from fastapi import FastAPI
 
 from monitor.config import WebConfig
 from monitor.errors import MonitorError
+from monitor.web.accepting import Accepting
+
+_BACKLOG = 128
+"""asyncio accepts as many in one go: uvicorn's 2048 would be as many tries each second where no handle is left."""
+_KEEP_ALIVE_S = 75
+"""Longer than a Prometheus pauses: who is connected already can ask what is wrong when nobody can connect any more."""
 
 
 class _Server(uvicorn.Server):
@@ -46,8 +53,17 @@ class WebServer:
 
     async def run(self, app: FastAPI) -> None:
         """Serves until `stop`."""
+        Accepting().watch(asyncio.get_running_loop())
         self._server = _Server(
-            uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=1,
+                backlog=_BACKLOG,
+            )
         )
         await self._server.serve(sockets=[self._socket])
 

@@ -1,0 +1,250 @@
+"""Keeps one stream's worker process alive: starts it, listens to it, and replaces it when it crashes or hangs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from monitor.backoff import Backoff
+from monitor.clock import Clock
+from monitor.ingest import SourceStatus
+from monitor.isolation.life import Life, UnreadableError
+from monitor.isolation.process import FromWorker, Logged, Report, Unable
+from monitor.isolation.totals import nothing_yet, total
+from monitor.messages import BLOCK_S, Crop, Demand, TrackObservation
+from monitor.redact import one_line
+from monitor.worker import WorkerPlan, WorkerStatistics
+
+_log = logging.getLogger("monitor.pipeline")
+
+_FIRST_BACKOFF_S = 0.25
+_LONGEST_BACKOFF_S = 30.0
+_KILLED_S = 0.3
+"""For a killed process to be gone."""
+_WELL_S = 60.0
+"""A process that lived for so long was well: its end counts as the first of its kind."""
+
+
+class IsolatedWorker:
+    """A stream's worker in a process of its own; the same to its owner as `worker.StreamWorker`.
+
+    A process that ends uncalled for, falls silent, or is stuck in FFmpeg or in the face detector is replaced. Its
+    tracks end with it, and the stream is `connecting`, with the reason, until the next one has found its way.
+
+    Args:
+        plan: what the worker is made of.
+        new_prefix: begins the track ids of one process; never twice the same.
+        clock: the pipeline's clock, which must be the monotonic one of all processes.
+        on_message: takes crops and observations; called from a thread of this object.
+        on_status: takes changes of state; called from its threads.
+    """
+
+    def __init__(
+        self,
+        plan: WorkerPlan,
+        *,
+        new_prefix: Callable[[], str],
+        clock: Clock,
+        on_message: Callable[[Crop | TrackObservation], None],
+        on_status: Callable[[SourceStatus], None],
+    ) -> None:
+        self.stream = plan.stream.name
+        self._plan = plan
+        self._new_prefix = new_prefix
+        self._clock = clock
+        self._on_message = on_message
+        self._on_status = on_status
+        self._backoff = Backoff(_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._supervise, name=f"supervise-{self.stream}", daemon=True)
+        self._lock = threading.Lock()  # guards `_life`
+        self._life: Life | None = None
+        # Written by the thread that receives, and once that has ended by the one that supervises.
+        self._tracks: dict[str, TrackObservation] = {}
+        self._status = SourceStatus(self.stream, "connecting", clock.now_s(), None)
+        self._logged: str | None = None
+        self._counts = nothing_yet(), nothing_yet()  # of former processes and of this one
+        self._failure: str | None = None
+        self._restarts = 0
+
+    def start(self) -> None:
+        """Starts the process, and others after it where needed. Returns at once."""
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """Asks the process to end in good form; returns at once."""
+        self._stopping.set()
+        with self._lock:
+            if self._life is not None:
+                self._life.send(None)
+
+    def join(self, deadline_s: float) -> bool:
+        """Waits for the process, which was asked to stop, and kills it where it takes too long.
+
+        Args:
+            deadline_s: until when, on `time.monotonic`.
+
+        Returns:
+            False where it had to be killed.
+        """
+        if not self._thread.is_alive():
+            return True
+        self._thread.join(max(0.0, deadline_s - time.monotonic()))
+        if not self._thread.is_alive():
+            return True
+        with self._lock:
+            if self._life is not None:
+                self._life.kill("it does not end in time")
+        _log.warning("%s: its process does not end in time and is killed", self.stream)
+        self._thread.join(_KILLED_S)
+        return False
+
+    def demand(self, demand: Demand) -> None:
+        """Passes decision's wish on to the sampler; drops it where the process does not listen. Never blocks."""
+        with self._lock:
+            if self._life is not None:
+                self._life.send(demand)
+
+    @property
+    def failure(self) -> str | None:
+        """Why analysing, or else cropping, fails or hangs, as of the last report; None while both work."""
+        return self._failure
+
+    @property
+    def pid(self) -> int | None:
+        """The process that lives now."""
+        with self._lock:
+            return None if self._life is None else self._life.pid
+
+    def statistics(self) -> WorkerStatistics:
+        """A snapshot, as of the last report; counts go on over restarts."""
+        return replace(total(*self._counts), restarts=self._restarts)
+
+    # --- the thread that supervises ---
+
+    def _supervise(self) -> None:
+        while not self._stopping.is_set():
+            began_s = self._clock.now_s()
+            try:
+                reason = self._live()
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not silence the stream
+                reason = f"internal error: {one_line(error)}"
+                _log.debug("%s: its process cannot be supervised", self.stream, exc_info=True)
+            if self._stopping.is_set():
+                break  # what it knew of its tracks is their owner's to end
+            self._bury()
+            if self._status.state == "stopped":
+                return  # a recording that has ended is not played again
+            self._restarts += 1
+            self._become_connecting(f"{reason}; another is started")
+            if self._clock.now_s() - began_s >= _WELL_S:
+                self._backoff.reset()
+            self._stopping.wait(self._backoff.next_s())
+        if self._status.state != "stopped":
+            self._tell(SourceStatus(self.stream, "stopped", self._clock.now_s(), None))
+
+    def _live(self) -> str:
+        """Starts a process and stays with it to its end; returns why that came."""
+        level = logging.getLogger("monitor").getEffectiveLevel()
+        try:
+            life = Life.begin(self._plan, self._new_prefix(), level)
+        except OSError as error:
+            return f"its process cannot be started: {error.strerror or error}"
+        except EOFError:
+            return "its process cannot be started: the fork server ended"
+        receiving = threading.Thread(target=self._receive, args=(life,), name=f"receive-{self.stream}", daemon=True)
+        try:
+            receiving.start()
+            with self._lock:
+                self._life = life
+                if self._stopping.is_set():
+                    life.send(None)
+            life.watch()
+        except RuntimeError as error:  # no more threads to be had
+            life.kill(f"its process cannot be heard: {one_line(error)}")
+        finally:
+            with self._lock:
+                self._life = None
+            life.hang_up()
+            if receiving.ident is not None:
+                receiving.join()
+            life.close()
+        return life.end
+
+    def _bury(self) -> None:
+        """Ends the tracks of a process that can no longer do so, and adds its counts to those of its forerunners."""
+        at_s = self._clock.now_s()
+        for last in self._tracks.values():
+            block = int(at_s // BLOCK_S)
+            self._on_message(replace(last, at_s=at_s, block=block, present_s=0.0, sampled=0, gated={}, ended=True))
+        self._tracks.clear()
+        self._counts = total(*self._counts), nothing_yet()
+        self._failure = None
+
+    # --- the thread that receives ---
+
+    def _receive(self, life: Life) -> None:
+        while True:
+            try:
+                self._take(life.receive(), life)
+            except (EOFError, OSError):
+                return
+            except UnreadableError as error:
+                life.kill(f"its process sent what cannot be read ({error}) and was killed")
+                return
+            except Exception as error:  # noqa: BLE001 - a fault of ours costs the process, not the stream
+                life.kill(f"internal error: {one_line(error)}")
+                _log.debug("%s: a message is not taken", self.stream, exc_info=True)
+
+    def _take(self, message: FromWorker, life: Life) -> None:
+        match message:
+            case Crop():
+                self._tracks.setdefault(message.track, _unobserved(message))
+                self._on_message(message)
+            case TrackObservation():
+                if message.ended:
+                    self._tracks.pop(message.track, None)
+                else:
+                    self._tracks[message.track] = message
+                self._on_message(message)
+            case SourceStatus():
+                self._take_status(message)
+            case Report():
+                self._counts, self._failure = (self._counts[0], message.statistics), message.failure
+                life.examine(message.statistics)
+            case Logged():
+                logging.getLogger(message.logger).log(message.level, "%s", message.text)
+            case Unable():
+                life.last_words = message.reason
+
+    def _take_status(self, status: SourceStatus) -> None:
+        # A new process begins with `connecting`: what happened to the old one says more.
+        if (status.state, status.reason) == ("connecting", None) and self._status.state == "connecting":
+            return
+        if status.state == "live":
+            self._logged = None
+        if status.state == self._status.state:
+            status = replace(status, since_s=self._status.since_s)  # longer than this process lives
+        self._tell(status)
+
+    def _become_connecting(self, reason: str) -> None:
+        since_s = self._status.since_s if self._status.state == "connecting" else self._clock.now_s()
+        self._tell(SourceStatus(self.stream, "connecting", since_s, reason))
+        if reason != self._logged:
+            self._logged = reason
+            _log.warning("%s: connecting, %s", self.stream, reason)
+
+    def _tell(self, status: SourceStatus) -> None:
+        self._status = status
+        self._on_status(status)
+
+
+def _unobserved(crop: Crop) -> TrackObservation:
+    """What is known of a track whose first second is not over."""
+    nowhere = (0.0, 0.0, 0.0, 0.0)
+    return TrackObservation(
+        crop.stream, crop.track, crop.at_s, int(crop.at_s // BLOCK_S), 0.0, 0, {}, nowhere, first_seen_s=crop.at_s
+    )
