@@ -91,6 +91,7 @@ class Mosquitto:
         password: see `username`.
         certificates: listen with TLS, and ask clients for a certificate of the same authority.
         remembers: keep retained messages and durable sessions over restarts and `kill`.
+        at_once: with `remembers`: write every change, which is slow; else only what there is at a `stop`.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Mosquitto:
         password: str | None = None,
         certificates: Certificates | None = None,
         remembers: bool = False,
+        at_once: bool = True,
     ) -> None:
         self._program = _program("mosquitto")
         self._folder = folder / f"mosquitto-{free_port()}"
@@ -108,7 +110,7 @@ class Mosquitto:
         self._username, self._password, self._certificates = username, password, certificates
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
-        self._write_configuration(remembers)
+        self._write_configuration(remembers=remembers, at_once=at_once)
 
     @property
     def url(self) -> str:
@@ -168,6 +170,18 @@ class Mosquitto:
         """Undoes `pause`."""
         self._signal(signal.SIGCONT)
 
+    def forget(self) -> None:
+        """Loses all that it remembers, while it does not run."""
+        assert self._process is None, "it would write it again"
+        (self._folder / "mosquitto.db").unlink(missing_ok=True)
+
+    def set_password(self, password: str) -> None:
+        """Restarts it with another password."""
+        self.stop()
+        self._password = password
+        self._write_passwords()
+        self.start()
+
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
@@ -178,7 +192,7 @@ class Mosquitto:
             self._process.wait(timeout=10)
             self._process = None
 
-    def _write_configuration(self, remembers: bool) -> None:
+    def _write_configuration(self, *, remembers: bool, at_once: bool) -> None:
         lines = [
             f"listener {self.port} {HOST}",
             f"user {getpass.getuser()}",  # a root's Mosquitto would give up the right to read our folder
@@ -188,15 +202,11 @@ class Mosquitto:
             f"allow_anonymous {'false' if self._username else 'true'}",
         ]
         if remembers:
-            # Every change is written at once.
             lines += ["persistence true", f"persistence_location {self._folder}/"]
-            lines += ["autosave_on_changes true", "autosave_interval 1"]
+            lines += ["autosave_on_changes true", f"autosave_interval {1 if at_once else 0}"]
         if self._username:
-            passwords = self._folder / "passwords"
-            subprocess.run(
-                [_program("mosquitto_passwd"), "-b", "-c", passwords, self._username, self._password or ""], check=True
-            )
-            lines.append(f"password_file {passwords}")
+            self._write_passwords()
+            lines.append(f"password_file {self._folder / 'passwords'}")
         if self._certificates:
             lines += [
                 f"cafile {self._certificates.ca}",
@@ -205,6 +215,10 @@ class Mosquitto:
                 "require_certificate true",
             ]
         (self._folder / "conf").write_text("\n".join(lines) + "\n")
+
+    def _write_passwords(self) -> None:
+        command = [_program("mosquitto_passwd"), "-b", "-c", str(self._folder / "passwords")]
+        subprocess.run([*command, self._username or "", self._password or ""], check=True)
 
 
 class Inbox:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
 READY_S = 60.0
+SERVICE = (sys.executable, "-m", "monitor")
 
 
 class RunningService:
@@ -26,9 +27,18 @@ class RunningService:
     Args:
         folder: where configuration and database are put.
         config: sections; `store` and `web` are filled in.
+        command: what is run before `run CONFIG`: something around the service, or a service with something else in it.
+        environment: variables besides those of the test.
     """
 
-    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: dict[str, Any],
+        *,
+        command: Sequence[str] = SERVICE,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         config = {
             "store": {"url": f"sqlite+aiosqlite:///{folder / 'alerts.db'}"},
             "web": {"port": 0},
@@ -37,6 +47,8 @@ class RunningService:
             "decision": {"threshold": 6, "min_blocks": 4},
             **config,
         }
+        self._command = command
+        self._environment = dict(environment or {})
         self.path = folder / "monitor.yaml"
         self.path.write_text(yaml.safe_dump(config))
         self.log: list[str] = []
@@ -57,12 +69,12 @@ class RunningService:
     def start(self) -> None:
         """Starts it and waits until it says that it watches."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "monitor", "run", str(self.path)],
+            [*self._command, "run", str(self.path)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             # Where it is set, output that is never flushed would seem to arrive.
-            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | self._environment,
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -136,6 +148,11 @@ class Subscriber:
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there; after a loss the client connects again by itself."""
+        return self._client.is_connected()
 
     def heard(self, topic: str, **fields: Any) -> dict[str, Any]:
         """A JSON message on a topic that has these fields: one that `wait_for` has passed over, or the next."""

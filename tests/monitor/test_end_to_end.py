@@ -71,7 +71,7 @@ def test_two_faces_over_rtsp_are_two_tracks_for_the_whole_clip(
             service.terminate()
         heard = list(subscriber.messages.queue) + subscriber.passed
     tracks = {topic for topic, _ in heard if topic.startswith("gend/streams/both/tracks/")}
-    assert tracks == {"gend/streams/both/tracks/1-1", "gend/streams/both/tracks/1-2"}
+    assert tracks == {"gend/streams/both/tracks/1-1-1", "gend/streams/both/tracks/1-1-2"}
     assert not [topic for topic, _ in heard if topic.startswith("gend/alerts/")]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -101,3 +102,23 @@ def test_both_signals_end_an_idle_service_with_0(number: signal.Signals, tmp_pat
         assert service.process is not None
         service.process.send_signal(number)
         assert service.process.wait(timeout=20) == 0
+
+
+def test_alerts_that_cannot_be_recorded_any_more_are_told_by_the_exit_code(tmp_path: Path) -> None:
+    clip = tmp_path / "call.mp4"
+    make_clip(clip, seconds=12, manipulated_from_s=0, names=("astronaut",))
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "gend/alerts/#") as subscriber:
+        config = {
+            "streams": [{"name": "lobby", "url": f"file:{clip}", "loop": True}],
+            "mqtt": {"url": broker.url},
+            "decision": {"threshold": 3, "min_blocks": 2},
+        }
+        with RunningService(tmp_path, config) as service:
+            subscriber.wait_for("gend/alerts/lobby", type="raised")
+            other = sqlite3.connect(tmp_path / "alerts.db", isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            code, took_s = service.terminate()
+            other.close()
+    assert code == 1
+    assert took_s < PROMISED_S
+    assert "1 alert could not be recorded before the end" in service.log_text()

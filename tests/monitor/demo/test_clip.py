@@ -6,6 +6,7 @@ import itertools
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from gend.data.lowres import LowResolution
 from gend.data.portraits import PORTRAITS
 from gend.errors import FetchError
 from gend.faces import DetectorName, load_detector
+from gend.preprocess import encoder_input
 from monitor.config import MonitorConfig
 from monitor.demo import clip as clip_module
 from monitor.demo.clip import TILE_PX, demo_clip, make_clip
@@ -43,9 +45,8 @@ def judge(clip: Path, config: MonitorConfig, parts: Parts) -> list[tuple[float, 
 def columns(clip: Path, config: MonitorConfig, parts: Parts) -> dict[str, int]:
     """Which tile each track was in, by the same identities as in `replay`."""
     ids = (f"replay-{number}" for number in itertools.count(1))
-    tracking = Tracking(
-        "call", config.faces, [], parts.new_face_detector(), prepare=parts.encoder.prepare, track_ids=ids
-    )
+    prepare = partial(encoder_input, input_px=parts.encoder.input_px)
+    tracking = Tracking("call", config.faces, [], parts.new_face_detector(), prepare=prepare, track_ids=ids)
     observations: list[TrackObservation] = []
     for frame in read_file(clip, "call"):
         if tracking.due(frame.at_s):

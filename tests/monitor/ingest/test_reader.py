@@ -19,7 +19,6 @@ import av
 import pytest
 
 from monitor.ingest import AvFrame
-from monitor.ingest.reader import Patience
 from monitor.messages import Frame
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.ingest.watching import Watched
@@ -100,6 +99,44 @@ def test_a_callback_that_raises_costs_the_connection_and_not_the_reader(
     assert "hunter2" not in caplog.text
 
 
+def test_a_reading_thread_that_dies_is_replaced(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    calls = itertools.count()
+
+    def exit_once(frame: Frame) -> None:
+        if next(calls) == 3:
+            raise SystemExit("rtsp://user:hunter2@camera/ is not wanted")
+
+    with Watched(f"file:{clip}", on_frame=exit_once, stall_s=1) as watched:
+        watched.wait_for("connecting", reason="the reading thread died of SystemExit: rtsp://***@camera/ is not wanted")
+        watched.wait_for("stopped", reason="end of file")
+    assert watched.reader.statistics().crashed == 1
+    assert len(watched.frames) == 4 + 50
+    assert "hunter2" not in caplog.text
+
+
+def test_a_thread_that_cannot_be_begun_is_tried_again(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at the limit of threads of a container."""
+    refusals = iter([RuntimeError("can't start new thread")] * 2)
+    start = threading.Thread.start
+
+    def refuse_twice(thread: threading.Thread) -> None:
+        for refusal in refusals:
+            raise refusal
+        start(thread)
+
+    calls = itertools.count()
+
+    def exit_once(frame: Frame) -> None:
+        if next(calls) == 3:
+            monkeypatch.setattr(threading.Thread, "start", refuse_twice)
+            raise SystemExit
+
+    with Watched(f"file:{clip}", on_frame=exit_once, stall_s=1) as watched:
+        watched.wait_for("connecting", reason="internal error: RuntimeError: can't start new thread")
+        watched.wait_for("stopped", reason="end of file")
+    assert watched.reader.statistics().crashed == 1
+
+
 def test_damaged_frames_are_handed_on_distrusted_and_counted(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.h264", frames=40)
     content = bytearray(clip.read_bytes())
@@ -174,14 +211,6 @@ def test_pictures_are_distrusted_after_lost_packets_until_a_keyframe(clip: Path)
             assert isinstance(after, AvFrame)
             assert after.picture.key_frame
     assert watched.frames[-1].trusted
-
-
-def test_backoff_doubles_up_to_a_bound(clip: Path) -> None:
-    reader = Watched(f"file:{clip}", patience=Patience(backoff_s=0.5, longest_backoff_s=30)).reader
-    for failures in (0, 1, 2, 5, 6, 7, 5000):
-        longest_s = min(30, 0.5 * 2 ** min(failures, 20))
-        delays = [reader._backoff_s(failures) for _ in range(50)]
-        assert longest_s / 2 <= min(delays) < max(delays) <= longest_s
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import av
 
+from monitor.ingest.file import read_file
 from monitor.ingest.trust import Cadence, Trust
 from tests.monitor.ingest.clips import make_clip
 
@@ -75,6 +76,30 @@ def test_trust_returns_at_a_keyframe_of_a_real_stream_with_b_frames(tmp_path: Pa
     assert back == 24
     assert seen[back][0]
     assert all(trusted[back:])
+
+
+def test_a_keyframe_with_a_hole_in_its_transport_stream_is_not_trusted(tmp_path: Path) -> None:
+    """Of H.265, whose decoder says nothing; every trusted picture is as if nothing had been lost."""
+    clip = make_clip(tmp_path / "a.ts", frames=40, size=(640, 360), codec="hevc")
+    content = clip.read_bytes()
+    packets = [content[start : start + 188] for start in range(0, len(content), 188)]
+    keyframes = [index for index, packet in enumerate(packets) if _begins_keyframe(packet)]
+    del packets[keyframes[2] + 20]  # behind what x265 says of itself, which nobody would miss
+    damaged = tmp_path / "b.ts"
+    damaged.write_bytes(b"".join(packets))
+
+    undamaged = {frame.pts_s: frame.small(640) for frame in read_file(clip, "lobby")}
+    frames = list(read_file(damaged, "lobby"))
+    smeared = [frame.index for frame in frames if (frame.small(640) != undamaged[frame.pts_s]).any()]
+    assert smeared
+    assert all(not frames[index].trusted for index in smeared)
+    assert "".join("+" if frame.trusted else "-" for frame in frames) == "+" * 19 + "-" * 11 + "+" * 10
+
+
+def _begins_keyframe(packet: bytes) -> bool:
+    """Whether a packet of a transport stream begins a picture and says that decoding can (ISO 13818-1, 2.4.3)."""
+    begins, adaptation, length, flags = packet[1] & 0x40, packet[3] & 0x20, packet[4], packet[5]
+    return bool(begins and adaptation and length and flags & 0x40)
 
 
 def gaps(times_s: list[float], arrivals_s: list[float] | None = None) -> list[int]:

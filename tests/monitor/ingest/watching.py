@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from monitor.clock import LiveClock
 from monitor.config import StreamConfig
 from monitor.ingest import Reader, SourceStatus
-from monitor.ingest.reader import Patience
+from monitor.ingest.retry import Patience
 from monitor.messages import Frame
 
 T = TypeVar("T")

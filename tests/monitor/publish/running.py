@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from monitor.config import MqttConfig
 from monitor.publish import MqttPublisher
 from monitor.store import OutboxRow, Store
@@ -33,3 +35,9 @@ async def until_online(config: MqttConfig) -> None:
     """Waits until all that is said at the beginning of a connection is said."""
     async with listening(config, "gend/status") as inbox:
         await inbox.until(lambda inbox: inbox.on("gend/status")[-1:] == ["online"])
+
+
+def short_pauses(monkeypatch: pytest.MonkeyPatch, longest_s: float) -> None:
+    """Makes links wait no longer than this between their tries."""
+    monkeypatch.setattr("monitor.publish.link.LONGEST_PAUSE_S", longest_s)
+    monkeypatch.setattr("monitor.publish.link.LONGEST_FLAPPING_PAUSE_S", longest_s)

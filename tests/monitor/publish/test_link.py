@@ -41,7 +41,7 @@ def test_connections_that_end_at_once_are_called_flapping(link: Link, caplog: py
     assert link.flapping
     assert link.reason is not None
     assert "does another client use the id gend-1?" in link.reason
-    assert link.pause_s() >= LONGEST_PAUSE_S / 2
+    assert max(link.pause_s() for _ in range(10)) > LONGEST_PAUSE_S  # rarer than a broker that is merely away
     assert len(lines(caplog)) == 6  # twice up and down, up, and then the one line that explains it
 
     link.opened()

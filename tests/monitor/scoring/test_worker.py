@@ -88,7 +88,7 @@ def worker(batcher: Batcher, encoder: _MeanEncoder, answers: _Answers) -> Iterat
     yield worker
     encoder.gate.set()
     assert worker.stop(timeout_s=30)
-    assert not any(thread.name == "score" for thread in threading.enumerate())
+    assert not any(thread.name.endswith("score") for thread in threading.enumerate())
 
 
 def test_score_answers_in_order_with_the_models_name() -> None:
@@ -179,6 +179,36 @@ def test_run_an_encoder_that_fails_is_told_once_and_recovers(
     _until(lambda: len(caplog.records) == 2)
     assert [record.getMessage() for record in caplog.records] == [
         "scoring fails: RuntimeError: out of memory",
+        "scoring works again",
+    ]
+
+
+def test_run_an_encoder_that_hangs_is_told_while_it_does_and_recovers(
+    batcher: Batcher,
+    encoder: _MeanEncoder,
+    answers: _Answers,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO, "monitor.scoring")
+    monkeypatch.setattr("monitor.scoring.worker._WATCH_S", 0.01)
+    monkeypatch.setattr("monitor.scoring.worker._FIRST_OVERDUE_S", 0.2)
+    worker = Worker(batcher, encoder, "demo", answers, LiveClock())
+    worker.start()
+    encoder.gate.clear()
+    batcher.offer(_crop("1"))
+    _until(lambda: worker.failure is not None)
+    statistics = worker.statistics()
+    assert statistics.failure == "scoring hangs: no answer within 0 s"
+    assert statistics.awaited_s >= 0.2
+    assert (statistics.hangs, statistics.errors) == (1, 0)
+    _until(lambda: len(caplog.records) == 1)
+    encoder.gate.set()
+    answers.wait_for(1)
+    _until(lambda: worker.failure is None)
+    assert worker.stop(timeout_s=30)
+    assert [record.getMessage() for record in caplog.records] == [
+        "scoring hangs: no answer within 0 s",
         "scoring works again",
     ]
 

@@ -14,6 +14,8 @@ from monitor.errors import StoreError
 from monitor.store import Store
 from tests.monitor.store.examples import an_alert, opened
 
+pytest_plugins = ("tests.databases",)
+
 
 async def record_until_refused(store: Store) -> tuple[int, str]:
     """Records large alerts; returns how many were kept and what was said of the first that was not."""

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
@@ -11,9 +14,13 @@ from sqlalchemy import text
 from monitor.errors import StoreError
 from monitor.messages import Alert
 from monitor.store import AlertReader, OutboxRow, Store
-from tests.monitor.store.conftest import Postgres
 from tests.monitor.store.examples import an_alert, opened
+from tests.monitor.store.relay import relayed
 
+if TYPE_CHECKING:
+    from tests.databases import Postgres
+
+pytest_plugins = ("tests.databases",)
 pytestmark = pytest.mark.anyio
 
 
@@ -44,7 +51,7 @@ async def test_record_again_changes_nothing(url: str) -> None:
         await store.record(an_alert(2), ["mqtt"])
         assert await store.record(an_alert(1), ["mqtt"]) == first
         assert ids(await store.pending("mqtt", 10)) == ["id-1", "id-2"]
-        assert store.statistics().recorded == 2
+        assert store.statistics().waiting == {"mqtt": 2}
 
 
 async def test_record_cancelled_at_any_moment_leaves_no_hole(url: str) -> None:
@@ -73,6 +80,26 @@ async def test_pending_holds_a_message_for_each_sink_until_that_sink_has_it(url:
     async with opened(url) as store:
         assert ids(await store.pending("mqtt", 10)) == ["id-2"]
         assert store.statistics().waiting == {"mqtt": 1, "webhook": 3}
+
+
+async def test_commit_whose_answer_is_lost_is_counted_once(postgres_url: str) -> None:
+    async def again(call: Callable[[], Awaitable[object]]) -> None:
+        relay.lose_commit = True
+        with pytest.raises(StoreError):
+            await call()
+        async with asyncio.timeout(15):
+            while True:
+                with contextlib.suppress(StoreError):  # "in use", until the server has noticed
+                    await call()
+                    return
+
+    async with relayed(postgres_url) as (url, relay), opened(url) as store:
+        await again(lambda: store.record(an_alert(1), ["mqtt"]))
+        assert store.statistics().waiting == {"mqtt": 1}
+        (row,) = await store.pending("mqtt", 10)
+        await again(lambda: store.delivered(row))
+        assert store.statistics().waiting == {"mqtt": 0}
+        assert store.statistics().delivered == 1
 
 
 async def test_delivered_rows_are_forgotten_in_time_but_alerts_stay(url: str) -> None:
@@ -151,6 +178,27 @@ async def test_open_refuses_a_second_service(url: str) -> None:
         assert "\n" not in str(refusal.value)
     async with opened(url) as store:
         assert store.run_id == 2
+
+
+async def test_open_refused_by_a_server_says_when_a_dead_holder_is_forgotten(postgres_url: str) -> None:
+    async with opened(postgres_url) as store:
+        with pytest.raises(StoreError, match="if its machine has died, free 40 s after that at the latest"):
+            await Store.open(postgres_url)
+        async with store._engine.connect() as connection:
+            idle, interval, count, unanswered = [
+                int(
+                    (
+                        await connection.execute(text(f"SELECT setting FROM pg_settings WHERE name = '{name}'"))
+                    ).scalar_one()
+                )
+                for name in (
+                    "tcp_keepalives_idle",
+                    "tcp_keepalives_interval",
+                    "tcp_keepalives_count",
+                    "tcp_user_timeout",
+                )
+            ]
+    assert idle + interval * count == unanswered / 1000 == 40
 
 
 async def test_sqlite_is_durable_and_enforces_references(sqlite_url: str) -> None:
