@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
 
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test soak lint format clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,10 @@ demo: $(STAMP)  ## play the built-in clip through the whole pipeline; ARGS="--un
 
 test: $(STAMP)  ## run the tests; ARGS="-k name" for some of them
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: $(STAMP)  ## hours of faults: the long forms of tests/faults, then many streams; ARGS="--hours 2 --out DIR"
+	@GEND_SOAK=1 $(BIN)/python -m pytest tests/faults
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lint: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
