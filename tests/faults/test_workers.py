@@ -108,7 +108,11 @@ def test_a_signal_to_all_its_processes_is_an_orderly_end(
 ) -> None:
     """As Ctrl-C in a terminal (SIGINT) and a service manager (SIGTERM) send it."""
     with RtspServer({"main": clip}) as camera:
-        config = {"streams": [{"name": "lobby", "url": camera.url("main")}], "mqtt": {"url": broker.url}}
+        config = {
+            "streams": [{"name": "lobby", "url": camera.url("main")}],
+            # The other tests' service is on this broker, too.
+            "mqtt": {"url": broker.url, "prefix": "leaving", "client_id": "leaving"},
+        }
         with RunningService(tmp_path, config) as service:
             assert service.process is not None
             worker = _wait(lambda: _worker(service, "lobby"))
