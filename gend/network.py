@@ -6,8 +6,9 @@ it on which device is an engine's.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own custom)
 
@@ -18,6 +19,17 @@ Head = Literal["LinearNorm", "linear"]
 """What stands between feature and linear layer: the unit sphere, or nothing. Named as in released config.json files."""
 
 
+class Tuning(NamedTuple):
+    """All that fine-tunes of one encoder differ in, for each picture of a batch. Axes: N LayerNorms, C width."""
+
+    norms: Tensor
+    """Scale and shift of each LayerNorm, float (B, N, 2, C)."""
+    head_weight: Tensor
+    """Float (B, 2, C)."""
+    head_bias: Tensor
+    """Float (B, 2)."""
+
+
 class GenD(nn.Module):
     """Encoder → feature on the unit sphere → two class logits, real and fake."""
 
@@ -26,13 +38,13 @@ class GenD(nn.Module):
         self.backbone = backbone
         self.head_kind: Head = head_kind
         self.encoder = ViT(backbone.vit)
-        self.head = nn.Linear(backbone.vit.width, 2)
+        self.head = nn.Linear(backbone.width, 2)
 
     def normalise(self, crops: Tensor) -> Tensor:
         """RGB crops 0 to 255 (B, S, S, 3), uint8 or float → what the encoder takes, float (B, 3, S, S).
 
-        The constants are not folded into the first convolution: the stem pads with zeros, which must mean the
-        mean colour, and beside the encoder's cost the subtraction is nothing.
+        The constants are not folded into the first convolution: the demo encoder's pads with zeros, which must mean
+        the mean colour, and beside the encoder's cost the subtraction is nothing.
         """
         dtype = self.head.weight.dtype
         mean = self.head.weight.new_tensor(self.backbone.mean)
@@ -43,12 +55,45 @@ class GenD(nn.Module):
         """Encoder's features (B, C) → where the head looks at them, (B, C): on the unit sphere for `LinearNorm`."""
         return F.normalize(features, dim=-1) if self.head_kind == "LinearNorm" else features
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalised pictures, float (B, 3, S, S) → class logits (B, 2): real, fake."""
-        logits: Tensor = self.head(self.place(self.encoder(images)))
-        return logits
+    def forward(self, images: Tensor, tuning: Tuning | None = None) -> Tensor:
+        """Normalised pictures, float (B, 3, S, S) → class logits (B, 2): real, fake.
 
-    def log_odds(self, crops: Tensor) -> Tensor:
+        With `tuning` each picture is judged by a fine-tune of its own. In fp32 that is equal, to the last bit, to
+        passing the same batch through the network that has this fine-tune in its weights.
+        """
+        features = self.place(self.encoder(images, None if tuning is None else tuning.norms))  # (B, C)
+        weight = self.head.weight if tuning is None else tuning.head_weight  # (2, C) or (B, 2, C)
+        bias = self.head.bias if tuning is None else tuning.head_bias
+        # Not a matrix product: that one's last bit depends on whether the batch shares its weights.
+        return (features[:, None] * weight).sum(-1) + bias
+
+    def log_odds(self, crops: Tensor, tuning: Tuning | None = None) -> Tensor:
         """RGB crops 0 to 255 (B, S, S, 3) → log p(fake) - log p(real), (B,)."""
-        logits: Tensor = self(self.normalise(crops))
+        logits: Tensor = self(self.normalise(crops), tuning)
         return logits[:, 1] - logits[:, 0]
+
+    def tuning(self) -> Tuning:
+        """The network's own, for one picture (B = 1): copies, detached, float32 on the CPU."""
+        norms = torch.stack([torch.stack([norm.weight, norm.bias]) for norm in self.encoder.norms()])
+        parts = (norms, self.head.weight, self.head.bias)
+        return Tuning(*(part.detach().float().cpu().clone()[None] for part in parts))
+
+    def tune(self, tuning: Tuning) -> None:
+        """Takes over the fine-tune of one picture (B = 1)."""
+        with torch.no_grad():
+            for norm, (scale, shift) in zip(self.encoder.norms(), tuning.norms[0], strict=True):
+                norm.weight.copy_(scale)
+                norm.bias.copy_(shift)
+            self.head.weight.copy_(tuning.head_weight[0])
+            self.head.bias.copy_(tuning.head_bias[0])
+
+    def frozen(self) -> dict[str, Tensor]:
+        """The tensors that fine-tunes share: all but those of `tuning`, by name."""
+        tuned = {f"{name}.{kind}" for name, norm in self.norms_by_name().items() for kind in ("weight", "bias")}
+        tuned |= {"head.weight", "head.bias"}
+        return {name: tensor for name, tensor in self.state_dict().items() if name not in tuned}
+
+    def norms_by_name(self) -> dict[str, nn.LayerNorm]:
+        """The LayerNorms in the order of `Tuning.norms`, by the names of the modules."""
+        names = {module: name for name, module in self.named_modules()}
+        return {names[norm]: norm for norm in self.encoder.norms()}

@@ -1,4 +1,7 @@
-"""Reads the safetensors files of one checkpoint, whole or in shards, and says what is wrong with them in one line."""
+"""Reads the files of one checkpoint and says what is wrong with them in one line.
+
+They are safetensors, whole or in shards, or one file as torch saves it (`torch_files.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from safetensors import SafetensorError, safe_open
 
@@ -55,6 +58,41 @@ def read_json(path: Path) -> Mapping[str, object]:
     return content
 
 
+def sha256(files: Sequence[Path]) -> str:
+    """SHA-256 of the bytes of files, one after the other.
+
+    Raises:
+        WeightsError: Where one cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        try:
+            with path.open("rb") as opened:
+                while chunk := opened.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+        except OSError as error:
+            raise WeightsError(f"{path}: cannot be read ({error})") from error
+    return digest.hexdigest()
+
+
+class Tensors(Protocol):
+    """The tensors of one checkpoint."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What a file says beside its tensors."""
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of each tensor by name."""
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Each name and its tensor, on the CPU and in the type it is stored in."""
+
+    def sha256(self) -> str:
+        """Of the bytes of all files."""
+
+
 class TensorFiles:
     """Names, shapes and tensors over all files of one checkpoint.
 
@@ -83,15 +121,7 @@ class TensorFiles:
 
     def sha256(self) -> str:
         """SHA-256 of the file's bytes; of several files, of their bytes one after the other in order of name."""
-        digest = hashlib.sha256()
-        for path in self._files:
-            try:
-                with path.open("rb") as opened:
-                    while chunk := opened.read(_CHUNK_BYTES):
-                        digest.update(chunk)
-            except OSError as error:
-                raise _unreadable(path, error) from error
-        return digest.hexdigest()
+        return sha256(self._files)
 
     def _read_header(self, path: Path) -> None:
         try:

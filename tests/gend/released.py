@@ -14,21 +14,20 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gend.backbones import Backbone, clip_names
+from gend.backbones import CLIP, Published
 from gend.vit import ViTConfig
 
-CLIP = "feature_extractor.vision_model"
+TOWER = "feature_extractor.vision_model"
 UNUSED = "feature_extractor.visual_projection.weight"
-TINY = Backbone(
+TINY = CLIP(
     name="tiny",
-    vit=ViTConfig(
-        image_px=28, patch_px=14, width=32, layers=2, heads=2, mlp_width=64, norm_pre=True, activation="quick_gelu"
-    ),
-    mean=(0.5, 0.4, 0.3),
-    std=(0.2, 0.3, 0.4),
     released_as="tests/tiny-clip",
-    released_names=clip_names,
-    released_unused=frozenset({UNUSED}),
+    base="tests/tiny-clip",
+    image_px=28,
+    patch_px=14,
+    width=32,
+    layers=2,
+    heads=2,
 )
 
 
@@ -36,16 +35,16 @@ def clip_shapes(vit: ViTConfig) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a released CLIP detector, by rule and without help from the mapping under test."""
     C, M = vit.width, vit.mlp_width
     shapes: dict[str, tuple[int, ...]] = {
-        f"{CLIP}.embeddings.class_embedding": (C,),
-        f"{CLIP}.embeddings.patch_embedding.weight": (C, 3, vit.patch_px, vit.patch_px),
-        f"{CLIP}.embeddings.position_embedding.weight": (vit.tokens, C),
+        f"{TOWER}.embeddings.class_embedding": (C,),
+        f"{TOWER}.embeddings.patch_embedding.weight": (C, 3, vit.patch_px, vit.patch_px),
+        f"{TOWER}.embeddings.position_embedding.weight": (vit.tokens, C),
         UNUSED: (768, C),
         "model.linear.weight": (2, C),
         "model.linear.bias": (2,),
     }
-    layers = [f"{CLIP}.encoder.layers.{layer}" for layer in range(vit.layers)]
+    layers = [f"{TOWER}.encoder.layers.{layer}" for layer in range(vit.layers)]
     norms = [f"{layer}.layer_norm{i}" for layer in layers for i in (1, 2)]
-    for norm in (f"{CLIP}.pre_layrnorm", f"{CLIP}.post_layernorm", *norms):
+    for norm in (f"{TOWER}.pre_layrnorm", f"{TOWER}.post_layernorm", *norms):
         shapes |= {f"{norm}.weight": (C,), f"{norm}.bias": (C,)}
     for layer in layers:
         for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
@@ -73,7 +72,7 @@ def standard_tensors(vit: ViTConfig) -> dict[str, Tensor]:
         return dict(zip(shapes, pool.map(standard_tensor, shapes.keys(), shapes.values()), strict=True))
 
 
-def write_release(folder: Path, backbone: Backbone, tensors: Mapping[str, Tensor], head: str = "LinearNorm") -> Path:
+def write_release(folder: Path, backbone: Published, tensors: Mapping[str, Tensor], head: str = "LinearNorm") -> Path:
     """A folder as on the hub: config.json and model.safetensors."""
     folder.mkdir(exist_ok=True)
     config = {"model_type": "GenD", "backbone": backbone.released_as, "head": head}

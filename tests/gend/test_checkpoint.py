@@ -13,13 +13,13 @@ from gend.backbones import DEMO_VIT
 from gend.checkpoint import load_checkpoint, save_checkpoint
 from gend.errors import WeightsError
 from gend.network import GenD
-from tests.gend.released import CLIP, TINY, UNUSED, standard_tensors, write_release
+from tests.gend.released import TINY, TOWER, UNUSED, standard_tensors, write_release
 
 
 @pytest.fixture(autouse=True)
 def _tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CLIP of two small layers beside the real ones, for all that does not depend on size."""
-    monkeypatch.setattr("gend.checkpoint.BACKBONES", {"tiny": TINY, "demo-vit": DEMO_VIT})
+    monkeypatch.setattr("gend.layouts.BACKBONES", {"tiny": TINY, "demo-vit": DEMO_VIT})
 
 
 @pytest.fixture
@@ -99,16 +99,16 @@ def test_load_does_without_the_unused_tensor(tmp_path: Path, release: Path, tens
 
 
 def test_load_refuses_missing_tensors(tmp_path: Path, tensors: dict[str, Tensor]) -> None:
-    del tensors[f"{CLIP}.encoder.layers.1.mlp.fc2.bias"], tensors["model.linear.bias"]
+    del tensors[f"{TOWER}.encoder.layers.1.mlp.fc2.bias"], tensors["model.linear.bias"]
     folder = write_release(tmp_path / "missing", TINY, tensors)
-    expected = f"missing tensors: {CLIP}.encoder.layers.1.mlp.fc2.bias, model.linear.bias$"
+    expected = f"missing tensors: {TOWER}.encoder.layers.1.mlp.fc2.bias, model.linear.bias$"
     for weights in (folder, folder / "model.safetensors"):
         with pytest.raises(WeightsError, match=expected):
             load_checkpoint(weights)
 
 
 def test_load_refuses_unknown_tensors(tmp_path: Path, tensors: dict[str, Tensor]) -> None:
-    extra = {f"{CLIP}.encoder.layers.{layer}.layer_norm1.bias": torch.zeros(32) for layer in range(2, 7)}
+    extra = {f"{TOWER}.encoder.layers.{layer}.layer_norm1.bias": torch.zeros(32) for layer in range(2, 7)}
     folder = write_release(tmp_path / "extra", TINY, tensors | extra)
     expected = r"unknown tensors: .*layers\.2\..*, .*layers\.3\..*, .*layers\.4\..* and 2 more$"
     with pytest.raises(WeightsError, match=expected):
@@ -124,9 +124,9 @@ def test_load_refuses_other_shapes(tmp_path: Path, tensors: dict[str, Tensor]) -
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_load_refuses_values_that_are_not_finite(tmp_path: Path, tensors: dict[str, Tensor], value: float) -> None:
-    tensors[f"{CLIP}.post_layernorm.bias"][3] = value
+    tensors[f"{TOWER}.post_layernorm.bias"][3] = value
     folder = write_release(tmp_path / "nan", TINY, tensors)
-    with pytest.raises(WeightsError, match=f"not finite numbers: {CLIP}.post_layernorm.bias$"):
+    with pytest.raises(WeightsError, match=f"not finite numbers: {TOWER}.post_layernorm.bias$"):
         load_checkpoint(folder)
 
 
@@ -175,12 +175,14 @@ def test_load_refuses_what_is_not_there(tmp_path: Path, release: Path) -> None:
     (tmp_path / "empty").mkdir()
     other = tmp_path / "other.safetensors"
     save_file({"a": torch.zeros(1)}, other)
-    (release / "config.json").unlink()
+    (release / "config.json").write_text("{")
+    (tmp_path / "model.onnx").touch()
     for weights, said in {
         str(tmp_path / "none"): "no such file or folder",
         "weights/none.safetensors": "no such file or folder",
         "demon": "no such file or folder",
-        str(tmp_path / "model.ckpt"): "not a .safetensors file",
+        str(tmp_path / "model.ckpt"): "not a file of torch.save",
+        str(tmp_path / "model.onnx"): "not a file of weights by its ending",
         str(tmp_path / "empty"): "neither model.safetensors nor model.safetensors.index.json",
         str(other): "of no encoder known here",
         str(release): "config.json: not readable",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from gend.backbones import CLIP_VIT_LARGE_PATCH14, DEMO_VIT
+from gend.backbones import CLIP_L_14, DEMO_VIT
 from gend.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from gend.engines.torch import TorchEngine
 from gend.errors import GendError, PictureError
@@ -33,7 +33,7 @@ def clip() -> Iterator[Checkpoint]:
     """The full ViT-L/14 with its standard weights, through a folder as released."""
     with TemporaryDirectory() as folder:  # 1.2 GB, which pytest's own folders would keep for three runs
         release = Path(folder)
-        write_release(release, CLIP_VIT_LARGE_PATCH14, standard_tensors(CLIP_VIT_LARGE_PATCH14.vit))
+        write_release(release, CLIP_L_14, standard_tensors(CLIP_L_14.vit))
         yield load_checkpoint(release)
 
 
@@ -53,13 +53,13 @@ def crops(count: int, px: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]
 def test_clip_names_equal_the_release(assets: Path) -> None:
     golden = json.loads((assets / "golden" / "clip.json").read_text())
     released = {name: tuple(shape) for name, shape in golden["parameters"].items()}
-    assert clip_shapes(CLIP_VIT_LARGE_PATCH14.vit) == released
+    assert clip_shapes(CLIP_L_14.vit) == released
 
 
 def test_clip_has_the_released_number_of_parameters() -> None:
     with torch.device("meta"):
-        named = dict(GenD(CLIP_VIT_LARGE_PATCH14).named_parameters())
-    unused = int(np.prod(clip_shapes(CLIP_VIT_LARGE_PATCH14.vit)[UNUSED]))
+        named = dict(GenD(CLIP_L_14).named_parameters())
+    unused = int(np.prod(clip_shapes(CLIP_L_14.vit)[UNUSED]))
     assert sum(parameter.numel() for parameter in named.values()) == 303_968_258 - unused
     assert sum(parameter.numel() for name, parameter in named.items() if "norm" in name) == 102_400
 
