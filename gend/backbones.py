@@ -71,12 +71,12 @@ class Published(Backbone):
 
     release_prefix: ClassVar[str]
     """What a released detector puts before the encoder's names."""
-    base_prefix: ClassVar[str] = ""
-    """What the encoder's own repository puts there."""
-    unused: ClassVar[frozenset[str]] = frozenset()
-    """Tensors that either may carry though the detector does not use them, behind the prefix."""
+    release_unused: ClassVar[tuple[str, ...]] = ()
+    """What it may carry besides, though the detector does not use it."""
+    base_prefixes: ClassVar[tuple[str, ...]] = ("",)
+    """What files of the encoder alone put before its names, one or the other."""
     base_unused: ClassVar[tuple[str, ...]] = ()
-    """Beginnings of names that only the encoder's own repository has, of parts that see no picture."""
+    """Beginnings of names that only such files have: of the head, or of the tower that reads text."""
 
     @abstractmethod
     def places(self) -> Mapping[str, Place]:
@@ -85,13 +85,20 @@ class Published(Backbone):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CLIP(Published):
-    """Image towers of CLIP (Radford et al. 2021), named as transformers 4 wrote them; files keep those names."""
+    """Image towers of CLIP (Radford et al. 2021), named as transformers names them in files."""
 
     mean: ClassVar[RGB] = (0.48145466, 0.4578275, 0.40821073)
     std: ClassVar[RGB] = (0.26862954, 0.26130258, 0.27577711)
-    release_prefix: ClassVar[str] = "feature_extractor."
-    unused: ClassVar[frozenset[str]] = frozenset({"visual_projection.weight", "vision_model.embeddings.position_ids"})
-    base_unused: ClassVar[tuple[str, ...]] = ("text_model.", "text_projection.", "logit_scale")
+    release_prefix: ClassVar[str] = "feature_extractor.vision_model."
+    release_unused: ClassVar[tuple[str, ...]] = ("feature_extractor.visual_projection.weight",)
+    base_prefixes: ClassVar[tuple[str, ...]] = ("vision_model.", "")
+    base_unused: ClassVar[tuple[str, ...]] = (
+        "text_model.",
+        "text_projection.",
+        "visual_projection.",
+        "logit_scale",
+        "vision_model.embeddings.position_ids",
+    )
 
     @property
     def vit(self) -> ViTConfig:
@@ -109,13 +116,12 @@ class CLIP(Published):
 
     def places(self) -> Mapping[str, Place]:
         """Our name of each tensor → where files have it."""
-        own = "vision_model"
         places = {
-            "class_token": Place(f"{own}.embeddings.class_embedding"),
-            "stem.project.weight": Place(f"{own}.embeddings.patch_embedding.weight"),
-            "positions": Place(f"{own}.embeddings.position_embedding.weight"),
-            **_pair("norm_pre", f"{own}.pre_layrnorm"),  # the misspelling is CLIP's
-            **_pair("norm", f"{own}.post_layernorm"),
+            "class_token": Place("embeddings.class_embedding"),
+            "stem.project.weight": Place("embeddings.patch_embedding.weight"),
+            "positions": Place("embeddings.position_embedding.weight"),
+            **_pair("norm_pre", "pre_layrnorm"),  # the misspelling is CLIP's
+            **_pair("norm", "post_layernorm"),
         }
         modules = {
             "norm1": "layer_norm1",
@@ -129,7 +135,7 @@ class CLIP(Published):
         }
         for layer in range(self.layers):
             for ours, theirs in modules.items():
-                places |= _pair(f"blocks.{layer}.{ours}", f"{own}.encoder.layers.{layer}.{theirs}")
+                places |= _pair(f"blocks.{layer}.{ours}", f"encoder.layers.{layer}.{theirs}")
         return places
 
 
@@ -186,13 +192,14 @@ class PE(Published):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DINOv3(Published):
-    """DINOv3 (Simeoni et al. 2025), named as transformers 4 wrote it; files keep those names."""
+    """DINOv3 (Simeoni et al. 2025), named as transformers names it in files."""
 
     mean: ClassVar[RGB] = (0.485, 0.456, 0.406)
     std: ClassVar[RGB] = (0.229, 0.224, 0.225)
     interpolation: ClassVar[Literal["bicubic", "bilinear"]] = "bilinear"
     release_prefix: ClassVar[str] = "feature_extractor.backbone."
-    unused: ClassVar[frozenset[str]] = frozenset({"embeddings.mask_token"})
+    release_unused: ClassVar[tuple[str, ...]] = ("feature_extractor.backbone.embeddings.mask_token",)
+    base_unused: ClassVar[tuple[str, ...]] = ("embeddings.mask_token",)
 
     @property
     def vit(self) -> ViTConfig:

@@ -64,19 +64,20 @@ class _Found(NamedTuple):
     """Its config.json, where there is one."""
 
 
-def load_checkpoint(weights: str | Path) -> Checkpoint:
+def load_checkpoint(weights: str | Path, network: type[GenD] = GenD) -> Checkpoint:
     """Reads a GenD detector.
 
     Args:
         weights: `demo`, a hub id, a folder (config.json with model.safetensors or its shards), a `.safetensors` file
             of ours or as released, a Lightning `.ckpt`, or a `.torchscript`. A file alone may not say its head:
             then `LinearNorm`, as all released ones have, is taken.
+        network: what to make of it.
 
     Raises:
         WeightsError: Where they cannot be found or read, or do not fit the network tensor by tensor.
     """
     found = _find(weights)
-    return _built(weights, found.files, _layout(weights, found))
+    return _built(weights, found.files, _layout(weights, found), network=network)
 
 
 def load_encoder(base: str | Path, *, head: Head = "LinearNorm", seed: int = 0) -> Checkpoint:
@@ -93,11 +94,11 @@ def load_encoder(base: str | Path, *, head: Head = "LinearNorm", seed: int = 0) 
     known = BACKBONES.get(str(base))
     weights = known.base if isinstance(known, Published) else base
     files = _find(weights).files
-    layout = recognised_base(weights, files)
-    generator = torch.Generator().manual_seed(seed)
-    width = layout.backbone.width
-    first = torch.randn(2, width, generator=generator) / width**0.5
-    return _built(weights, files, layout, head, first)
+    checkpoint = _built(weights, files, recognised_base(weights, files, head))
+    width = checkpoint.backbone.width
+    first = torch.randn(2, width, generator=torch.Generator().manual_seed(seed)) / width**0.5
+    checkpoint.model.head.load_state_dict({"weight": first, "bias": torch.zeros(2)})
+    return checkpoint
 
 
 def save_checkpoint(model: GenD, path: Path, metadata: Mapping[str, str], *, half: bool = False) -> None:
@@ -175,15 +176,11 @@ def _write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str
         raise WeightsError(f"{path}: cannot be written ({error})") from error
 
 
-def _built(
-    weights: str | Path, files: Tensors, layout: Layout, head: Head | None = None, first: Tensor | None = None
-) -> Checkpoint:
+def _built(weights: str | Path, files: Tensors, layout: Layout, *, network: type[GenD] = GenD) -> Checkpoint:
     with torch.device("meta"):  # no time is spent on first weights that are to be overwritten
-        model = GenD(layout.backbone, head or layout.head)
+        model = network(layout.backbone, layout.head)
     model.to_empty(device="cpu")
     fill(model, files, layout, weights)
-    if first is not None:
-        model.head.load_state_dict({"weight": first, "bias": torch.zeros(2)})
     return Checkpoint(model.eval(), layout.backbone, files.sha256())
 
 

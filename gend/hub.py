@@ -19,14 +19,15 @@ from huggingface_hub.errors import (
 )
 
 from gend.errors import WeightsError
-from gend.tensor_files import INDEX, weights_files
+from gend.tensor_files import INDEX, TORCH_FILES, WHOLE, weights_files
 
 _CONFIG = "config.json"
 _TIMEOUT_S = 10
 
 
 def checkpoint_folder(repo: str) -> Path:
-    """The folder of `repo`'s config.json and safetensors files, fetched where the cache lacks any of them.
+    """The folder of `repo`'s weights, fetched where the cache lacks any of them: config.json with safetensors files,
+    or where it has none what torch saved.
 
     Args:
         repo: Hub id, `owner/name`. Gated ones need a token in HF_TOKEN or of `hf auth login`.
@@ -47,39 +48,50 @@ def checkpoint_folder(repo: str) -> Path:
     except HFValidationError as error:
         raise WeightsError(f"{repo}: not a hub id of the form owner/name") from error
     except OfflineModeIsEnabled as error:
-        raise WeightsError(
-            f"{repo}: not in the cache at {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE is set"
-        ) from error
+        raise WeightsError(_absent(repo, "HF_HUB_OFFLINE is set")) from error
     except HfHubHTTPError as error:
         raise WeightsError(f"{repo}: {constants.ENDPOINT} answered {error.response.status_code}") from error
     except (HTTPError, EntryNotFoundError, OSError) as error:
-        raise WeightsError(f"{repo}: not in the cache, and fetching it failed ({_first_line(error)})") from error
+        raise WeightsError(_absent(repo, f"fetching it failed ({_first_line(error)})")) from error
+
+
+def _absent(repo: str, why: str) -> str:
+    cache = constants.HF_HUB_CACHE
+    return (
+        f"{repo}: not in the cache at {cache}, and {why}; run `gend fetch {repo}` with network, or copy its cache here"
+    )
 
 
 def _cached(repo: str) -> Path | None:
-    try:
-        config = try_to_load_from_cache(repo, _CONFIG)
-    except HFValidationError:
-        return None  # said by the attempt to fetch it
-    if not isinstance(config, str):
-        return None
-    folder = Path(config).parent
-    try:
-        weights_files(folder)
-    except WeightsError:
-        return None  # another program wanted its configuration only, or a download was cut off
-    return folder
+    for name in (WHOLE, INDEX, *TORCH_FILES):
+        try:
+            path = try_to_load_from_cache(repo, name)
+            if not isinstance(path, str):
+                continue
+            folder = Path(path).parent
+            if name not in TORCH_FILES and not (folder / _CONFIG).is_file():
+                continue
+            weights_files(folder)
+        except HFValidationError:
+            return None  # said by the attempt to fetch it
+        except WeightsError:
+            continue  # a download was cut off
+        return folder
+    return None
 
 
 def _fetched(repo: str) -> Path:
     # Asked once before any download: downloads retry for 23 s where there is no network, this does not.
     listing = [file.rfilename for file in HfApi().model_info(repo, timeout=_TIMEOUT_S).siblings or []]
     wanted = [name for name in listing if name == INDEX or ("/" not in name and name.endswith(".safetensors"))]
-    if _CONFIG not in listing or not wanted:
-        raise WeightsError(f"{repo}: its repository holds no {_CONFIG} with .safetensors weights")
-    for name in wanted:
-        hf_hub_download(repo, name)
-    return Path(hf_hub_download(repo, _CONFIG)).parent
+    if not wanted or _CONFIG not in listing:
+        wanted = [name for name in TORCH_FILES if name in listing][:1]
+    if not wanted:
+        others = ", ".join(TORCH_FILES)
+        raise WeightsError(f"{repo}: its repository holds neither {_CONFIG} with .safetensors weights nor {others}")
+    for name in ([_CONFIG] if _CONFIG in listing else []) + wanted:
+        path = hf_hub_download(repo, name)
+    return Path(path).parent
 
 
 def _first_line(error: Exception) -> str:

@@ -33,14 +33,8 @@ class Layout:
     head: Head
     places: Mapping[str, Place]
     """Of each of our tensors that the file is to hold."""
-    unused: frozenset[str] = frozenset()
-    """Names the file may hold beside these."""
-    unused_parts: tuple[str, ...] = ()
-    """Beginnings of such names."""
-
-    def may_hold(self, name: str) -> bool:
-        """Whether a tensor that no place asks for is nothing to worry about."""
-        return name in self.unused or name.startswith(self.unused_parts)
+    unused: tuple[str, ...] = ()
+    """Beginnings of the names of what the file may hold besides."""
 
 
 def own_layout(weights: str | Path, metadata: Mapping[str, str]) -> Layout:
@@ -73,15 +67,13 @@ def released_layout(backbone: Published, head: Head, before: str = "") -> Layout
     prefix = before + backbone.release_prefix
     places = {f"encoder.{ours}": _behind(prefix, place) for ours, place in backbone.places().items()}
     places |= {ours: _behind(before, place) for ours, place in HEAD.items()}
-    return Layout(backbone, head, places, frozenset(prefix + name for name in backbone.unused))
+    return Layout(backbone, head, places, tuple(before + name for name in backbone.release_unused))
 
 
-def base_layout(backbone: Published) -> Layout:
-    """An encoder alone, as its own authors published it. It has no head."""
-    prefix = backbone.base_prefix
+def base_layout(backbone: Published, head: Head, prefix: str) -> Layout:
+    """An encoder alone, as its own authors published it. The file has no head; `head` is to stand behind it."""
     places = {f"encoder.{ours}": _behind(prefix, place) for ours, place in backbone.places().items()}
-    unused = frozenset(prefix + name for name in backbone.unused)
-    return Layout(backbone, "LinearNorm", places, unused, tuple(prefix + name for name in backbone.base_unused))
+    return Layout(backbone, head, places, backbone.base_unused)
 
 
 def recognised_layout(weights: str | Path, files: Tensors, head: Head) -> Layout:
@@ -92,9 +84,10 @@ def recognised_layout(weights: str | Path, files: Tensors, head: Head) -> Layout
     return _likeliest(weights, files, layouts)
 
 
-def recognised_base(weights: str | Path, files: Tensors) -> Layout:
+def recognised_base(weights: str | Path, files: Tensors, head: Head) -> Layout:
     """A file of an encoder alone: the one whose tensors it has."""
-    return _likeliest(weights, files, [base_layout(backbone) for backbone in published()])
+    layouts = [base_layout(backbone, head, prefix) for backbone in published() for prefix in backbone.base_prefixes]
+    return _likeliest(weights, files, layouts)
 
 
 def published() -> list[Published]:
@@ -130,7 +123,7 @@ def fill(model: GenD, files: Tensors, layout: Layout, weights: str | Path) -> No
     due = file_shapes(model, layout)
     if missing := due.keys() - files.shapes.keys():
         raise WeightsError(f"{weights}: missing tensors: {listed(missing)}")
-    if extra := [name for name in files.shapes.keys() - due.keys() if not layout.may_hold(name)]:
+    if extra := [name for name in files.shapes.keys() - due.keys() if not name.startswith(layout.unused)]:
         raise WeightsError(f"{weights}: unknown tensors: {listed(extra)}")
     shapes = {name: (files.shapes[name], shape) for name, shape in due.items()}
     if wrong := [f"{name} {found} instead of {shape}" for name, (found, shape) in shapes.items() if found != shape]:

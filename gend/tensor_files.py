@@ -20,11 +20,15 @@ if TYPE_CHECKING:  # to look for files needs no torch
 
 WHOLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+TORCH_FILES = ("model.ckpt", "pytorch_model.bin")
+"""What repositories have that hold no safetensors."""
 _CHUNK_BYTES = 1 << 20
 
 
 def weights_files(folder: Path) -> list[Path]:
-    """The files that hold the tensors of a checkpoint folder: `model.safetensors`, or the shards of its index.
+    """The files that hold the tensors of a checkpoint folder.
+
+    They are `model.safetensors`, or the shards of its index, or the one file that torch saved.
 
     Raises:
         WeightsError: Where there is neither, the index is not one, or a shard is missing.
@@ -33,6 +37,9 @@ def weights_files(folder: Path) -> list[Path]:
         return [folder / WHOLE]
     index = folder / INDEX
     if not index.is_file():
+        for name in TORCH_FILES:
+            if (folder / name).is_file():
+                return [folder / name]
         raise WeightsError(f"{folder}: neither {WHOLE} nor {INDEX} is in it")
     shards = set(_weight_map(index).values())
     for shard in shards:

@@ -25,7 +25,13 @@ SHARDED = {
     "model-1.safetensors": b"one",
     "model-2.safetensors": b"two",
 }
-REPOSITORIES = {"owner/whole": WHOLE, "owner/sharded": SHARDED, "owner/pickled": {"config.json": b"{}", "a.ckpt": b""}}
+TRAINED = {"model.ckpt": b"of torch", "model.torchscript": b"code", "README.md": b"about"}
+REPOSITORIES = {
+    "owner/whole": WHOLE,
+    "owner/sharded": SHARDED,
+    "owner/trained": TRAINED,
+    "owner/pickled": {"config.json": b"{}", "a.ckpt": b""},
+}
 VISIT = """
 import sys
 from gend.errors import WeightsError
@@ -102,10 +108,11 @@ def visit(cache: Path, *repos: str, endpoint: str = "http://127.0.0.1:1", offlin
 
 
 def test_checkpoint_folder_is_fetched_once(hub: str, tmp_path: Path) -> None:
-    folders = ["config.json model.safetensors", " ".join(sorted(SHARDED))]
-    assert visit(tmp_path, "owner/whole", "owner/sharded", endpoint=hub) == folders
-    assert visit(tmp_path, "owner/whole", "owner/sharded") == folders
-    assert visit(tmp_path, "owner/whole", "owner/sharded", offline=True) == folders
+    repos = ("owner/whole", "owner/sharded", "owner/trained")
+    folders = ["config.json model.safetensors", " ".join(sorted(SHARDED)), "model.ckpt"]
+    assert visit(tmp_path, *repos, endpoint=hub) == folders
+    assert visit(tmp_path, *repos) == folders
+    assert visit(tmp_path, *repos, offline=True) == folders
 
 
 def test_checkpoint_folder_completes_what_was_cut_off(hub: str, tmp_path: Path) -> None:
@@ -120,10 +127,13 @@ def test_checkpoint_folder_completes_what_was_cut_off(hub: str, tmp_path: Path) 
 def test_checkpoint_folder_without_network_is_one_clear_error(tmp_path: Path) -> None:
     unreachable = visit(tmp_path, "yermandy/GenD_CLIP_L_14")
     assert len(unreachable) == 1
-    assert "yermandy/GenD_CLIP_L_14: not in the cache, and fetching it failed (" in unreachable[0]
-    offline = visit(tmp_path, "yermandy/GenD_CLIP_L_14", offline=True)
     cache = tmp_path / "hub"
-    assert offline == [f"WeightsError yermandy/GenD_CLIP_L_14: not in the cache at {cache}, and HF_HUB_OFFLINE is set"]
+    help_ = "run `gend fetch yermandy/GenD_CLIP_L_14` with network, or copy its cache here"
+    assert f"yermandy/GenD_CLIP_L_14: not in the cache at {cache}, and fetching it failed (" in unreachable[0]
+    assert unreachable[0].endswith(help_)
+    offline = visit(tmp_path, "yermandy/GenD_CLIP_L_14", offline=True)
+    said = f"yermandy/GenD_CLIP_L_14: not in the cache at {cache}, and HF_HUB_OFFLINE is set; {help_}"
+    assert offline == [f"WeightsError {said}"]
 
 
 def test_checkpoint_folder_tells_refusals_apart(hub: str, tmp_path: Path) -> None:
@@ -131,7 +141,8 @@ def test_checkpoint_folder_tells_refusals_apart(hub: str, tmp_path: Path) -> Non
     assert said == [
         f"WeightsError owner/gated: gated; accept its terms at {hub}/owner/gated and set HF_TOKEN to your token",
         f"WeightsError owner/none: not found on {hub} (or private: then set HF_TOKEN)",
-        "WeightsError owner/pickled: its repository holds no config.json with .safetensors weights",
+        "WeightsError owner/pickled: its repository holds neither config.json with .safetensors weights nor model.ckpt, "
+        "pytorch_model.bin",
         f"WeightsError owner/broken: {hub} answered 418",
         "WeightsError owner/a--b: not a hub id of the form owner/name",
     ]
