@@ -26,8 +26,9 @@ _TIMEOUT_S = 10
 
 
 def checkpoint_folder(repo: str) -> Path:
-    """The folder of `repo`'s weights, fetched where the cache lacks any of them: config.json with safetensors files,
-    or where it has none what torch saved.
+    """The folder of `repo`'s weights, fetched where the cache lacks any of them.
+
+    They are config.json with safetensors files, or where it has none the file that torch saved.
 
     Args:
         repo: Hub id, `owner/name`. Gated ones need a token in HF_TOKEN or of `hf auth login`.

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own custom)
 
@@ -78,14 +80,14 @@ class GenD(nn.Module):
         parts = (norms, self.head.weight, self.head.bias)
         return Tuning(*(part.detach().float().cpu().clone()[None] for part in parts))
 
-    def tune(self, tuning: Tuning) -> None:
-        """Takes over the fine-tune of one picture (B = 1)."""
+    def tune(self, norms: NDArray[np.float32], weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
+        """Takes over a fine-tune: norms (N, 2, C), weight (2, C) and bias (2,) of the head."""
         with torch.no_grad():
-            for norm, (scale, shift) in zip(self.encoder.norms(), tuning.norms[0], strict=True):
+            for norm, (scale, shift) in zip(self.encoder.norms(), torch.from_numpy(norms), strict=True):
                 norm.weight.copy_(scale)
                 norm.bias.copy_(shift)
-            self.head.weight.copy_(tuning.head_weight[0])
-            self.head.bias.copy_(tuning.head_bias[0])
+            self.head.weight.copy_(torch.from_numpy(weight))
+            self.head.bias.copy_(torch.from_numpy(bias))
 
     def frozen(self) -> dict[str, Tensor]:
         """The tensors that fine-tunes share: all but those of `tuning`, by name."""

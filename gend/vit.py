@@ -208,7 +208,8 @@ class Attention(nn.Module):
 
     def forward(self, asking: Tensor, tokens: Tensor, turn: Rotary | None = None) -> Tensor:
         """What each of `asking` (B, Q, C), the first Q tokens, gathers from `tokens` (B, T, C) → (B, Q, C)."""
-        q = self._split(self.query(asking))  # (B, H, Q, D)
+        # Contiguous: a slice torch multiplies in another order where gradients are wanted than where they are not.
+        q = self._split(self.query(asking.contiguous()))  # (B, H, Q, D)
         k = self._split(self.key(tokens))  # (B, H, T, D)
         v = self._split(self.value(tokens))  # (B, H, T, D)
         if turn is not None:
@@ -288,7 +289,7 @@ class AttentionPool(nn.Module):
 
     def forward(self, tokens: Tensor, tuned: Tensor | None = None) -> Tensor:
         """(B, T, C) → (B, C)."""
-        x = self.attention(self.query.expand(len(tokens), 1, -1), tokens)  # (B, 1, C)
+        x = self.attention(self.query.expand(tokens.shape[0], 1, -1), tokens)  # (B, 1, C)
         x = x + self.mlp(self.norm(x, tuned))
         pooled: Tensor = x[:, 0]
         return pooled
@@ -349,11 +350,11 @@ class ViT(nn.Module):
 
     def _embed(self, images: Tensor, tuned: Tensor | None) -> Tensor:
         x: Tensor = self.stem(images)  # (B, G*G, C)
-        x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)  # (B, 1+G*G, C)
+        x = torch.cat([self.class_token.expand(x.shape[0], 1, -1), x], dim=1)  # (B, 1+G*G, C)
         if self.positions is not None:
             x = x + self._positions(self.positions)
         if self.registers is not None:
-            x = torch.cat([x[:, :1], self.registers.expand(len(x), -1, -1), x[:, 1:]], dim=1)  # (B, T, C)
+            x = torch.cat([x[:, :1], self.registers.expand(x.shape[0], -1, -1), x[:, 1:]], dim=1)  # (B, T, C)
         if self.norm_pre is not None:
             x = self.norm_pre(x, tuned)
         return x  # (B, T, C)

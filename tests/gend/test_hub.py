@@ -138,11 +138,11 @@ def test_checkpoint_folder_without_network_is_one_clear_error(tmp_path: Path) ->
 
 def test_checkpoint_folder_tells_refusals_apart(hub: str, tmp_path: Path) -> None:
     said = visit(tmp_path, "owner/gated", "owner/none", "owner/pickled", "owner/broken", "owner/a--b", endpoint=hub)
+    nothing = "its repository holds neither config.json with .safetensors weights nor model.ckpt, pytorch_model.bin"
     assert said == [
         f"WeightsError owner/gated: gated; accept its terms at {hub}/owner/gated and set HF_TOKEN to your token",
         f"WeightsError owner/none: not found on {hub} (or private: then set HF_TOKEN)",
-        "WeightsError owner/pickled: its repository holds neither config.json with .safetensors weights nor model.ckpt, "
-        "pytorch_model.bin",
+        f"WeightsError owner/pickled: {nothing}",
         f"WeightsError owner/broken: {hub} answered 418",
         "WeightsError owner/a--b: not a hub id of the form owner/name",
     ]
