@@ -29,7 +29,7 @@ class FaceDetector(Protocol):
 
     @property
     def name(self) -> str:
-        """Which detector it is: `yunet`, `blazeface`."""
+        """Which detector it is: `yunet`, `blazeface`, `scrfd`."""
 
     @property
     def degraded(self) -> str | None:

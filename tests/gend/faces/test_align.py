@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -96,6 +97,16 @@ def test_align_golden_pixels(assets: Path, case: int, target: str) -> None:
     # The golden crops were cut by another OpenCV, which rounds otherwise, and most of all along the picture's edge.
     assert difference.max() <= (4 if case == 3 else 1)
     assert (difference > 0).mean() < 0.03
+
+
+def test_alignment_equals_the_golden_file(assets: Path) -> None:
+    cases = json.loads((assets / "golden" / "functions.json").read_text())["align"]["cases"]
+    assert len(cases) == 2 * len(GOLDEN)
+    for case in cases:
+        landmarks = np.array(case["landmarks"], np.float32)
+        matrix, side = alignment(landmarks, None if case["target"] == "none" else int(case["target"]))
+        assert [side, side] == case["size"]
+        np.testing.assert_allclose(matrix, case["matrix"], rtol=1e-5, atol=1e-3)
 
 
 def test_align_region_equals_whole() -> None:

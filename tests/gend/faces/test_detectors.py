@@ -115,7 +115,9 @@ def test_detect_odd_sizes(detector: FaceDetector, shape: tuple[int, int]) -> Non
 
 
 @pytest.mark.parametrize(
-    "picture", [np.zeros((64, 64), np.uint8), np.zeros((64, 64, 4), np.uint8), np.zeros((8, 8, 3))]
+    "picture",
+    [np.zeros((64, 64), np.uint8), np.zeros((64, 64, 4), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3), np.uint8)],
+    ids=["grey", "alpha", "floats", "empty"],
 )
 def test_detect_not_a_picture(detector: FaceDetector, picture: NDArray[np.uint8]) -> None:
     with pytest.raises(PictureError, match="picture"):
@@ -188,7 +190,7 @@ def test_other_files(name: str, tmp_path: Path) -> None:
 def test_load_detector(name: str, kind: type) -> None:
     fetched("yunet"), fetched("blazeface")
     warnings: list[str] = []
-    detector = load_detector(name, warn=warnings.append)  # type: ignore[arg-type]
+    detector = load_detector(name, warn=warnings.append)
     assert isinstance(detector, kind)
     assert warnings == []
 
