@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -89,7 +90,7 @@ def run(config: ConfigFile) -> None:
         print(f"watching {watched}; alerts to {started.mqtt_url}, health at {started.web_url}", flush=True)
 
     try:
-        run_service(loaded, tell)
+        run_service(loaded, tell, partial(load_config, config))
     except (GendError, MonitorError) as error:
         # Not passed on: a thread may hang that an orderly end of the interpreter would wait for.
         leave_now(_report(error))

@@ -63,8 +63,8 @@ class StreamConfig(_Section):
         default=10, ge=1, le=300, description="Seconds without a frame after which the stream counts as stalled."
     )
     loop: bool = Field(default=False, description="For `file:`: start again at the end.")
-    adapter: Annotated[str | None, _not_yet("an adapter per stream is")] = Field(
-        default=None, description="Fine-tune to score this stream with."
+    adapter: str | None = Field(
+        default=None, description="Fine-tune to score this stream with: a name of `encoder.adapters`."
     )
     ignore: list[Polygon] = Field(
         default=[],
@@ -158,7 +158,11 @@ class EncoderConfig(_Section):
         description="Largest change of a logit that a faster precision may cause; fp32, the only one yet, causes none.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="`auto` takes a GPU where there is one.")
-    adapters: Annotated[dict[str, str], _not_yet("adapters are")] = Field(default={}, description="Fine-tunes by name.")
+    adapters: dict[Annotated[str, Field(pattern=STREAM_NAME)], str] = Field(
+        default={},
+        description="Fine-tunes of these weights by name: files made by `gend adapter cut`. They share the encoder. "
+        "After `kill -HUP` those of the file are taken over without a restart.",
+    )
     max_batch: int = Field(default=8, ge=1, le=256, description="Crops encoded at once at the most.")
     max_age_s: float = Field(
         default=5, gt=0, le=60, description="Seconds after which a waiting crop is too old to be worth scoring."
@@ -322,4 +326,12 @@ class MonitorConfig(_Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"streams: the name {', '.join(twice)} is used more than once")
+        return self
+
+    @model_validator(mode="after")
+    def _known_adapters(self) -> Self:
+        for stream in self.streams:
+            if stream.adapter is not None and stream.adapter not in self.encoder.adapters:
+                known = ", ".join(self.encoder.adapters) or "none"
+                raise ValueError(f"streams.{stream.name}.adapter: {stream.adapter} is not in encoder.adapters: {known}")
         return self

@@ -8,6 +8,7 @@ from typing import cast
 
 from gend.faces import DetectorName, load_detector
 from gend.model import Detector
+from monitor.adapters import StreamAdapters
 from monitor.config import MonitorConfig
 from monitor.messages import ModelIdentity
 from monitor.pipeline import Parts
@@ -26,7 +27,8 @@ def load_parts(config: MonitorConfig) -> Parts:
     """
     # The demo encoder is so small that more threads than one only get in each other's way.
     threads = 1 if config.encoder.weights == "demo" else None
-    encoder = Detector.load(config.encoder.weights, device=config.encoder.device, threads=threads)
+    adapters = config.encoder.adapters or None
+    encoder = Detector.load(config.encoder.weights, device=config.encoder.device, threads=threads, adapters=adapters)
     for notice in encoder.notices:
         _log.warning("%s", notice)
     # `auto` is settled once, with its one warning; each stream's thread then gets a detector of that kind.
@@ -37,4 +39,4 @@ def load_parts(config: MonitorConfig) -> Parts:
     new_face_detector = partial(load_detector, kind, threshold=_SEARCH_CONFIDENCE, warn=_log.debug)
     identity = encoder.identity
     model = ModelIdentity(identity.weights, identity.sha256, None, identity.engine, identity.precision)
-    return Parts(encoder, model, new_face_detector)
+    return Parts(encoder, model, new_face_detector, StreamAdapters(config, encoder.set_adapters))

@@ -12,7 +12,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Protocol
 
 from gend.faces import FaceDetector
 from gend.preprocess import encoder_input
+from monitor.adapters import StreamAdapters
 from monitor.clock import Clock, LiveClock, RecordingClock
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import Decision, DecisionStatistics
@@ -58,6 +59,8 @@ class Parts:
     model: ModelIdentity
     new_face_detector: Callable[[], FaceDetector]
     """Makes a detector for one stream, in the process that will use it: can be pickled."""
+    adapters: StreamAdapters = field(default_factory=StreamAdapters)
+    """Which fine-tune of the encoder judges which stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,7 @@ class Pipeline:
 
     def _receive(self, message: Crop | TrackObservation) -> None:
         if isinstance(message, Crop):
-            self._batcher.offer(message)
+            self._batcher.offer(replace(message, adapter=self._parts.adapters.of(message.stream)))
             return
         dropped, starved = self._batcher.settle(message.stream, message.track)
         self._mailbox.put(replace(message, dropped=dropped, starved=starved), keep=message.ended)
@@ -249,7 +252,8 @@ def replay(
     model = parts.model.weights
 
     def decide(messages: list[Crop | TrackObservation]) -> list[Verdict | Alert | Event]:
-        crops = [message for message in messages if isinstance(message, Crop)]
+        adapter = parts.adapters.of(stream)
+        crops = [replace(message, adapter=adapter) for message in messages if isinstance(message, Crop)]
         logits = [
             logit
             for start in range(0, len(crops), config.encoder.max_batch)
@@ -280,7 +284,7 @@ def _decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callabl
     return Decision(
         config.decision,
         clock=clock,
-        model=parts.model,
+        model_of=lambda stream: replace(parts.model, adapter=parts.adapters.of(stream)),
         notices=parts.encoder.notices,
         new_id=new_id,
         base_crops_per_s=config.faces.crops_per_s,

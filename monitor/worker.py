@@ -70,7 +70,6 @@ class WorkerPlan:
             self.new_face_detector(),
             prepare=self.prepare,
             track_ids=track_ids,
-            adapter=self.stream.adapter,
         )
 
 

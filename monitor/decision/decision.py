@@ -66,7 +66,7 @@ class Decision:
     Args:
         config: threshold, quorum, refractory time.
         clock: translates `at_s` into the time of day.
-        model: what is written into alerts.
+        model_of: what is written into a stream's alerts.
         notices: sentences that go with every alert.
         new_id: makes identifiers of alerts and episodes.
         base_crops_per_s: rate at which a track is sampled that nothing speaks against.
@@ -78,7 +78,7 @@ class Decision:
         config: DecisionConfig,
         *,
         clock: Clock,
-        model: ModelIdentity,
+        model_of: Callable[[str], ModelIdentity],
         notices: tuple[str, ...],
         new_id: Callable[[], str],
         base_crops_per_s: float,
@@ -86,7 +86,7 @@ class Decision:
     ) -> None:
         self._config = config
         self._clock = clock
-        self._model = model
+        self._model_of = model_of
         self._notices = notices
         self._new_id = new_id
         self._base_crops_per_s = base_crops_per_s
@@ -225,7 +225,7 @@ class Decision:
             false_alarms_target_per_stream_day=self._config.false_alarms_per_stream_day,
             false_alarms_promised_per_stream_day=None,
             calibrated=False,
-            model=self._model,
+            model=self._model_of(key[0]),
             notices=self._notices,
         )
 

@@ -37,8 +37,8 @@ _FIRST_OVERDUE_S = 60.0
 class Encoder(Protocol):
     """What scoring needs of a detector; `gend.model.Detector` is one."""
 
-    def logits(self, crops: Pixels) -> NDArray[np.float32]:
-        """Log-odds of fake, float32 (B,), of crops uint8 (B, S, S, 3)."""
+    def logits(self, crops: Pixels, adapters: Sequence[str | None] | None = None) -> NDArray[np.float32]:
+        """Log-odds of fake, float32 (B,), of crops uint8 (B, S, S, 3), each judged by the fine-tune of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def score(encoder: Encoder, crops: Sequence[Crop], model: str) -> list[Logit]:
     Raises:
         MonitorError: the encoder did not answer with one number for each crop.
     """
-    logits = encoder.logits(np.stack([crop.pixels for crop in crops]))
+    logits = encoder.logits(np.stack([crop.pixels for crop in crops]), [crop.adapter for crop in crops])
     if logits.shape != (len(crops),):
         raise MonitorError(f"{model}: expected {len(crops)} logits, got an array of shape {logits.shape}")
     return [

@@ -69,7 +69,6 @@ class Tracking:
         detector: finds faces; used by this object alone.
         prepare: turns an aligned crop uint8 (h, w, 3) into the encoder's input (S, S, 3).
         track_ids: where identities come from; never the same twice.
-        adapter: fine-tune named in every crop.
     """
 
     def __init__(
@@ -81,14 +80,12 @@ class Tracking:
         *,
         prepare: Callable[[Pixels], Pixels],
         track_ids: Iterator[str],
-        adapter: str | None = None,
     ) -> None:
         self._stream = stream
         self._faces = faces
         self._ignored = [np.array(polygon, dtype=np.float32) for polygon in ignore]
         self._detector = detector
         self._prepare = prepare
-        self._adapter = adapter
         self._period_s = 1 / faces.analysis_fps
         self._pace = Pace(_EARLY * self._period_s)
         self._tracker = Tracker(
@@ -214,7 +211,7 @@ class Tracking:
         self._sampler.took(name, frame.at_s)
         account.sample()
         self._sampled += 1
-        return Crop(self._stream, name, frame.at_s, pixels, quality, width_px(track.face), self._adapter)
+        return Crop(self._stream, name, frame.at_s, pixels, quality, width_px(track.face))
 
     def _cut(self, frame: Frame, face: Face) -> tuple[Pixels, float] | Cause:
         """The encoder's input and its quality, or the cause for which the face is unfit."""

@@ -60,7 +60,7 @@ class Scenes:
         self.decision = Decision(
             DecisionConfig(threshold=6, min_blocks=4),
             clock=self._clock,
-            model=ModelIdentity("demo", "0" * 64, None, "torch", "fp32"),
+            model_of=lambda _stream: ModelIdentity("demo", "0" * 64, None, "torch", "fp32"),
             notices=(),
             new_id=lambda: uuid4().hex,
             base_crops_per_s=1,

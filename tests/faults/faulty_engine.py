@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -44,12 +45,12 @@ class FaultyEngine:
     def notices(self) -> tuple[str, ...]:
         return self._encoder.notices
 
-    def logits(self, crops: Pixels) -> NDArray[np.float32]:
+    def logits(self, crops: Pixels, adapters: Sequence[str | None] | None = None) -> NDArray[np.float32]:
         if self._fault.read_text() == "raise":
             raise RuntimeError("the device is lost")
         while self._fault.read_text() == "hang":
             time.sleep(0.05)
-        return self._encoder.logits(crops)
+        return self._encoder.logits(crops, adapters)
 
 
 def _parts(config: MonitorConfig, fault: Path) -> Parts:

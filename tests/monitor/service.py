@@ -117,6 +117,13 @@ class RunningService:
         self.process.kill()
         self.process.wait(timeout=20)
 
+    def wait_for_log(self, text: str) -> None:
+        """Waits until it has said so."""
+        deadline = time.monotonic() + READY_S
+        while text not in self.log_text():
+            assert time.monotonic() < deadline, self.log_text()
+            time.sleep(0.05)
+
     def log_text(self) -> str:
         """Everything on standard error so far."""
         return "".join(self.log)

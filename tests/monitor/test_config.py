@@ -49,7 +49,11 @@ def test_config_takes_secrets_from_the_environment_and_never_shows_them() -> Non
         (with_stream(url="whip:"), "m.yaml: streams.lobby.url: scheme 'whip:' is not supported by this version"),
         (with_stream(name="Lobby!"), "m.yaml: streams.Lobby!.name: String should match pattern"),
         (with_stream(ignore=[[[0, 0], [2, 0], [1, 1]]]), "m.yaml: streams.lobby.ignore: points are fractions"),
-        (with_stream(adapter="mine"), "m.yaml: streams.lobby.adapter: an adapter per stream is not supported"),
+        (with_stream(adapter="mine"), "m.yaml: streams.lobby.adapter: mine is not in encoder.adapters: none"),
+        (
+            with_stream(adapter="mine") | {"encoder": {"adapters": {"yours": "a.safetensors", "theirs": "b"}}},
+            "m.yaml: streams.lobby.adapter: mine is not in encoder.adapters: yours, theirs",
+        ),
         ({"streams": []}, "m.yaml: streams: List should have at least 1 item"),
         ({}, "m.yaml: streams: is required"),
         (with_stream() | {"notify": ["x"]}, "m.yaml: notify: notifications are not supported by this version"),

@@ -22,7 +22,7 @@ class Bench:
         self.decision = Decision(
             DecisionConfig.model_validate(config),
             clock=self.clock,
-            model=MODEL,
+            model_of=lambda _stream: MODEL,
             notices=("demo encoder: not for real use",),
             new_id=lambda: f"id{next(numbers)}",
             base_crops_per_s=1,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -25,16 +25,18 @@ class _MeanEncoder:
     def __init__(self) -> None:
         self.fails = False
         self.batches: list[int] = []
+        self.adapters: list[str | None] = []
         self.gate = threading.Event()
         self.gate.set()
         self.inside = threading.Event()
 
-    def logits(self, crops: Pixels) -> NDArray[np.float32]:
+    def logits(self, crops: Pixels, adapters: Sequence[str | None] | None = None) -> NDArray[np.float32]:
         self.inside.set()
         self.gate.wait(30)
         if self.fails:
             raise RuntimeError("out of memory\n  at somewhere deep")
         self.batches.append(len(crops))
+        self.adapters += adapters or []
         return np.asarray(crops.mean(axis=(1, 2, 3)), dtype=np.float32)
 
 
@@ -93,15 +95,17 @@ def worker(batcher: Batcher, encoder: _MeanEncoder, answers: _Answers) -> Iterat
 
 def test_score_answers_in_order_with_the_models_name() -> None:
     crops = [_crop("1", 10, 3.5), _crop("2", 20, 4.5, adapter="hall")]
-    assert score(_MeanEncoder(), crops, "demo") == [
+    encoder = _MeanEncoder()
+    assert score(encoder, crops, "demo") == [
         Logit("lobby", "1", 3.5, 10.0, 0.5, "demo"),
         Logit("lobby", "2", 4.5, 20.0, 0.5, "demo+hall"),
     ]
+    assert encoder.adapters == [None, "hall"]
 
 
 def test_score_an_encoder_of_another_shape_is_refused() -> None:
     class Pairs:
-        def logits(self, crops: Pixels) -> NDArray[np.float32]:
+        def logits(self, crops: Pixels, adapters: Sequence[str | None] | None = None) -> NDArray[np.float32]:
             return np.zeros((len(crops), 2), np.float32)
 
     with pytest.raises(MonitorError, match=r"expected 1 logits, got an array of shape \(1, 2\)"):
@@ -141,7 +145,7 @@ def test_run_a_slow_encoder_gets_batches_that_are_soon_done(
     now_s = 0.0
 
     class OneSecondEach(_MeanEncoder):
-        def logits(self, crops: Pixels) -> NDArray[np.float32]:
+        def logits(self, crops: Pixels, adapters: Sequence[str | None] | None = None) -> NDArray[np.float32]:
             nonlocal now_s
             now_s += len(crops)
             clock.advance(now_s)

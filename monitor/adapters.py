@@ -1,0 +1,44 @@
+"""Which fine-tune judges which stream; it may change while the service runs, and the encoder stays where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from monitor.config import MonitorConfig
+
+
+class StreamAdapters:
+    """The adapter of each stream. Any thread may ask; what is asked for is read in one step.
+
+    Args:
+        config: whose `encoder.adapters` the encoder has loaded, and whose streams name theirs; None: there are none.
+        load: gives the encoder other files by name; raises where one does not fit, and then nothing has changed.
+    """
+
+    def __init__(
+        self, config: MonitorConfig | None = None, load: Callable[[Mapping[str, str]], None] | None = None
+    ) -> None:
+        self._load = load
+        self._files: Mapping[str, str] = {} if config is None else config.encoder.adapters
+        self._of = {} if config is None else _named(config)
+
+    def of(self, stream: str) -> str | None:
+        """The stream's adapter; None: the encoder as it is."""
+        return self._of.get(stream)
+
+    def change(self, config: MonitorConfig) -> None:
+        """Takes over the adapters of another configuration: new ones, other files, other streams.
+
+        One that is no longer named stays loaded until the next start: crops may wait that are to be judged by it.
+
+        Raises:
+            GendError: a file cannot be read or is of another encoder; nothing has changed.
+        """
+        files = {**self._files, **config.encoder.adapters}
+        if self._load is not None:
+            self._load(files)
+        self._files, self._of = files, _named(config)
+
+
+def _named(config: MonitorConfig) -> dict[str, str]:
+    return {stream.name: stream.adapter for stream in config.streams if stream.adapter is not None}
