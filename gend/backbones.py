@@ -9,8 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
+from gend.resample import Interpolation
 from gend.vit import ViTConfig
 
 RGB = tuple[float, float, float]
@@ -45,7 +46,7 @@ class Backbone(ABC):
     mean: ClassVar[RGB]
     """Of RGB values scaled to 0 to 1."""
     std: ClassVar[RGB]
-    interpolation: ClassVar[Literal["bicubic", "bilinear"]] = "bicubic"
+    interpolation: ClassVar[Interpolation] = "bicubic"
     notice: ClassVar[str | None] = None
     """What must be said wherever its answers are shown."""
 
@@ -196,7 +197,7 @@ class DINOv3(Published):
 
     mean: ClassVar[RGB] = (0.485, 0.456, 0.406)
     std: ClassVar[RGB] = (0.229, 0.224, 0.225)
-    interpolation: ClassVar[Literal["bicubic", "bilinear"]] = "bilinear"
+    interpolation: ClassVar[Interpolation] = "bilinear"
     release_prefix: ClassVar[str] = "feature_extractor.backbone."
     release_unused: ClassVar[tuple[str, ...]] = ("feature_extractor.backbone.embeddings.mask_token",)
     base_unused: ClassVar[tuple[str, ...]] = ("embeddings.mask_token",)

@@ -18,6 +18,7 @@ from gend.adapter import Adapter, cut_adapter
 from gend.errors import GendError, PictureError, WeightsError
 from gend.fine_tunes import FineTunes
 from gend.preprocess import encoder_input
+from gend.resample import Interpolation
 
 if TYPE_CHECKING:
     from gend.engines import Engine
@@ -44,6 +45,7 @@ class Detector:
         input_px: Side of the square crops that `logits` takes, pixels.
         identity: Which detector this is.
         notices: What must be said wherever its answers are shown.
+        interpolation: How the encoder's pictures were resized in its training.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Detector:
         identity: Identity,
         notices: tuple[str, ...] = (),
         own: Adapter | None = None,
-        interpolation: Literal["bicubic", "bilinear"] = "bicubic",
+        interpolation: Interpolation = "bicubic",
     ) -> None:
         self.input_px = input_px
         self.identity = identity
@@ -96,7 +98,14 @@ class Detector:
         engine = TorchEngine(model, device=device, threads=threads)
         identity = Identity(weights, sha256, engine.name, engine.precision)
         notices = () if backbone.notice is None else (backbone.notice,)
-        detector = cls(engine, input_px=backbone.input_px, identity=identity, notices=notices, own=own)
+        detector = cls(
+            engine,
+            input_px=backbone.input_px,
+            identity=identity,
+            notices=notices,
+            own=own,
+            interpolation=backbone.interpolation,
+        )
         detector.set_adapters(adapters or {})
         return detector
 
@@ -128,7 +137,7 @@ class Detector:
         Raises:
             PictureError: Where it is no such picture, or is empty.
         """
-        return encoder_input(aligned, self.input_px)
+        return encoder_input(aligned, self.input_px, interpolation=self.interpolation)
 
     def logits(self, crops: Pixels, adapters: Sequence[str | None] | None = None) -> NDArray[np.float32]:
         """How strongly each crop looks fake.

@@ -58,5 +58,5 @@ class GenD(Network):
             PictureError: Where the picture is empty.
         """
         pixels = np.asarray(picture.convert("RGB"))
-        crop = encoder_input(pixels, self.backbone.input_px)
+        crop = encoder_input(pixels, self.backbone.input_px, interpolation=self.backbone.interpolation, mode="exact")
         return self.normalise(torch.from_numpy(crop[None]))[0].detach()

@@ -106,8 +106,11 @@ class StreamConfig(_Section):
 class FacesConfig(_Section):
     """How faces are found, followed and chosen for scoring."""
 
-    detector: Literal["auto", "yunet", "blazeface"] = Field(
-        default="auto", description="`auto` takes YuNet, or BlazeFace where YuNet cannot be fetched."
+    detector: str = Field(
+        default="auto",
+        pattern="^(auto|yunet|blazeface|scrfd|scrfd:.+)$",
+        description="`auto` takes YuNet, or BlazeFace where YuNet cannot be fetched; `scrfd:FILE` is InsightFace's, "
+        "whose weights are for non-commercial research only.",
     )
     analysis_fps: float = Field(default=5, gt=0, le=30, description="Pictures searched for faces, per second.")
     analysis_px: int = Field(

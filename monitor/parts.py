@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import cast
 
-from gend.faces import DetectorName, load_detector
+from gend.faces import load_detector
 from gend.model import Detector
 from monitor.adapters import StreamAdapters
 from monitor.config import MonitorConfig
@@ -33,7 +32,7 @@ def load_parts(config: MonitorConfig) -> Parts:
         _log.warning("%s", notice)
     # `auto` is settled once, with its one warning; each stream's thread then gets a detector of that kind.
     first = load_detector(config.faces.detector, threshold=_SEARCH_CONFIDENCE, warn=_log.warning)
-    kind = cast("DetectorName", first.name)
+    kind = first.name if config.faces.detector == "auto" else config.faces.detector
 
     # Not a closure: workers' processes make theirs by it.
     new_face_detector = partial(load_detector, kind, threshold=_SEARCH_CONFIDENCE, warn=_log.debug)

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from gend.faces import FaceDetector
 from gend.preprocess import encoder_input
+from gend.resample import Interpolation
 from monitor.adapters import StreamAdapters
 from monitor.clock import Clock, LiveClock, RecordingClock
 from monitor.config import MonitorConfig, StreamConfig
@@ -45,6 +46,10 @@ class Encoder(ScoringEncoder, Protocol):
     @property
     def input_px(self) -> int:
         """Side of the encoder's input, pixels."""
+
+    @property
+    def interpolation(self) -> Interpolation:
+        """How crops are resized to it."""
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -293,5 +298,6 @@ def _decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callabl
 
 
 def _plan(config: MonitorConfig, stream: StreamConfig, parts: Parts) -> WorkerPlan:
-    prepare = partial(encoder_input, input_px=parts.encoder.input_px)
+    encoder = parts.encoder
+    prepare = partial(encoder_input, input_px=encoder.input_px, interpolation=encoder.interpolation)
     return WorkerPlan(stream, config.faces, parts.new_face_detector, prepare)

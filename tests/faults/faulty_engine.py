@@ -18,6 +18,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
+from gend.resample import Interpolation
 from monitor.cli import main
 from monitor.config import MonitorConfig
 from monitor.messages import Pixels
@@ -40,6 +41,10 @@ class FaultyEngine:
     @property
     def input_px(self) -> int:
         return self._encoder.input_px
+
+    @property
+    def interpolation(self) -> Interpolation:
+        return self._encoder.interpolation
 
     @property
     def notices(self) -> tuple[str, ...]:

@@ -178,7 +178,7 @@ def test_damaged_adapters_are_one_line_each(tmp_path: Path, adapter: Path, base:
     ):
         adapter.write_bytes(whole)
         with pytest.raises(WeightsError, match=rf"tuned\.safetensors: damaged: .*{said}") as raised:
-            load_adapter(_rewritten(adapter, **changes))  # type: ignore[arg-type]
+            load_adapter(_rewritten(adapter, **changes))
         assert "\n" not in str(raised.value)
     with pytest.raises(WeightsError, match=r"base\.safetensors: no adapter; `gend adapter cut` makes one"):
         load_adapter(base)
