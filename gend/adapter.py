@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +22,7 @@ from safetensors.numpy import save_file
 
 from gend.engines import Bank
 from gend.errors import WeightsError
-from gend.tensor_files import sha256
+from gend.tensor_files import sha256, write_whole
 
 if TYPE_CHECKING:  # what is in a file, and what fits to it, is known without torch
     from gend.network import GenD
@@ -69,12 +70,7 @@ class Adapter:
             "training": json.dumps(dict(self.training)),
             "licence": self.licence,
         }
-        unfinished = path.with_suffix(".unfinished")
-        try:
-            save_file({name: getattr(self, name) for name in _SHAPES}, unfinished, metadata=metadata)
-            unfinished.replace(path)
-        except (OSError, SafetensorError) as error:
-            raise WeightsError(f"{path}: cannot be written ({error})") from error
+        write_whole(path, partial(save_file, {name: getattr(self, name) for name in _SHAPES}, metadata=metadata))
 
 
 def load_adapter(path: str | Path) -> Adapter:

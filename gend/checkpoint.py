@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -37,7 +37,7 @@ from gend.layouts import (
     released_layout,
 )
 from gend.network import GenD, Head
-from gend.tensor_files import WHOLE, TensorFiles, Tensors, weights_files
+from gend.tensor_files import WHOLE, TensorFiles, Tensors, weights_files, write_whole
 from gend.torch_files import TorchFile
 
 DEMO_WEIGHTS = Path(__file__).parent / "weights" / "demo.safetensors"
@@ -166,14 +166,8 @@ def _write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise WeightsError(f"{path}: tensor {name} is not finite")
-    unfinished = path.with_suffix(".unfinished")
-    try:
-        save_file(
-            {name: each.cpu().contiguous() for name, each in tensors.items()}, unfinished, metadata=dict(metadata)
-        )
-        unfinished.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path}: cannot be written ({error})") from error
+    stored = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    write_whole(path, partial(save_file, stored, metadata=dict(metadata)))
 
 
 def _built(weights: str | Path, files: Tensors, layout: Layout, *, network: type[GenD] = GenD) -> Checkpoint:

@@ -20,6 +20,7 @@ app = typer.Typer(
     help="Cut fine-tunes out of checkpoints as files of 0.4 MB, look at them, put them back.",
     epilog="Example: gend adapter cut tuned.ckpt door.safetensors --base yermandy/GenD_CLIP_L_14 --licence MIT",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 

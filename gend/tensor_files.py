@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -80,6 +80,27 @@ def sha256(files: Sequence[Path]) -> str:
         except OSError as error:
             raise WeightsError(f"{path}: cannot be read ({error})") from error
     return digest.hexdigest()
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Has a safetensors file written beside its place and moves it there: it is replaced whole or not at all.
+
+    Args:
+        path: where it belongs.
+        write: writes it where it is told.
+
+    Raises:
+        WeightsError: It cannot be written.
+    """
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        unfinished.touch()
+        mode = unfinished.stat().st_mode
+        write(unfinished)
+        unfinished.chmod(mode)  # the library makes files that nobody else may read
+        unfinished.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: cannot be written ({error})") from error
 
 
 class Tensors(Protocol):

@@ -189,5 +189,11 @@ def test_damaged_adapters_are_one_line_each(tmp_path: Path, adapter: Path, base:
         load_adapter(tmp_path / "text.safetensors")
 
 
+def test_files_may_be_read_by_whom_the_umask_lets(adapter: Path, base: Path, tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    assert adapter.stat().st_mode == base.stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
 def test_adapter_is_a_small_part_of_its_encoder(adapter: Path, base: Path) -> None:
     assert adapter.stat().st_size < base.stat().st_size / 100
