@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gend.model import Detector
 from monitor.clock import LiveClock, RecordingClock
 from monitor.errors import MonitorError
 from monitor.messages import Crop, Logit, Pixels
@@ -163,6 +164,36 @@ def test_run_a_slow_encoder_gets_batches_that_are_soon_done(
     assert statistics.busy == 1.0
     assert statistics.latency_p50_s == pytest.approx(2.5)
     assert statistics.latency_p95_s == pytest.approx(3.85)
+
+
+def test_run_survives_whatever_is_no_crop(
+    batcher: Batcher, answers: _Answers, caplog: pytest.LogCaptureFixture
+) -> None:
+    detector = Detector.load("demo", device="cpu", threads=1)
+    worker = Worker(batcher, detector, "demo", answers, LiveClock())
+    worker.start()
+    whole = np.zeros((112, 112, 3), np.uint8)
+    failures = []
+    for number, (pixels, adapter) in enumerate(
+        [
+            (whole[:, :, :2], None),
+            (whole.astype(np.float32), None),
+            (whole[:0], None),
+            (whole[:64, :64], None),
+            (whole, "nobody"),
+        ]
+    ):
+        batcher.offer(Crop("lobby", str(number), 0.0, pixels, 0.5, 100, adapter))  # type: ignore[arg-type]
+        _until(lambda number=number: worker.statistics().errors == number + 1)  # type: ignore[misc]
+        failures.append(worker.failure or "")
+        batcher.offer(Crop("lobby", "good", 0.0, whole, 0.5, 100))
+        answers.wait_for(number + 1)
+        assert worker.failure is None
+    assert worker.stop(timeout_s=30)
+    assert all(
+        failure.startswith(("scoring fails: PictureError", "scoring fails: WeightsError")) for failure in failures
+    )
+    assert "Traceback" not in caplog.text
 
 
 def test_run_an_encoder_that_fails_is_told_once_and_recovers(
