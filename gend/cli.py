@@ -7,23 +7,26 @@ name that cannot be fetched are one line on stderr each; the others are done all
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from gend.errors import GendError
 
 if TYPE_CHECKING:
+    from gend.annotate import Annotations
+    from gend.model import Detector
     from gend.score import FileScore
+    from gend.scoring import FileScorer, InputFile
 
 app = typer.Typer(
     name="gend",
@@ -48,9 +51,19 @@ def main() -> None:
         sys.exit(1)
 
 
-@app.command(epilog="Examples: gend score photo.jpg --weights demo; gend score footage/ --json > scores.jsonl")
+@app.command(
+    epilog="""\b
+Examples:
+  gend score photo.jpg --weights demo
+  gend score footage/ --json > scores.jsonl
+  gend score call.mp4 --every-frame --annotate looked-at
+  gend score talk.mkv --stride 5 --faces largest --json --details
+
+p(fake) is the encoder's own; where to draw a line between real and fake depends on the footage."""
+)
 def score(
     paths: Annotated[list[Path], typer.Argument(help="Pictures, videos, or folders of them.")],
+    *,
     weights: Annotated[
         str, typer.Option(help="demo, a hub id, a folder or a .safetensors file.")
     ] = "yermandy/GenD_CLIP_L_14",
@@ -58,39 +71,56 @@ def score(
         Literal["auto", "yunet", "blazeface"],
         typer.Option(help="What finds the faces; auto is yunet, or blazeface where that cannot be fetched."),
     ] = "auto",
-    frames: Annotated[int, typer.Option(help="Frames looked at in a video, spread over it.", min=1, max=10_000)] = 32,
+    frames: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Look at N frames of a video, spread evenly over it.", min=1, show_default="32"),
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(metavar="K", help="Look at every K-th frame of a video instead.", min=1)
+    ] = None,
+    every_frame: Annotated[bool, typer.Option("--every-frame", help="Look at every frame of a video instead.")] = False,
+    faces: Annotated[
+        Literal["all", "largest"], typer.Option(help="Score all faces of a frame, or the largest alone.")
+    ] = "all",
+    min_face_px: Annotated[int, typer.Option(metavar="PX", help="Leave out narrower faces.", min=1)] = 40,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write copies there with each face's box, number and p(fake) drawn on them."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per file, as it is done.")] = False,
+    details: Annotated[
+        bool, typer.Option("--details", help="With --json: every face of every frame, its box, time and logit.")
+    ] = False,
 ) -> None:
-    """Score every face of pictures and videos."""
+    """Score every face of pictures and videos, and follow it through a video."""
+    if (frames is not None) + (stride is not None) + every_frame > 1:
+        raise typer.BadParameter("--frames, --stride and --every-frame exclude each other")
+    if details and not as_json:
+        raise typer.BadParameter("--details needs --json")
+
     from gend.faces import load_detector  # noqa: PLC0415
-    from gend.media import media_files  # noqa: PLC0415
     from gend.model import Detector  # noqa: PLC0415
-    from gend.score import score_file  # noqa: PLC0415
+    from gend.score import FaceChoice  # noqa: PLC0415
+    from gend.scoring import FileScorer  # noqa: PLC0415
+    from gend.video import Sampling  # noqa: PLC0415
 
     failures = _Failures()
-    files: list[Path] = []
-    for path in paths:
-        with failures.told():
-            files += media_files(path)
-    if not files:
-        raise typer.Exit(1)
-
-    face_detector = load_detector(detector, warn=lambda line: _say("warning", line))
+    files = _input_files(paths, annotate, failures)
+    face_detector = load_detector(detector, threads=_threads(), warn=lambda line: _say("warning", line))
     encoder = Detector.load(weights)
     for notice in encoder.notices:
         _say("notice", notice)
-
-    scores: list[FileScore] = []
-    progress = Console(stderr=True)
-    for number, file in enumerate(files, start=1):
-        with failures.told():
-            with progress.status(escape(f"{number} of {len(files)}: {file}")):
-                scored = score_file(file, encoder, face_detector, frames=frames)
-            scores.append(scored)
-            if as_json:
-                print(json.dumps(asdict(scored)), flush=True)
-    if scores and not as_json:
-        Console().print(_table(scores))
+    scorer = FileScorer(
+        detector=encoder,
+        faces=face_detector,
+        sampling=Sampling(frames, 1 if every_frame else stride),
+        choice=FaceChoice(largest=faces == "largest", min_px=min_face_px),
+        details=details,
+        annotations=None if annotate is None else _annotations(annotate, encoder, files),
+    )
+    _score_files(scorer, files, failures, as_json=as_json)
+    if annotate is not None:
+        _say("annotated", str(annotate))
     failures.end()
 
 
@@ -142,20 +172,58 @@ class _Failures:
             raise typer.Exit(1)
 
 
-def _table(scores: Sequence[FileScore]) -> Table:
-    table = Table(Column("file", overflow="fold"), "frames", "faces", "mean p(fake)", "median p(fake)")
-    for scored in scores:
-        table.add_row(
-            escape(scored.path), str(scored.frames), str(scored.faces), _share(scored.mean), _share(scored.median)
-        )
-        if len(scored.tracks) > 1:
-            for track in scored.tracks:
-                table.add_row(f"  face {track.id}", str(track.frames), "", _share(track.mean), _share(track.median))
-    return table
+def _input_files(paths: Sequence[Path], annotate: Path | None, failures: _Failures) -> list[InputFile]:
+    """What is to be scored. Before anything is read or loaded, a folder for copies is tried."""
+    from gend.annotate import check_folder  # noqa: PLC0415
+    from gend.scoring import distinct, input_files  # noqa: PLC0415
+
+    if annotate is not None:
+        try:
+            check_folder(annotate)
+        except GendError as error:
+            raise typer.BadParameter(f"--annotate: {error}") from error
+    files: list[InputFile] = []
+    for path in paths:
+        with failures.told():
+            files += input_files(path, annotate)
+    if not files:
+        raise typer.Exit(1)
+    return distinct(files)
 
 
-def _share(value: float | None) -> str:
-    return "no face" if value is None else f"{value:.3f}"
+def _annotations(folder: Path, encoder: Detector, files: Sequence[InputFile]) -> Annotations:
+    from gend.annotate import Annotations  # noqa: PLC0415
+    from gend.drawing import foot  # noqa: PLC0415
+
+    return Annotations(folder, foot(encoder), [file.path for file in files])
+
+
+def _score_files(scorer: FileScorer, files: Sequence[InputFile], failures: _Failures, *, as_json: bool) -> None:
+    """Scores one file after the other, and prints what comes out."""
+    from gend.progress import FileProgress  # noqa: PLC0415
+    from gend.report import json_object, table  # noqa: PLC0415
+
+    scores: list[FileScore] = []
+    # Results and progress on one terminal would write over each other.
+    progress = FileProgress(len(files), shown=not (as_json and sys.stdout.isatty()))
+    try:
+        with progress:
+            for file in files:
+                with failures.told(), progress.file(file.path.name) as frames_done:
+                    scored, copy = scorer.score(file, frames_done)
+                    if not as_json:
+                        scores.append(scored)
+                        continue
+                    more = {} if copy is None else {"annotated": str(copy)}
+                    print(json.dumps(json_object(scored, details=scorer.details, **more)), flush=True)
+    finally:  # Ctrl-C does not lose what was done before
+        if scores:
+            Console().print(table(scores))
+
+
+def _threads() -> int:
+    """For the search for faces, while nothing else runs: beyond four there is little to be had."""
+    return min(4, os.cpu_count() or 1)
 
 
 def _say(kind: str, line: str) -> None:

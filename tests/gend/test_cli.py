@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from gend.catalogue import CATALOGUE
 from gend.checkpoint import save_checkpoint
 from gend.cli import main
 from gend.network import GenD
+from gend.video import Sampling, Video
 from tests.gend.fetched import fetched, offer_models
 from tests.gend.videos import write_video
 
@@ -59,8 +61,8 @@ def test_score_json(gend: Gend, weights: Path, clip: Path, capsys: pytest.Captur
     output = capsys.readouterr()
     of_picture, of_clip = (json.loads(line) for line in output.out.splitlines())
     for scored in (of_picture, of_clip):
-        assert list(scored) == ["path", "frames", "faces", "mean", "median", "tracks"]
-        assert all(list(track) == ["id", "frames", "mean", "median"] for track in scored["tracks"])
+        assert list(scored) == ["path", "frames", "faces", "mean", "median", "tracks", "left_out"]
+        assert all(list(track)[:4] == ["id", "frames", "mean", "median"] for track in scored["tracks"])
         assert 0 < scored["mean"] < 1
     assert (of_picture["path"], of_picture["frames"], of_picture["faces"]) == (str(picture), 1, 6)
     assert (of_clip["path"], of_clip["frames"], of_clip["faces"], len(of_clip["tracks"])) == (str(clip), 5, 5, 1)
@@ -80,10 +82,69 @@ def test_score_table(
     assert "face 6" in table
 
 
-def test_score_folder(gend: Gend, weights: Path, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_score_every_frame(gend: Gend, weights: Path, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fetched("blazeface")
-    assert gend("score", clip.parent, "--weights", weights, "--detector", "blazeface", "--json") == 0
-    assert [json.loads(line)["path"] for line in capsys.readouterr().out.splitlines()] == [str(clip)]
+    assert gend("score", clip, "--weights", weights, "--detector", "blazeface", "--json", "--every-frame") == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 8
+
+
+def test_score_chosen_faces(gend: Gend, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fetched("blazeface")
+    picture = fetched("faces-t1")
+    for option, faces in ((("--faces", "largest"), 1), (("--min-face-px", 200), 0)):
+        assert gend("score", picture, "--weights", weights, "--detector", "blazeface", "--json", *option) == 0
+        assert json.loads(capsys.readouterr().out)["faces"] == faces
+
+
+def test_score_details(gend: Gend, weights: Path, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fetched("blazeface")
+    options = ("--weights", weights, "--detector", "blazeface", "--stride", 4, "--json", "--details")
+    assert gend("score", clip, *options) == 0
+    scored = json.loads(capsys.readouterr().out)
+    assert [(face["frame"], face["at_s"], face["track"]) for face in scored["details"]] == [(0, 0.0, 1), (4, 0.16, 1)]
+    assert scored["mean"] == pytest.approx(np.mean([face["p_fake"] for face in scored["details"]]))
+
+
+def test_score_annotate(gend: Gend, weights: Path, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fetched("blazeface")
+    folder = clip.parent / "footage"
+    (folder / "other").mkdir(parents=True)
+    for place in (folder, folder / "other"):
+        shutil.copy(clip, place)
+        shutil.copy(fetched("astronaut"), place / "astronaut.png")
+    copies = folder / "copies"
+    command = ("score", folder, clip, "--weights", weights, "--detector", "blazeface", "--json", "--annotate", copies)
+    for _ in range(2):  # the copies of the first run are not scored by the second
+        assert gend(*command) == 0
+        scored = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [str(Path(one["annotated"]).relative_to(copies)) for one in scored] == [
+            "astronaut.png",
+            "clip.mp4",
+            "other/astronaut.png",
+            "other/clip.mp4",
+            "clip-2.mp4",
+        ]
+    with Image.open(copies / "astronaut.png") as copy, Image.open(folder / "astronaut.png") as original:
+        assert copy.size == original.size
+        assert (np.asarray(copy) != np.asarray(original.convert("RGB"))).any()
+    assert len(list(Video(copies / "clip.mp4").frames(Sampling(stride=1)))) == 8
+
+
+def test_score_annotate_refused_before_any_work(gend: Gend, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(picture)
+    for target in (picture, picture / "copies"):
+        assert gend("score", picture, "--weights", "no-such-file.safetensors", "--annotate", target) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.endswith(f"--annotate: {target}: a folder is needed, and this is a file or lies in one")
+
+
+def test_score_annotate_into_what_is_scored(gend: Gend, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    assert gend("score", tmp_path, "--weights", "no-such-file.safetensors", "--annotate", tmp_path) == 1
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path}: annotated copies must not go to the folder that is scored; give another\n"
+    )
 
 
 def test_score_goes_on_after_bad_files(
@@ -94,15 +155,17 @@ def test_score_goes_on_after_bad_files(
     empty = tmp_path / "empty"
     empty.mkdir()
     paths = (tmp_path / "absent.png", empty, tmp_path / "notes.txt", clip)
-    assert gend("score", *paths, "--weights", weights, "--detector", "blazeface", "--json") == 1
+    options = ("--weights", weights, "--detector", "blazeface", "--json", "--annotate", tmp_path / "copies")
+    assert gend("score", *paths, *options) == 1
     output = capsys.readouterr()
     assert [json.loads(line)["path"] for line in output.out.splitlines()] == [str(clip)]
-    errors = [line for line in output.err.splitlines() if not line.startswith("notice: ")]
+    errors = [line for line in output.err.splitlines() if line.startswith("error: ")]
     assert errors == [
         f"error: {tmp_path}/absent.png: no such file",
         f"error: {empty}: no pictures or videos in this folder",
         f"error: {tmp_path}/notes.txt: cannot read it as a picture or video: Invalid data found when processing input",
     ]
+    assert [path.name for path in (tmp_path / "copies").iterdir()] == ["clip.mp4"]
 
 
 def test_score_nothing_to_score(gend: Gend, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +191,18 @@ def test_score_debug_shows_the_traceback(gend: Gend, tmp_path: Path, capsys: pyt
 
 
 @pytest.mark.parametrize(
-    "arguments", [("score",), ("score", "a.png", "--frames", "0"), ("score", "a.png", "--detector", "haar"), ("scare",)]
+    "arguments",
+    [
+        ("score",),
+        ("score", "a.png", "--frames", "0"),
+        ("score", "a.png", "--stride", "0"),
+        ("score", "a.png", "--frames", "8", "--stride", "2"),
+        ("score", "a.png", "--stride", "2", "--every-frame"),
+        ("score", "a.png", "--details"),
+        ("score", "a.png", "--faces", "some"),
+        ("score", "a.png", "--detector", "haar"),
+        ("scare",),
+    ],
 )
 def test_bad_usage(gend: Gend, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert gend(*arguments) == 2
