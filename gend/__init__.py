@@ -6,6 +6,7 @@ authors' code offers it.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from gend.pretrained import GenD
 
 __all__ = ["Detector", "GenD"]
+
+# OpenVINO tells its makers over the network of each time it is imported, and nncf of each time it is used, unless the
+# user objects. What watches cameras reports to nobody: without this package both fall silent by themselves.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # how the import system spells "absent"
 
 
 def __getattr__(name: str) -> object:
