@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gend.drawing import annotated
+from gend.cuts import Cuts
+from gend.drawing import annotated, with_foot_below, write_foot
 from gend.errors import GendError
 from gend.h264 import VideoWriter
 from gend.score import ScoredFrame
@@ -77,7 +78,7 @@ class Annotations:
         is_jpeg = name.suffix.lower() in _JPEG
         path = self._free(name if is_jpeg else _with_ending(name, ".png"))
         part = path.with_name(f".{path.name}.part")
-        picture = annotated(pixels, faces, self._foot if faces else f"{self._foot} · no face scored")
+        picture = with_foot_below(annotated(pixels, faces), self._foot if faces else f"{self._foot} · no face scored")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -118,7 +119,7 @@ class Annotations:
 
 
 class AnnotatedVideo:
-    """A copy under way. It shows every frame, each with the faces of the last one that was looked at.
+    """A copy under way. It shows every frame, each with the faces of the last one of its scene that was looked at.
 
     Attributes:
         path: where it goes.
@@ -128,16 +129,21 @@ class AnnotatedVideo:
         self.path = path
         self._writer = writer
         self._foot = foot
+        self._cuts = Cuts()
         self._faces: tuple[FaceScore, ...] = ()
         self._seen_s = 0.0
 
     def add(self, scored: ScoredFrame) -> None:
         """Adds the next frame, which has its pixels."""
         frame = scored.frame
+        if self._cuts.at(frame.pixels, frame.at_s):
+            self._faces = ()  # else one person's score stands beside the next one's face
         if frame.sampled:
             self._faces, self._seen_s = scored.faces, frame.at_s
         latest = frame.at_s - self._seen_s <= _LATEST_S
-        self._writer.write(annotated(frame.pixels, self._faces, self._foot, latest=latest), frame.at_s)
+        picture = annotated(frame.pixels, self._faces, latest=latest)
+        write_foot(picture, self._foot)  # over its bottom, so that the video keeps its size
+        self._writer.write(picture, frame.at_s)
 
 
 def _with_ending(name: Path, ending: str) -> Path:

@@ -43,13 +43,12 @@ def foot(detector: Detector) -> str:
     return " · ".join([f"p(fake) by {weights}", *detector.notices])
 
 
-def annotated(pixels: Pixels, faces: Sequence[FaceScore], foot_text: str, *, latest: bool = True) -> Pixels:
+def annotated(pixels: Pixels, faces: Sequence[FaceScore], *, latest: bool = True) -> Pixels:
     """A picture with its faces marked.
 
     Args:
         pixels: RGB uint8 (h, w, 3); not changed.
         faces: what was found in it, or in an earlier frame.
-        foot_text: a line for the bottom of the picture.
         latest: whether the faces are of this very picture; else their boxes are drawn thinner.
 
     Returns:
@@ -57,7 +56,7 @@ def annotated(pixels: Pixels, faces: Sequence[FaceScore], foot_text: str, *, lat
     """
     picture = np.array(pixels)
     height, width = picture.shape[:2]
-    letters_px = max(_SMALLEST_PX, min(height, width) // _LETTERS_PER_PICTURE)
+    letters_px = _letters_px(picture)
     line_px = max(2, letters_px // 5) if latest else max(1, letters_px // 12)
     areas = [_area(face) for face in faces]
     for face, (x0, y0, x1, y1) in zip(faces, areas, strict=True):
@@ -70,8 +69,47 @@ def annotated(pixels: Pixels, faces: Sequence[FaceScore], foot_text: str, *, lat
         place = _free_place(area, label, (height, width), [*taken, *(other for other in areas if other is not area)])
         taken.append((*place, place[0] + label.shape[1], place[1] + label.shape[0]))
         _paste(picture, label, place)
-    _write_foot(picture, foot_text, max(_SMALLEST_PX, round(letters_px * _FOOT)))
     return picture
+
+
+def write_foot(picture: Pixels, text: str) -> None:
+    """Writes a text over the bottom of a picture, RGB uint8 (h, w, 3), in as many lines as it takes."""
+    lines = _lines(picture, text)
+    y = max(len(picture) - sum(len(line) for line in lines), 0)
+    shaded = picture[y:]
+    shaded[:] = shaded * np.float32(_FOOT_SHADE)
+    for line in lines:
+        under = picture[y : y + len(line), : line.shape[1]]
+        np.maximum(under, line[: len(under), : under.shape[1]], out=under)
+        y += len(line)
+
+
+def with_foot_below(picture: Pixels, text: str) -> Pixels:
+    """A picture, RGB uint8 (h, w, 3), and a text below it, in as many lines as it takes: nothing is covered."""
+    lines = _lines(picture, text)
+    below = np.zeros((sum(len(line) for line in lines), *picture.shape[1:]), np.uint8)
+    y = 0
+    for line in lines:
+        _paste(below, line, (0, y))
+        y += len(line)
+    return np.concatenate([picture, below])
+
+
+def _lines(picture: Pixels, text: str) -> list[Pixels]:
+    """The lines of a foot, white on black."""
+    letters_px = max(_SMALLEST_PX, round(_letters_px(picture) * _FOOT))
+    width = picture.shape[1] - 2 * _margin(letters_px)
+    return [_label(line, letters_px, _BLACK) for line in _wrapped(text, _font(letters_px), width)]
+
+
+def _letters_px(picture: Pixels) -> int:
+    height, width = picture.shape[:2]
+    return max(_SMALLEST_PX, int(min(height, width)) // _LETTERS_PER_PICTURE)
+
+
+def _margin(letters_px: int) -> int:
+    """Around letters."""
+    return max(2, letters_px // 4)
 
 
 def _colour(p_fake: float) -> Colour:
@@ -88,7 +126,7 @@ def _area(face: FaceScore) -> Area:
 def _label(text: str, letters_px: int, ground: Colour) -> Pixels:
     """White letters on a ground of one colour, RGB uint8 (h, w, 3)."""
     font = _font(letters_px)
-    margin = max(2, letters_px // 4)
+    margin = _margin(letters_px)
     size = round(font.getlength(text)) + 2 * margin, letters_px + 2 * margin
     label = Image.new("RGB", size, ground)
     ImageDraw.Draw(label).text((margin, size[1] // 2), text, fill=_WHITE, font=font, anchor="lm")
@@ -112,20 +150,6 @@ def _paste(picture: Pixels, label: Pixels, place: tuple[int, int]) -> None:
     x, y = place
     under = picture[y : y + label.shape[0], x : x + label.shape[1]]
     under[:] = label[: under.shape[0], : under.shape[1]]
-
-
-def _write_foot(picture: Pixels, text: str, letters_px: int) -> None:
-    """Writes a line over the bottom of a picture, in as many lines as it takes."""
-    height, width = picture.shape[:2]
-    margin = max(2, letters_px // 4)
-    lines = [_label(line, letters_px, _BLACK) for line in _wrapped(text, _font(letters_px), width - 2 * margin)]
-    y = max(height - sum(len(line) for line in lines), 0)
-    shaded = picture[y:]
-    shaded[:] = shaded * np.float32(_FOOT_SHADE)
-    for line in lines:
-        under = picture[y : y + len(line), : line.shape[1]]
-        np.maximum(under, line[: len(under), : under.shape[1]], out=under)
-        y += len(line)
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:

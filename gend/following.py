@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from gend.cuts import Cuts
 from gend.faces import Face
 
 Pixels = NDArray[np.uint8]
-Values = NDArray[np.float64]
 
 # From one frame to the next a head may turn by less than half its width at once, and walks two of them in a second;
 # whoever is a whole width away is the neighbour.
@@ -26,12 +25,7 @@ _REACH, _REACH_PER_S, _MOST_REACH = 0.4, 2.0, 1.0
 _MOST_GROWTH = 2.0
 _PATIENCE_S, _PATIENCE_FRAMES = 2.0, 3
 """A face is given up when both are over."""
-_STEADY_S = 1.0
-"""Over longer than this a moving camera changes as much of the picture as a cut does."""
-_THUMBNAIL = (32, 18)
-_CUT = 20.0
-"""Mean difference of two thumbnails, 0 to 255. People who move about change theirs by up to 12 within seconds, and two
-views of the same room differ by 26 and more (four clips)."""
+_IMPLAUSIBLE = 1e6
 
 
 @dataclass(slots=True)
@@ -51,8 +45,7 @@ class Follower:
         self._tracks: list[_Track] = []
         self._begun = 0
         self._frames = 0
-        self._thumbnail: Values | None = None
-        self._at_s = 0.0
+        self._cuts = Cuts()
 
     def follow(self, pixels: Pixels, faces: Sequence[Face], at_s: float) -> list[int]:
         """Takes in the next frame.
@@ -66,7 +59,7 @@ class Follower:
             The number of each face's track.
         """
         self._frames += 1
-        if self._is_cut(pixels, at_s):
+        if self._cuts.at(pixels, at_s):
             self._tracks = []
         self._tracks = [
             track
@@ -88,15 +81,6 @@ class Follower:
             track.face, track.seen_s, track.seen_in = face, at_s, self._frames
         return [owners[index].id for index in range(len(faces))]
 
-    def _is_cut(self, pixels: Pixels, at_s: float) -> bool:
-        """Whether this frame shows another scene than the last one."""
-        before, self._thumbnail = self._thumbnail, _thumbnail(pixels)
-        waited_s, self._at_s = at_s - self._at_s, at_s
-        return before is not None and waited_s <= _STEADY_S and float(np.abs(before - self._thumbnail).mean()) > _CUT
-
-
-_IMPLAUSIBLE = 1e6
-
 
 def _cost(track: _Track, face: Face, at_s: float) -> float:
     """How unlikely it is that a track goes on as this face: distance in face widths, and growth."""
@@ -106,9 +90,3 @@ def _cost(track: _Track, face: Face, at_s: float) -> float:
     growth = max(width, other_width) / min(width, other_width)
     reach = min(_REACH + _REACH_PER_S * (at_s - track.seen_s), _MOST_REACH)
     return distance + float(np.log(growth)) if distance <= reach and growth <= _MOST_GROWTH else _IMPLAUSIBLE
-
-
-def _thumbnail(pixels: Pixels) -> Values:
-    """(18, 32, 3), without reading every pixel of a large picture."""
-    step = max(1, min(pixels.shape[0] // _THUMBNAIL[1], pixels.shape[1] // _THUMBNAIL[0]) // 4)
-    return cv2.resize(pixels[::step, ::step], _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float64)

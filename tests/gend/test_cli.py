@@ -125,8 +125,8 @@ def test_score_annotate(gend: Gend, weights: Path, clip: Path, capsys: pytest.Ca
             "clip-2.mp4",
         ]
     with Image.open(copies / "astronaut.png") as copy, Image.open(folder / "astronaut.png") as original:
-        assert copy.size == original.size
-        assert (np.asarray(copy) != np.asarray(original.convert("RGB"))).any()
+        pixels = np.asarray(original.convert("RGB"))
+        assert (np.asarray(copy)[: original.height] != pixels).any()
     assert len(list(Video(copies / "clip.mp4").frames(Sampling(stride=1)))) == 8
 
 
