@@ -53,6 +53,12 @@ class GenD(nn.Module):
         std = self.head.weight.new_tensor(self.backbone.std)
         return ((crops.to(dtype) / 255 - mean) / std).permute(0, 3, 1, 2)
 
+    def features(self, images: Tensor, norms: Tensor | None = None) -> Tensor:
+        """The encoder's, (B, C), in the head's precision; `norms` as in `Tuning`."""
+        own, dtype = self.encoder.class_token.dtype, self.head.weight.dtype
+        features: Tensor = self.encoder(images.to(own), None if norms is None else norms.to(own))
+        return features.to(dtype)
+
     def place(self, features: Tensor) -> Tensor:
         """Encoder's features (B, C) → where the head looks at them, (B, C): on the unit sphere for `LinearNorm`."""
         return F.normalize(features, dim=-1) if self.head_kind == "LinearNorm" else features
@@ -61,9 +67,10 @@ class GenD(nn.Module):
         """Normalised pictures, float (B, 3, S, S) → class logits (B, 2): real, fake.
 
         With `tuning` each picture is judged by a fine-tune of its own. In fp32 that is equal, to the last bit, to
-        passing the same batch through the network that has this fine-tune in its weights.
+        passing the same batch through the network that has this fine-tune in its weights. The encoder may be of a
+        lower precision than the head.
         """
-        features = self.place(self.encoder(images, None if tuning is None else tuning.norms))  # (B, C)
+        features = self.place(self.features(images, None if tuning is None else tuning.norms))  # (B, C)
         weight = self.head.weight if tuning is None else tuning.head_weight  # (2, C) or (B, 2, C)
         bias = self.head.bias if tuning is None else tuning.head_bias
         # Not a matrix product: that one's last bit depends on whether the batch shares its weights.

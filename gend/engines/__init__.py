@@ -1,14 +1,23 @@
-"""What runs an encoder. One module per engine, imported where it is chosen; this file is what they have in common."""
+"""What runs an encoder. One module per engine, imported where it is chosen; this file is what they have in common.
+
+`choose.py` says which one suits a machine, `load.py` makes it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gend.errors import GendError, PictureError
+
 Floats = NDArray[np.float32]
+EngineName = Literal["torch", "openvino"]
+Precision = Literal["fp32", "bf16", "int8"]
+"""Arithmetic of the encoder's matrix products. What is before and behind the encoder is always fp32."""
+Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,4 +64,42 @@ class Engine(Protocol):
         Args:
             crops: what to judge.
             mix: the fine-tune of each crop; None where all are judged by the checkpoint's own.
+
+        Raises:
+            PictureError: The crops are of another type or shape, or there are none.
+            GendError: The mix does not fit, cannot be taken, or the answer is not a number.
         """
+
+
+def check_input(crops: NDArray[np.uint8], mix: Mix | None, input_px: int, norms: tuple[int, int]) -> None:
+    """Refuses what a network would choke on, or answer with nonsense.
+
+    Args:
+        crops: as `Engine.logits` takes them.
+        mix: likewise.
+        input_px: S.
+        norms: N and C.
+
+    Raises:
+        PictureError: The crops are of another type or shape, or there are none.
+        GendError: The mix is of another encoder, has no such row, or is for another number of crops.
+    """
+    due = (input_px, input_px, 3)
+    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != due or not len(crops):
+        wanted = ", ".join(map(str, due))
+        raise PictureError(f"crops must be uint8 (B, {wanted}) with B > 0, not {crops.dtype} {crops.shape}")
+    if mix is None:
+        return
+    N, C = norms
+    found = mix.bank.norms.shape[1:], mix.bank.head_weight.shape[1:], mix.bank.head_bias.shape[1:]
+    if found != ((N, 2, C), (2, C), (2,)):
+        raise GendError(f"fine-tunes with {found[0]} LayerNorms, and the encoder has ({N}, 2, {C})")
+    if mix.rows.shape != (len(crops),) or mix.rows.min() < 0 or mix.rows.max() >= len(mix.bank.norms):
+        raise GendError(f"{len(mix.rows)} rows of {len(mix.bank.norms)} fine-tunes do not fit {len(crops)} crops")
+
+
+def check_answer(logits: Floats, engine: str) -> Floats:
+    """The same, where every one of them is a number; else raises `GendError`."""
+    if not np.isfinite(logits).all():
+        raise GendError(f"{engine}: the encoder's answer is not a number: weights or a fine-tune are damaged")
+    return logits

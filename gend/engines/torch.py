@@ -1,58 +1,74 @@
-"""The reference engine: the network itself, in fp32, on the CPU or a CUDA GPU."""
+"""The reference engine: the network itself, on the CPU or a CUDA GPU.
+
+In fp32 it is what every other engine is compared with.
+"""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gend.engines import Bank, Floats, Mix
+from gend.engines import Bank, Device, EngineName, Floats, Mix, Precision, check_answer, check_input
+from gend.engines.cuda_graphs import LARGEST, CudaGraphs
 from gend.errors import GendError
 from gend.network import GenD, Tuning
 
-Device = Literal["auto", "cpu", "cuda"]
+NAME: EngineName = "torch"
+_DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 class TorchEngine:
     """Runs a `GenD` as it is.
 
     Args:
-        model: Network with its weights; moved to the device and put into evaluation mode.
+        model: Network with its weights in fp32; moved to the device, put into evaluation mode and, for `bf16`, its
+            encoder rounded: it is the engine's from here on.
         device: `auto` takes a GPU where there is one.
         threads: CPU threads for one batch; None leaves torch's choice, all cores. Torch knows one such number for
             the whole process.
+        precision: of the encoder. In bf16 LayerNorms too are rounded; unit sphere and head stay fp32.
 
     Raises:
-        GendError: Where `cuda` is asked for and there is none.
+        GendError: Where `cuda` is asked for and there is none, or `int8`, which torch does not do.
     """
 
-    precision = "fp32"
     mixes = True
 
-    def __init__(self, model: GenD, *, device: Device = "auto", threads: int | None = None) -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if device == "cuda":
-            if not torch.cuda.is_available():
-                raise GendError("device cuda: torch finds no CUDA GPU")
+    def __init__(
+        self, model: GenD, *, device: Device = "auto", threads: int | None = None, precision: Precision = "fp32"
+    ) -> None:
+        if precision not in _DTYPES:
+            raise GendError(f"precision {precision}: the torch engine has {' and '.join(_DTYPES)}")
+        kind = torch_device(device)
+        if kind == "cuda":
             # Else convolutions round to TF32, and a GPU's logits differ from a CPU's.
             torch.backends.cudnn.allow_tf32 = False
         if threads is not None:
             torch.set_num_threads(threads)
-        self.name = f"torch-{device}"
-        self._device = torch.device(device)
-        self._bank: tuple[Bank | None, Tuning] = None, model.tuning()
+        self.name = f"{NAME}-{kind}"
+        self.precision: Precision = precision
+        self._device = torch.device(kind)
+        self._input_px = model.backbone.input_px
+        own = model.tuning()
+        self._norms = own.norms.shape[1], own.norms.shape[3]
+        self._bank: tuple[Bank | None, Tuning] = None, own
         self._model = model.eval().requires_grad_(requires_grad=False).to(self._device)
+        self._model.encoder.to(_DTYPES[precision])
+        self._graphs = CudaGraphs(self._model.log_odds, self._device) if kind == "cuda" else None
 
     def logits(self, crops: NDArray[np.uint8], mix: Mix | None = None) -> Floats:
         """RGB uint8 (B, S, S, 3) → raw log-odds of fake, float32 (B,); `mix` as every engine takes it."""
+        check_input(crops, mix, self._input_px, self._norms)
         pixels = torch.tensor(np.ascontiguousarray(crops), device=self._device)
         with torch.inference_mode():
-            log_odds = self._model.log_odds(pixels, None if mix is None else self._tuning(mix))
-        answer: Floats = log_odds.cpu().numpy()
-        return answer
+            tuning = None if mix is None else self._tuning(mix)
+            if self._graphs is None:
+                log_odds = self._model.log_odds(pixels, tuning).numpy()
+            else:
+                parts = [slice(at, at + LARGEST) for at in range(0, len(pixels), LARGEST)]
+                log_odds = np.concatenate([self._graphs.run(*_batch(pixels, tuning, part)) for part in parts])
+        return check_answer(log_odds, self.name)
 
     def _tuning(self, mix: Mix) -> Tuning:
         """The rows of the bank, of which the device has a copy for as long as it is the same bank."""
@@ -67,3 +83,20 @@ class TorchEngine:
             self._bank = mix.bank, on_device
         rows = torch.tensor(mix.rows, device=self._device)
         return Tuning(*(part[rows] for part in on_device))
+
+
+def torch_device(device: Device) -> Device:
+    """The device that is taken, `cpu` or `cuda`.
+
+    Raises:
+        GendError: Where `cuda` is asked for and there is none.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise GendError("device cuda: torch finds no CUDA GPU")
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _batch(pixels: torch.Tensor, tuning: Tuning | None, part: slice) -> tuple[torch.Tensor, Tuning | None]:
+    return pixels[part], None if tuning is None else Tuning(*(each[part] for each in tuning))
