@@ -225,7 +225,8 @@ class _Judge:
 def _look(frame: Frame, judge: _Judge, faces: FaceDetector, choice: FaceChoice, follower: Follower) -> _Held:
     """Finds and follows the faces of a frame, and hands their crops over to be judged."""
     found = faces.detect(frame.pixels)
-    wide = [face for face in found if _width(face) >= choice.min_px]
+    # From left to right: so they are numbered, and so people read them.
+    wide = sorted((face for face in found if _width(face) >= choice.min_px), key=lambda face: face.box[0])
     held = _Held(frame, left_out=len(found) - len(wide))
     for face in [max(wide, key=_area)] if wide and choice.largest else wide:
         try:

@@ -41,13 +41,14 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Detector:
     return Detector.load(str(path), threads=1)
 
 
-@pytest.fixture
-def faces(monkeypatch: pytest.MonkeyPatch) -> FaceDetector:
-    offer_models(monkeypatch)
-    return BlazeFace(fetched("blazeface"))
+@pytest.fixture(scope="module")
+def faces() -> FaceDetector:
+    with pytest.MonkeyPatch.context() as patch:
+        offer_models(patch)
+        return BlazeFace(fetched("blazeface"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def astronaut(faces: FaceDetector) -> Pixels:
     with Image.open(fetched("astronaut")) as picture:
         return np.asarray(picture.convert("RGB"))
@@ -90,6 +91,8 @@ def test_score_image_of_six_people(detector: Detector, faces: FaceDetector) -> N
     scored = score_image(str(fetched("faces-t1")), detector, faces)
     assert (scored.frames, scored.faces) == (1, 6)
     assert [track.id for track in scored.tracks] == [face.track for face in scored.details] == [1, 2, 3, 4, 5, 6]
+    edges = [face.box[0] for face in scored.details]
+    assert edges == sorted(edges), "numbered from left to right"
     means = [track.mean for track in scored.tracks]
     assert scored.mean == pytest.approx(np.mean(means))
     assert scored.median == pytest.approx(np.median(means))
