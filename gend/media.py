@@ -69,7 +69,9 @@ def read_picture(path: Path) -> Pixels | None:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
                 return _rgb(picture)
-    except UnidentifiedImageError:
+    except UnidentifiedImageError as error:
+        if path.suffix.lower() in _PICTURES:  # FFmpeg would take it for a video, of one frame that is damaged
+            raise PictureError(f"{path}: not a picture, whatever its name says, or damaged from the start") from error
         return None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         # PIL's decoders raise each of these for damaged files.

@@ -150,7 +150,7 @@ class Video:
                     yield Frame(number, at_s, _upright(frame), bool(wanted[number]))
         if not decoded:
             most = f"{_MOST_PX / 1e6:.0f} million pixels"
-            raise PictureError(f"{self.path}: no frame of this video can be decoded (of up to {most})")
+            raise PictureError(f"{self.path}: no frame of this video can be decoded (more than {most} are refused)")
 
     def _due(self, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which packets are to be decoded: from a keyframe up to each wanted one."""

@@ -48,6 +48,13 @@ def test_read_picture_cut_off(tmp_path: Path) -> None:
         read_picture(path)
 
 
+def test_read_picture_of_what_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_text("not a picture")
+    with pytest.raises(PictureError, match=r"a\.jpg: not a picture, whatever its name says"):
+        read_picture(path)
+
+
 def test_read_picture_of_unsupported_kind(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"IMG_1\.HEIC: HEIF pictures are not supported"):
         read_picture(tmp_path / "IMG_1.HEIC")

@@ -137,7 +137,7 @@ def test_video_decompression_bomb(tmp_path: Path) -> None:
         container.mux(stream.encode(av.VideoFrame(16_000, 8_000, "monob")))
         container.mux(stream.encode())
     assert path.stat().st_size < 100_000
-    with pytest.raises(PictureError, match=r"a\.mov: no frame .* can be decoded \(of up to 36 million pixels\)"):
+    with pytest.raises(PictureError, match=r"a\.mov: no frame .* can be decoded \(more than 36 million pixels are"):
         frames(path, Sampling())
 
 
