@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gend import cli_adapter, cli_engines
 from gend.errors import GendError
 
 if TYPE_CHECKING:
@@ -65,11 +66,20 @@ def score(
     paths: Annotated[list[Path], typer.Argument(help="Pictures, videos, or folders of them.")],
     *,
     weights: Annotated[
-        str, typer.Option(help="demo, a hub id, a folder or a .safetensors file.")
+        str, typer.Option(help="demo, a hub id, a folder or file of weights, or a folder of `gend export`.")
     ] = "yermandy/GenD_CLIP_L_14",
     detector: Annotated[
-        Literal["auto", "yunet", "blazeface"],
-        typer.Option(help="What finds the faces; auto is yunet, or blazeface where that cannot be fetched."),
+        str,
+        typer.Option(
+            help="What finds the faces: yunet, blazeface or scrfd:FILE; auto is yunet, or blazeface where that cannot "
+            "be fetched."
+        ),
+    ] = "auto",
+    engine: Annotated[
+        Literal["auto", "torch", "openvino"], typer.Option(help="What runs the encoder; auto is the fastest here.")
+    ] = "auto",
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "int8"], typer.Option(help="Of the encoder's arithmetic.")
     ] = "auto",
     frames: Annotated[
         int | None,
@@ -107,7 +117,7 @@ def score(
     failures = _Failures()
     files = _input_files(paths, annotate, failures)
     face_detector = load_detector(detector, threads=_threads(), warn=lambda line: _say("warning", line))
-    encoder = Detector.load(weights)
+    encoder = Detector.load(weights, engine=engine, precision=precision)
     for notice in encoder.notices:
         _say("notice", notice)
     scorer = FileScorer(
@@ -149,6 +159,11 @@ def fetch(
                 path = checkpoint_folder(name) if "/" in name else fetch_file(name)
             print(path, flush=True)
     failures.end()
+
+
+app.add_typer(cli_adapter.app)
+app.command()(cli_engines.export)
+app.command()(cli_engines.compare)
 
 
 class _Failures:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gend.errors import GendError, PictureError
 from gend.faces import FaceDetector, align
 from gend.media import media_files, read_picture
-from gend.score import MIN_FACE_PX
+from gend.model import MIN_FACE_PX
 from gend.video import Sampling, Video
 
 Pixels = NDArray[np.uint8]

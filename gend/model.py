@@ -5,25 +5,36 @@ Importing this module costs nothing; torch is imported, and asked for where it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gend.adapter import Adapter, cut_adapter
-from gend.errors import GendError, PictureError, WeightsError
+from gend.adapter import Adapter
+from gend.engines import Device
+from gend.engines.choose import AnyEngine, AnyPrecision, Wish
+from gend.engines.load import load_engine
+from gend.errors import PictureError, WeightsError
+from gend.faces import FaceDetector, load_detector
 from gend.fine_tunes import FineTunes
 from gend.preprocess import encoder_input
 from gend.resample import Interpolation
 
 if TYPE_CHECKING:
     from gend.engines import Engine
+    from gend.score import Picture
+    from gend.tally import FileScore
 
 Pixels = NDArray[np.uint8]
+
+MIN_FACE_PX = 40
+"""Narrower faces are left out of pictures and videos: what an encoder says of them is noise."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,41 +81,41 @@ class Detector:
         cls,
         weights: str,
         *,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
+        engine: AnyEngine = "auto",
+        precision: AnyPrecision = "auto",
+        device: Device = "auto",
         threads: int | None = None,
+        max_logit_drift: float = 0.1,
         adapters: Mapping[str, str | Path] | None = None,
     ) -> Self:
-        """Finds weights, reads them and puts them on a device.
+        """Finds weights and the engine that suits them and this machine, and brings them together.
 
         Args:
-            weights: `demo`, a hub id, a folder or a file; see `gend.checkpoint.load_checkpoint`.
+            weights: `demo`, a hub id, a folder or a file (see `gend.checkpoint.load_checkpoint`), or a folder that
+                `gend export` wrote.
+            engine: what runs the encoder; `auto` takes what is fastest here (see `gend.engines.choose`).
+            precision: of its arithmetic; `auto` takes int8 only where a comparison has shown it to be good enough.
             device: `auto` takes a GPU where there is one.
             threads: CPU threads for one batch, of the whole process; None takes all cores.
+            max_logit_drift: how far int8 may move a logit.
             adapters: files of fine-tunes of this encoder by the names that `logits` is to know them by. None: there
                 will never be any, which lets engines be chosen that cannot mix them.
 
         Raises:
             WeightsError: Where the weights cannot be found or read, or are no GenD detector, or an adapter does not
                 fit them.
-            GendError: Where torch or the device is missing.
+            GendError: Where torch, the engine or the device is missing.
         """
-        if find_spec("torch") is None:
-            raise GendError("the encoder needs torch: pip install 'gend-monitor[torch]'")
-        from gend.checkpoint import load_checkpoint  # noqa: PLC0415  (torch is an extra, imported where used)
-        from gend.engines.torch import TorchEngine  # noqa: PLC0415
-
-        model, backbone, sha256 = load_checkpoint(weights)
-        own = None if adapters is None else cut_adapter(model)
-        engine = TorchEngine(model, device=device, threads=threads)
-        identity = Identity(weights, sha256, engine.name, engine.precision)
-        notices = () if backbone.notice is None else (backbone.notice,)
+        wish = Wish(engine, precision, device, mixes=adapters is not None, max_logit_drift=max_logit_drift)
+        loaded = load_engine(weights, wish, threads=threads)
+        identity = Identity(loaded.weights, loaded.sha256, loaded.engine.name, loaded.engine.precision)
         detector = cls(
-            engine,
-            input_px=backbone.input_px,
+            loaded.engine,
+            input_px=loaded.input_px,
             identity=identity,
-            notices=notices,
-            own=own,
-            interpolation=backbone.interpolation,
+            notices=loaded.notices,
+            own=loaded.own,
+            interpolation=loaded.interpolation,
         )
         detector.set_adapters(adapters or {})
         return detector
@@ -168,3 +179,69 @@ class Detector:
         if unknown := [name for name in names if name is not None]:
             raise WeightsError(f"no adapter is called {unknown[0]}: the encoder was loaded without any")
         return self._engine.logits(crops)
+
+    def score_image(
+        self,
+        picture: Picture,
+        *,
+        faces: FaceDetector | None = None,
+        largest: bool = False,
+        min_face_px: int = MIN_FACE_PX,
+    ) -> FileScore:
+        """Finds and scores the faces of a picture, as `gend.score.score_image`.
+
+        Args:
+            picture: a file, a PIL picture, or an array: RGB uint8 (h, w, 3).
+            faces: finds the faces; None: the best there is (see `gend.faces.load_detector`), loaded once.
+            largest: score the largest face alone.
+            min_face_px: leave out narrower faces.
+
+        Raises:
+            PictureError: it is no picture, a damaged one, or an array of another type or shape.
+            FetchError: no face detector can be had.
+        """
+        from gend.score import score_image  # noqa: PLC0415  (it takes detectors, and so needs this module)
+
+        return score_image(picture, self, faces or self._face_detector, largest=largest, min_face_px=min_face_px)
+
+    def score_video(
+        self,
+        path: str | Path,
+        *,
+        faces: FaceDetector | None = None,
+        frames: int | None = None,
+        stride: int | None = None,
+        largest: bool = False,
+        min_face_px: int = MIN_FACE_PX,
+        details: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> FileScore:
+        """Finds, follows and scores the faces of a video; all of it as `gend.score.score_video` takes and raises it.
+
+        Args:
+            path: anything FFmpeg reads.
+            faces: as for `score_image`.
+            frames: look at so many frames, spread evenly; 32 unless `stride` is given.
+            stride: look at every so many-th frame instead; 1 is every frame.
+            largest: score the largest face of each frame alone.
+            min_face_px: leave out narrower faces.
+            details: keep every face of every frame in the answer.
+            progress: told how many frames were looked at, and how many there are to look at.
+        """
+        from gend.score import score_video  # noqa: PLC0415  (as above)
+
+        return score_video(
+            path,
+            self,
+            faces or self._face_detector,
+            frames=frames,
+            stride=stride,
+            largest=largest,
+            min_face_px=min_face_px,
+            details=details,
+            progress=progress,
+        )
+
+    @cached_property
+    def _face_detector(self) -> FaceDetector:
+        return load_detector("auto", warn=_log.warning)

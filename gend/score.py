@@ -20,7 +20,7 @@ from gend.errors import GendError, PictureError
 from gend.faces import Face, FaceDetector, align
 from gend.following import Follower
 from gend.media import read_picture, rgb_pixels
-from gend.model import Detector
+from gend.model import MIN_FACE_PX, Detector
 from gend.tally import FaceScore, FileScore, Tally, TrackScore
 from gend.video import Frame, Sampling, Video
 
@@ -40,8 +40,6 @@ __all__ = [
 Pixels = NDArray[np.uint8]
 Picture = str | Path | Image.Image | NDArray[np.uint8]
 
-MIN_FACE_PX = 40
-"""Narrower faces are left out: what an encoder says of them is noise."""
 _BATCH = 8
 """Crops judged at once."""
 _MOST_HELD = 8

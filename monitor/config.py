@@ -151,14 +151,19 @@ class EncoderConfig(_Section):
 
     weights: str = Field(
         default="yermandy/GenD_CLIP_L_14",
-        description="`demo`, a hub id, a folder or a `.safetensors` file.",
+        description="`demo`, a hub id, a folder or file of weights, or a folder of `gend export`.",
     )
-    engine: Literal["auto", "torch"] = Field(default="auto", description="What runs the encoder.")
-    precision: Literal["auto", "fp32"] = Field(default="auto", description="Arithmetic of the encoder.")
+    engine: Literal["auto", "torch", "openvino"] = Field(
+        default="auto", description="What runs the encoder; `auto` is the fastest on this machine."
+    )
+    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
+        default="auto",
+        description="Arithmetic of the encoder; `auto` takes int8 only where `gend compare` has shown it good enough.",
+    )
     max_logit_drift: float = Field(
         default=0.1,
         gt=0,
-        description="Largest change of a logit that a faster precision may cause; fp32, the only one yet, causes none.",
+        description="Largest change of a logit that int8 may cause, as `gend compare` has measured it.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="`auto` takes a GPU where there is one.")
     adapters: dict[Annotated[str, Field(pattern=STREAM_NAME)], str] = Field(

@@ -27,7 +27,15 @@ def load_parts(config: MonitorConfig) -> Parts:
     # The demo encoder is so small that more threads than one only get in each other's way.
     threads = 1 if config.encoder.weights == "demo" else None
     adapters = config.encoder.adapters or None
-    encoder = Detector.load(config.encoder.weights, device=config.encoder.device, threads=threads, adapters=adapters)
+    encoder = Detector.load(
+        config.encoder.weights,
+        engine=config.encoder.engine,
+        precision=config.encoder.precision,
+        device=config.encoder.device,
+        threads=threads,
+        max_logit_drift=config.encoder.max_logit_drift,
+        adapters=adapters,
+    )
     for notice in encoder.notices:
         _log.warning("%s", notice)
     # `auto` is settled once, with its one warning; each stream's thread then gets a detector of that kind.
