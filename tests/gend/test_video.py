@@ -69,6 +69,18 @@ def test_frames_cut_out_by_an_edit_list(tmp_path: Path) -> None:
     assert [(frame.number, number_of(frame.pixels)) for frame in found] == [(0, 5), (5, 10), (10, 15)]
 
 
+@pytest.mark.parametrize("stride", [7, 9, 29])
+def test_frames_stored_behind_a_keyframe_and_shown_before_it(tmp_path: Path, stride: int) -> None:
+    open_gop = "open-gop=1:keyint=10:min-keyint=10:bframes=3:b-adapt=0:scenecut=0"
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"x264-params": open_gop, "crf": "12"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for picture in numbered(60):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    assert numbers(tmp_path / "a.mp4", Sampling(stride=stride)) == list(range(0, 60, stride))
+
+
 def test_frames_are_rgb(tmp_path: Path) -> None:
     red = np.zeros((64, 96, 3), np.uint8)
     red[..., 0] = 200
