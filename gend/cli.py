@@ -41,6 +41,7 @@ app = typer.Typer(
 )
 
 _DEBUG = "--debug"
+_FACE_DETECTORS = ("auto", "yunet", "blazeface", "scrfd")
 
 
 def main() -> None:
@@ -71,8 +72,8 @@ def score(
     detector: Annotated[
         str,
         typer.Option(
-            help="What finds the faces: yunet, blazeface or scrfd:FILE; auto is yunet, or blazeface where that cannot "
-            "be fetched."
+            help="What finds the faces: yunet, blazeface, scrfd or scrfd:FILE; auto is yunet, or blazeface where that "
+            "cannot be fetched."
         ),
     ] = "auto",
     engine: Annotated[
@@ -107,6 +108,8 @@ def score(
         raise typer.BadParameter("--frames, --stride and --every-frame exclude each other")
     if details and not as_json:
         raise typer.BadParameter("--details needs --json")
+    if detector.partition(":")[0] not in _FACE_DETECTORS or (":" in detector and not detector.startswith("scrfd:")):
+        raise typer.BadParameter(f"--detector: {detector} is none of {', '.join(_FACE_DETECTORS)} and scrfd:FILE")
 
     from gend.faces import load_detector  # noqa: PLC0415
     from gend.model import Detector  # noqa: PLC0415

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from PIL import Image
 from gend.backbones import DEMO_VIT
 from gend.catalogue import CATALOGUE
 from gend.checkpoint import save_checkpoint
-from gend.cli import main
+from gend.cli import _FACE_DETECTORS, main
+from gend.faces import DetectorName
 from gend.network import GenD
 from gend.video import Sampling, Video
 from tests.gend.fetched import fetched, offer_models
@@ -201,6 +203,7 @@ def test_score_debug_shows_the_traceback(gend: Gend, tmp_path: Path, capsys: pyt
         ("score", "a.png", "--details"),
         ("score", "a.png", "--faces", "some"),
         ("score", "a.png", "--detector", "haar"),
+        ("score", "a.png", "--detector", "yunet:file.onnx"),
         ("scare",),
     ],
 )
@@ -209,6 +212,10 @@ def test_bad_usage(gend: Gend, arguments: tuple[str, ...], capsys: pytest.Captur
     output = capsys.readouterr()
     assert "Error: " in output.err
     assert output.out == ""
+
+
+def test_score_knows_every_face_detector() -> None:
+    assert get_args(DetectorName) == _FACE_DETECTORS
 
 
 def test_fetch_lists_what_there_is(
