@@ -6,9 +6,10 @@ Importing this module costs nothing; torch is imported, and asked for where it i
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -34,6 +35,7 @@ Pixels = NDArray[np.uint8]
 
 MIN_FACE_PX = 40
 """Narrower faces are left out of pictures and videos: what an encoder says of them is noise."""
+_FACE_THREADS = 4
 _log = logging.getLogger(__name__)
 
 
@@ -74,6 +76,7 @@ class Detector:
         self.notices = notices
         self.interpolation = interpolation
         self._engine = engine
+        self._faces = threading.local()  # a face detector serves one thread at a time
         self._fine_tunes = None if own is None else FineTunes(own)
 
     @classmethod
@@ -242,6 +245,10 @@ class Detector:
             progress=progress,
         )
 
-    @cached_property
+    @property
     def _face_detector(self) -> FaceDetector:
-        return load_detector("auto", warn=_log.warning)
+        found: FaceDetector | None = getattr(self._faces, "detector", None)
+        if found is None:
+            threads = min(_FACE_THREADS, os.cpu_count() or 1)
+            found = self._faces.detector = load_detector("auto", threads=threads, warn=_log.warning)
+        return found
