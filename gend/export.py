@@ -175,7 +175,7 @@ def quantised(graph: ov.Model, calibration: Sequence[Crops]) -> ov.Model:
         raise GendError("precision int8: needs nncf: pip install 'gend-monitor[export]'")
     nncf: Any = import_module("nncf")  # heavy, and an extra
 
-    nncf.set_log_level(logging.ERROR)
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # its own way to say so changes the handlers of others
     with contextlib.redirect_stdout(io.StringIO()):  # it draws its progress there
         return nncf.quantize(
             graph,

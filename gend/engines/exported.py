@@ -26,6 +26,8 @@ OWN = "own.safetensors"
 FORMAT = 1
 Kind = Literal["openvino", "onnx"]
 
+_FILES: Mapping[Kind, tuple[str, ...]] = {"openvino": ("model.xml", "model.bin"), "onnx": ("model.onnx",)}
+
 T = TypeVar("T")
 
 
@@ -70,7 +72,7 @@ class Exported:
     @property
     def model(self) -> Path:
         """The file to hand to a library."""
-        return self.folder / ("model.xml" if self.manifest.kind == "openvino" else "model.onnx")
+        return self.folder / _FILES[self.manifest.kind][0]
 
     @property
     def sha256(self) -> str:
@@ -130,7 +132,7 @@ def read_exported(folder: str | Path) -> Exported:
         made_with=_mapping(path, content, "made_with"),
     )
     exported = Exported(folder, manifest, files)
-    if missing := {exported.model.name, OWN} - files.keys():
+    if missing := {*_FILES[manifest.kind], OWN} - files.keys():
         raise WeightsError(f"{path}: damaged: it does not list {', '.join(sorted(missing))}")
     for name, due in files.items():
         if Path(name).name != name:

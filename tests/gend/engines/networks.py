@@ -24,7 +24,9 @@ def network(backbone: Backbone = TINY) -> GenD:
     torch.manual_seed(0)
     model = GenD(backbone).eval()
     for name, parameter in model.named_parameters():
-        if parameter.ndim > 1:
+        if "convolutions" in name and parameter.ndim == 4:  # each followed by a ReLU, which halves
+            torch.nn.init.normal_(parameter, std=3 * parameter[0].numel() ** -0.5)
+        elif parameter.ndim > 1:
             torch.nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
         elif "norm" in name and name.endswith("weight"):
             torch.nn.init.normal_(parameter, mean=1, std=0.2)

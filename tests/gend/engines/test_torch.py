@@ -9,7 +9,7 @@ from gend.engines import Bank
 from gend.engines.cuda_graphs import LARGEST, bucket
 from gend.engines.torch import TorchEngine
 from gend.errors import GendError, PictureError
-from tests.gend.engines.networks import FAMILIES, TINY, bank, crops, mixed, network, reference, tuned
+from tests.gend.engines.networks import FAMILIES, bank, crops, mixed, network, reference, tuned
 
 BF16_DRIFT = 0.15
 """Of the logits of the small networks here, which are about 3 apart."""
@@ -62,7 +62,7 @@ def test_logits_of_damaged_weights_are_an_error_and_the_engine_goes_on() -> None
 def test_logits_refuse_what_does_not_fit() -> None:
     engine, fine_tunes = TorchEngine(network(), device="cpu"), bank(network(), 2)
     with pytest.raises(PictureError, match=r"uint8 \(B, 28, 28, 3\) with B > 0, not float32 \(1, 28, 28, 3\)"):
-        engine.logits(crops(1).astype(np.float32))  # type: ignore[arg-type]
+        engine.logits(crops(1).astype(np.float32))
     with pytest.raises(PictureError, match=r"not uint8 \(0, 28, 28, 3\)"):
         engine.logits(crops(1)[:0])
     with pytest.raises(GendError, match="2 rows of 2 fine-tunes do not fit 1 crops"):
@@ -76,7 +76,7 @@ def test_logits_refuse_what_does_not_fit() -> None:
 
 def test_engine_refuses_int8() -> None:
     with pytest.raises(GendError, match="precision int8: the torch engine has fp32 and bf16"):
-        TorchEngine(network(TINY), device="cpu", precision="int8")
+        TorchEngine(network(), device="cpu", precision="int8")
 
 
 @pytest.mark.parametrize(("batch", "size"), [(1, 1), (2, 2), (3, 4), (8, 8), (9, 16), (129, 256), (LARGEST, 256)])
