@@ -25,8 +25,8 @@ _WEIGHT_BITS = 22
 """PIL's precision: it rounds the weights to this many binary places. float32 holds them exactly."""
 _HALF_UP = 2.0**-16
 """PIL rounds halves up, OpenCV to even: one step of float32 where it is coarsest decides for PIL's way."""
-_ROWS_AT_ONCE = 128
-"""Bounds the memory a large picture takes as float32, and keeps it near the processor."""
+_ROWS_AT_ONCE = 256
+"""Bounds the memory that a large picture takes as float32."""
 _SIZES_KEPT = 512
 
 
@@ -66,7 +66,9 @@ def resample(picture: Pixels, rows: Span, columns: Span, interpolation: Interpol
 def _product(weights: csr_array, lines: NDArray[np.number]) -> Pixels:
     """(n, m) sparse times (m, k), rounded and clipped to uint8 (n, k)."""
     sums = weights @ lines.astype(np.float32)
-    return cv2.addWeighted(sums, 1, sums, 0, _HALF_UP, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
+    # What rounds the fastest in OpenCV takes absolute values: none may be below 0.
+    _, sums = cv2.threshold(sums, 0, 0, cv2.THRESH_TOZERO, dst=sums)
+    return cv2.convertScaleAbs(sums, alpha=1, beta=_HALF_UP).astype(np.uint8, copy=False)
 
 
 @lru_cache(maxsize=_SIZES_KEPT)
