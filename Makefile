@@ -24,8 +24,14 @@ $(STAMP): pyproject.toml constraints.txt tools/install.sh
 demo: $(STAMP)  ## play the built-in clip through the whole pipeline; ARGS="--until-alert --timeout-s 120"
 	@$(BIN)/gend-monitor demo $(ARGS)
 
+# Tests of faults wait more than they work, so two run at a time; those of one file share a service, in their order.
 test: $(STAMP)  ## run the tests; ARGS="-k name" for some of them
+ifeq ($(strip $(ARGS)),)
+	@failed=0; $(BIN)/python -m pytest --ignore=tests/faults || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/faults || failed=1; exit $$failed
+else
 	@$(BIN)/python -m pytest $(ARGS)
+endif
 
 soak: $(STAMP)  ## hours of faults: the long forms of tests/faults, then many streams; ARGS="--hours 2 --out DIR"
 	@GEND_SOAK=1 $(BIN)/python -m pytest tests/faults
