@@ -79,7 +79,8 @@ def _print_table(
         )
     print()
     print(f"Large: native size beyond {2 * input_px} px, {large.sum()} of {len(large)}.")
-    print(f"Logits of these faces by the first way: mean {scores[first].mean():.3g}, standard deviation {scores[first].std():.3g}.")
+    mean, spread = scores[first].mean(), scores[first].std()
+    print(f"Logits of these faces by the first way: mean {mean:.3g}, standard deviation {spread:.3g}.")
 
 
 def _two_steps(picture: Pixels, face: Face, input_px: int, *, exact: bool) -> Pixels:
