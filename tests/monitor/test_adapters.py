@@ -89,9 +89,7 @@ def test_an_adapter_that_does_not_fit_refuses_the_start(own: Adapter, fake_call:
         "encoder": {"weights": "demo", "adapters": {"door": str(tmp_path / "door.safetensors")}},
     }
     service = RunningService(tmp_path, config)
-    with pytest.raises(
-        AssertionError, match=r"error: adapter door \(.*\): an adapter of another demo-vit"
-    ):
+    with pytest.raises(AssertionError, match=r"error: adapter door \(.*\): an adapter of another demo-vit"):
         service.start()
     assert service.process is not None
     assert service.process.wait(timeout=20) == 1
