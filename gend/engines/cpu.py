@@ -39,20 +39,7 @@ class CPU:
         return cls.of_flags(_flags(cpuinfo))
 
 
-def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Its name, for people."""
-    for line in _lines(cpuinfo):
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
 def _flags(cpuinfo: Path) -> frozenset[str]:
-    for line in _lines(cpuinfo):
-        if line.startswith("flags"):
-            return frozenset(line.partition(":")[2].split())
-    return frozenset()
-
-
-def _lines(cpuinfo: Path) -> list[str]:
-    return cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.is_file() else []
+    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.is_file() else []
+    named = [line.partition(":")[2].split() for line in lines if line.startswith("flags")]
+    return frozenset(named[0]) if named else frozenset()
