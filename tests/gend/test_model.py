@@ -151,7 +151,7 @@ def test_detector_on_a_gpu_equals_the_cpu(demo_file: Path) -> None:
 
 
 def test_detector_without_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gend.model.find_spec", lambda name: None)
+    monkeypatch.setattr("gend.engines.load.find_spec", lambda name: None)
     with pytest.raises(GendError, match=r"pip install 'gend-monitor\[torch\]'"):
         Detector.load("demo")
 
