@@ -6,6 +6,7 @@ Prints `recorded ID` after each alert that is safe.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from monitor.config import MqttConfig
@@ -18,7 +19,8 @@ async def main(store_url: str, mqtt_url: str) -> None:
         for number in range(1_000_000):
             alert = await store.record(an_alert(id=f"{store.run_id}-{number}", stream=f"s{number % 2}"), ["mqtt"])
             publisher.wake()
-            print("recorded", alert.id, flush=True)
+            # In one write: killed between the words of a print, it would have said half a line.
+            os.write(sys.stdout.fileno(), f"recorded {alert.id}\n".encode())
 
 
 if __name__ == "__main__":
