@@ -6,9 +6,8 @@ import os
 import signal
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 import pytest
@@ -18,9 +17,7 @@ from tests.faults.table import FaultTable
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.service import RunningService, Subscriber
 from tests.rtsp_server import RtspServer
-
-T = TypeVar("T")
-_WAIT_S = 30.0
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +38,6 @@ def service(clip: Path, broker: Mosquitto, tmp_path_factory: pytest.TempPathFact
     streams = [{"name": name, "url": f"file:{clip}", "loop": True} for name in ("lobby", "yard")]
     with RunningService(tmp_path, {"streams": streams, "mqtt": {"url": broker.url}}) as running:
         yield running
-
-
-def _wait(look: Callable[[], T | None]) -> T:
-    deadline_s = time.monotonic() + _WAIT_S
-    while not (found := look()):
-        assert time.monotonic() < deadline_s, "it has not happened"
-        time.sleep(0.02)
-    return found
 
 
 def _worker(service: RunningService, stream: str) -> psutil.Process | None:
@@ -73,33 +62,33 @@ def test_a_crash_costs_one_stream_a_moment_and_the_others_nothing(
         for stream in ("lobby", "yard"):
             subscriber.heard(f"gend/streams/{stream}/status", state="live")
         restarts = _metric(service, 'gend_worker_restarts_total{stream="lobby"}')
-        yard = _wait(lambda: _worker(service, "yard"))
+        yard = wait_until(lambda: _worker(service, "yard"))
         frames = _metric(service, 'gend_frames_total{stream="yard"}')
         subscriber.passed.clear()
-        os.kill(_wait(lambda: _worker(service, "lobby")).pid, number)
+        os.kill(wait_until(lambda: _worker(service, "lobby")).pid, number)
         with faults.recovery(f"a worker's process ended by {number.name}", f"its process {seen}; another is started"):
             told = subscriber.wait_for("gend/streams/lobby/status", state="connecting")
             subscriber.wait_for("gend/streams/lobby/status", state="live")
         assert told["reason"] == f"its process {seen}; another is started"
         assert _metric(service, 'gend_worker_restarts_total{stream="lobby"}') == restarts + 1
         # The other stream has not even blinked.
-        assert _wait(lambda: _worker(service, "yard")).pid == yard.pid
-        _wait(lambda: _metric(service, 'gend_frames_total{stream="yard"}') > frames)
+        assert wait_until(lambda: _worker(service, "yard")).pid == yard.pid
+        wait_until(lambda: _metric(service, 'gend_frames_total{stream="yard"}') > frames)
         assert not [topic for topic, payload in subscriber.passed if "yard" in topic and b'"connecting"' in payload]
         assert _metric(service, 'gend_worker_restarts_total{stream="yard"}') == 0
     assert service.log_text().count(seen) == 1
 
 
 def test_a_dead_fork_server_is_replaced(service: RunningService, faults: FaultTable) -> None:
-    workers = {_wait(lambda name=name: _worker(service, name)) for name in ("lobby", "yard")}  # type: ignore[misc]
+    workers = {wait_until(lambda name=name: _worker(service, name)) for name in ("lobby", "yard")}  # type: ignore[misc]
     (fork_server,) = {parent.pid for worker in workers if (parent := worker.parent()) is not None}
     with faults.recovery("the fork server of the workers killed", "its process ended; another is started"):
         os.kill(fork_server, signal.SIGKILL)
         # Nobody watches over the old ones any more: they go, and new ones come.
-        _wait(lambda: not any(worker.is_running() for worker in workers))
+        wait_until(lambda: not any(worker.is_running() for worker in workers))
         for name in ("lobby", "yard"):
-            assert _wait(lambda name=name: _worker(service, name)) not in workers  # type: ignore[misc]
-            _wait(lambda name=name: _metric(service, f'gend_stream_fps{{stream="{name}"}}') > 0)  # type: ignore[misc]
+            assert wait_until(lambda name=name: _worker(service, name)) not in workers  # type: ignore[misc]
+            wait_until(lambda name=name: _metric(service, f'gend_stream_fps{{stream="{name}"}}') > 0)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -115,7 +104,7 @@ def test_a_signal_to_all_its_processes_is_an_orderly_end(
         }
         with RunningService(tmp_path, config) as service:
             assert service.process is not None
-            worker = _wait(lambda: _worker(service, "lobby"))
+            worker = wait_until(lambda: _worker(service, "lobby"))
             camera.wait_for("play")
             others = psutil.Process(service.process.pid).children(recursive=True)
             for other in others:
@@ -124,15 +113,15 @@ def test_a_signal_to_all_its_processes_is_an_orderly_end(
             told = len(service.log)
             assert service.terminate()[0] == 0
             assert camera.wait_for("teardown") == "teardown"
-            _wait(lambda: not worker.is_running())
+            wait_until(lambda: not worker.is_running())
             assert not [line for line in service.log[told:] if " INFO " not in line]
             assert "fork server" not in service.log_text()
 
 
 def test_nothing_is_left_of_a_service_that_was_killed(service: RunningService, faults: FaultTable) -> None:
     assert service.process is not None
-    workers = [_wait(lambda name=name: _worker(service, name)) for name in ("lobby", "yard")]  # type: ignore[misc]
+    workers = [wait_until(lambda name=name: _worker(service, name)) for name in ("lobby", "yard")]  # type: ignore[misc]
     others = psutil.Process(service.process.pid).children(recursive=True)
     with faults.recovery("the service killed (SIGKILL)", "its workers take leave of the cameras and go"):
         service.kill()
-        _wait(lambda: not any(process.is_running() for process in {*workers, *others}))
+        wait_until(lambda: not any(process.is_running() for process in {*workers, *others}))

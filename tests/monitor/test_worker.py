@@ -21,6 +21,7 @@ from monitor.tracking import Tracking
 from monitor.worker import StreamWorker
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.tracking.scenes import face_at
+from tests.waiting import wait_until
 
 _WAIT_S = 20.0
 _QUICK = FacesConfig(analysis_fps=10, reassociate_s=0.2, crops_per_s=5, min_face_px=16, min_sharpness=0)
@@ -110,23 +111,16 @@ def _running(watched: _Watched) -> Iterator[_Watched]:
         assert watched.worker.join(time.monotonic() + _WAIT_S)
 
 
-def _wait(happened: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + _WAIT_S
-    while not happened():
-        assert time.monotonic() < deadline_s, "it has not happened"
-        time.sleep(0.02)
-
-
 def test_a_detector_that_keeps_raising_ends_the_tracks(clip: Path) -> None:
     with _running(_Watched(clip)) as watched:
-        _wait(watched.cropped)
+        wait_until(watched.cropped)
         watched.detector.fault = watched.detector.fail
-        _wait(watched.ended)
+        wait_until(watched.ended)
         assert watched.ended() == ["run-1"]
         assert watched.worker.statistics().reader.state == "live"
         watched.detector.fault = lambda: None
         watched.messages.clear()
-        _wait(watched.cropped)
+        wait_until(watched.cropped)
         assert {message.track for message in watched.messages} == {"run-2"}
 
 
@@ -135,13 +129,13 @@ def test_failure_keeps_its_first_text_in_one_safe_line(clip: Path, caplog: pytes
     watched = _Watched(clip)
     watched.detector.fault = watched.detector.fail
     with _running(watched):
-        _wait(lambda: watched.worker.failure)
+        wait_until(lambda: watched.worker.failure)
         first = watched.worker.failure
-        _wait(lambda: watched.worker.statistics().failures >= 5)
+        wait_until(lambda: watched.worker.statistics().failures >= 5)
         assert watched.worker.failure == first == "analysis fails: RuntimeError: call 1 for rtsp://***@camera"
         watched.detector.fault = lambda: None
-        _wait(lambda: watched.worker.failure is None)
-        _wait(watched.cropped)
+        wait_until(lambda: watched.worker.failure is None)
+        wait_until(watched.cropped)
     told = [record.getMessage() for record in caplog.records if record.name == "monitor.pipeline"]
     assert told == [f"lobby: {first}", "lobby: analysis works again"]
 
@@ -153,10 +147,10 @@ def test_failure_tells_that_no_crop_can_be_cut(clip: Path) -> None:
     watched = _Watched(clip)
     watched.prepare = fail
     with _running(watched):
-        _wait(lambda: watched.worker.failure)
+        wait_until(lambda: watched.worker.failure)
         assert watched.worker.failure == "cropping fails: ValueError: no such size"
         watched.prepare = lambda aligned: aligned
-        _wait(lambda: watched.worker.failure is None)
+        wait_until(lambda: watched.worker.failure is None)
         assert watched.worker.statistics().failures == 0
 
 
@@ -168,10 +162,10 @@ def test_a_flush_that_raises_is_tried_again(clip: Path) -> None:
             raise fault
 
     with _running(_Watched(clip)) as watched:
-        _wait(watched.cropped)
+        wait_until(watched.cropped)
         watched.tracking.fault = fail_once
         watched.detector.fault = watched.detector.fail
-        _wait(watched.ended)
+        wait_until(watched.ended)
         assert watched.ended() == ["run-1"]
 
 
@@ -181,16 +175,16 @@ def test_a_taker_that_raises_ends_nothing(clip: Path) -> None:
 
     with _running(_Watched(clip)) as watched:
         watched.on_message = refuse
-        _wait(lambda: watched.worker.failure == "analysis fails: RuntimeError: no room")
+        wait_until(lambda: watched.worker.failure == "analysis fails: RuntimeError: no room")
         watched.on_message = lambda _: None
         watched.messages.clear()
-        _wait(watched.cropped)
+        wait_until(watched.cropped)
 
 
 def test_analyses_that_are_seconds_apart_keep_the_face(clip: Path) -> None:
     faces = _QUICK.model_copy(update={"analysis_fps": 0.25, "reassociate_s": 2.0})
     with _running(_Watched(clip, faces, _FastClock())) as watched:
-        _wait(lambda: sum(isinstance(message, Crop) for message in watched.messages) >= 3)
+        wait_until(lambda: sum(isinstance(message, Crop) for message in watched.messages) >= 3)
         assert {message.track for message in watched.messages} == {"run-1"}
         assert not watched.ended()
 
@@ -201,7 +195,7 @@ def test_ask_to_stop_waits_for_nothing_and_join_for_no_longer_than_it_may(clip: 
     watched.detector.fault = release.wait
     watched.worker.start()
     try:
-        _wait(lambda: watched.detector.calls)
+        wait_until(lambda: watched.detector.calls)
         watched.worker.ask_to_stop()
         assert not release.is_set()  # the analysis is still blocked, and yet we are here
         assert not watched.worker.join(time.monotonic())
@@ -218,7 +212,7 @@ def test_ask_to_stop_ends_both_threads_without_a_join(clip: Path) -> None:
     started = set(threading.enumerate()) - before
     assert len(started) >= 2
     watched.worker.ask_to_stop()
-    _wait(lambda: not any(thread.is_alive() for thread in started))
+    wait_until(lambda: not any(thread.is_alive() for thread in started))
     assert watched.worker.join(time.monotonic())
 
 

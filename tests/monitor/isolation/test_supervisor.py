@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 import pytest
@@ -31,8 +30,8 @@ from monitor.worker import WorkerPlan
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.isolation.detectors import Obedient, unavailable
 from tests.rtsp_server import RtspServer
+from tests.waiting import wait_until
 
-T = TypeVar("T")
 _WAIT_S = 30.0
 _QUICK = FacesConfig(analysis_fps=10, reassociate_s=0.2, crops_per_s=2, min_face_px=16, min_sharpness=0)
 
@@ -63,7 +62,7 @@ class _Watched:
         )
 
     def pid(self) -> int:
-        return _wait(lambda: self.worker.pid)
+        return wait_until(lambda: self.worker.pid)
 
     def crops(self) -> list[Crop]:
         return [message for message in self.messages if isinstance(message, Crop)]
@@ -80,10 +79,10 @@ class _Watched:
         written.rename(self.orders)
 
     def wait_for_crops_of(self, prefix: str) -> Crop:
-        return _wait(lambda: next((crop for crop in self.crops() if crop.track.startswith(prefix)), None))
+        return wait_until(lambda: next((crop for crop in self.crops() if crop.track.startswith(prefix)), None))
 
     def wait_for(self, state: str, reason: str = "") -> SourceStatus:
-        return _wait(
+        return wait_until(
             lambda: next(
                 (status for status in self.statuses[-1:] if status.state == state and reason in (status.reason or "")),
                 None,
@@ -107,20 +106,12 @@ def watched(clip: Path, tmp_path: Path) -> Iterator[_Watched]:
         yield running
 
 
-def _wait(look: Callable[[], T | None]) -> T:
-    deadline_s = time.monotonic() + _WAIT_S
-    while not (found := look()):
-        assert time.monotonic() < deadline_s, "it has not happened"
-        time.sleep(0.02)
-    return found
-
-
 def test_crops_observations_and_statistics_come_from_another_process(watched: _Watched) -> None:
     crop = watched.wait_for_crops_of("run-1-1")
     assert (crop.stream, crop.pixels.shape, str(crop.pixels.dtype)) == ("lobby", (112, 112, 3), "uint8")
     assert abs(crop.at_s - time.monotonic()) < _WAIT_S  # one clock in both processes
-    _wait(watched.observed)
-    statistics = _wait(lambda: s if (s := watched.worker.statistics()).tracking.faces else None)
+    wait_until(watched.observed)
+    statistics = wait_until(lambda: s if (s := watched.worker.statistics()).tracking.faces else None)
     assert statistics.reader.state == "live"
     assert [status.state for status in watched.statuses] == ["live"]
     pid = watched.pid()
@@ -135,8 +126,8 @@ def test_crops_observations_and_statistics_come_from_another_process(watched: _W
 def test_the_process_loads_no_torch(watched: _Watched) -> None:
     watched.order("tell modules")
     told = watched.orders.with_suffix(".modules")
-    _wait(told.exists)
-    modules = _wait(lambda: told.read_text().splitlines())
+    wait_until(told.exists)
+    modules = wait_until(lambda: told.read_text().splitlines())
     assert "av" in modules
     assert {"torch", "sqlalchemy", "fastapi", "aiomqtt"}.isdisjoint(modules)
 
@@ -145,7 +136,7 @@ def test_a_demand_reaches_the_sampler(watched: _Watched) -> None:
     track = watched.wait_for_crops_of("run-1").track
     watched.worker.demand(Demand("lobby", track, crops_per_s=5, priority=1, expires_s=time.monotonic() + 100))
     began = len(watched.crops())
-    _wait(lambda: len(watched.crops()) >= began + 12)
+    wait_until(lambda: len(watched.crops()) >= began + 12)
     times = [crop.at_s for crop in watched.crops()[began + 2 :]]
     assert (times[-1] - times[0]) / (len(times) - 1) < 0.4  # without a demand: one each half second
 
@@ -161,7 +152,7 @@ def test_a_process_that_ends_is_replaced_and_its_tracks_end(
     watched: _Watched, fault: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = watched.wait_for_crops_of("run-1").track
-    _wait(lambda: watched.worker.statistics().tracking.identities)
+    wait_until(lambda: watched.worker.statistics().tracking.identities)
     pid, before = watched.pid(), watched.worker.statistics()
     if fault == "kill":
         os.kill(pid, signal.SIGKILL)
@@ -172,7 +163,7 @@ def test_a_process_that_ends_is_replaced_and_its_tracks_end(
     states = [(status.state, status.reason) for status in watched.statuses]
     assert states == [("live", None), ("connecting", reason), ("live", None)]
     assert [r.message for r in caplog.records if r.levelno >= logging.WARNING] == [f"lobby: connecting, {reason}"]
-    after = _wait(lambda: s if (s := watched.worker.statistics()).tracking.faces else None)
+    after = wait_until(lambda: s if (s := watched.worker.statistics()).tracking.faces else None)
     assert after.restarts == 1
     assert after.reader.frames > before.reader.frames  # counts go on
     assert after.tracking.identities == 2
@@ -197,7 +188,7 @@ def test_a_frozen_process_does_not_hold_up_the_end(watched: _Watched) -> None:
     began = time.monotonic()
     assert not watched.worker.join(time.monotonic() + 0.5)
     assert time.monotonic() - began < 5
-    _wait(lambda: not psutil.pid_exists(pid))
+    wait_until(lambda: not psutil.pid_exists(pid))
     assert watched.statuses[-1].state == "stopped"
 
 
@@ -205,21 +196,21 @@ def test_an_analysis_that_hangs_is_named_and_ended(watched: _Watched, monkeypatc
     monkeypatch.setattr("monitor.isolation.life._ANALYSIS_S", 12.0)
     watched.wait_for_crops_of("run-1")
     watched.order("hang")
-    _wait(lambda: "analysis hangs: a frame has taken" in (watched.worker.failure or ""))
+    wait_until(lambda: "analysis hangs: a frame has taken" in (watched.worker.failure or ""))
     watched.wait_for("connecting", "the analysis of a frame hung")
     watched.wait_for_crops_of("run-2")
-    _wait(lambda: watched.worker.failure is None)
+    wait_until(lambda: watched.worker.failure is None)
 
 
 def test_an_analysis_that_raises_is_told_without_secrets(watched: _Watched, caplog: pytest.LogCaptureFixture) -> None:
     watched.wait_for_crops_of("run-1")
     watched.order("raise")
-    _wait(lambda: watched.worker.failure)
+    wait_until(lambda: watched.worker.failure)
     assert watched.worker.failure == "analysis fails: RuntimeError: no faces for rtsp://***@camera"
-    _wait(lambda: "lobby: analysis fails" in caplog.text)
+    wait_until(lambda: "lobby: analysis fails" in caplog.text)
     assert "hunter22" not in caplog.text
     watched.orders.unlink()
-    _wait(lambda: watched.worker.failure is None)
+    wait_until(lambda: watched.worker.failure is None)
     assert watched.worker.statistics().restarts == 0
 
 
@@ -227,9 +218,9 @@ def test_an_analysis_that_raises_is_told_without_secrets(watched: _Watched, capl
 def test_a_worker_cannot_eat_the_machine_s_memory(watched: _Watched, caplog: pytest.LogCaptureFixture) -> None:
     watched.wait_for_crops_of("run-1")
     watched.order("eat")
-    _wait(lambda: "lobby: analysis fails: MemoryError" in caplog.text)
+    wait_until(lambda: "lobby: analysis fails: MemoryError" in caplog.text)
     crops = len(watched.crops())
-    _wait(lambda: len(watched.crops()) > crops)
+    wait_until(lambda: len(watched.crops()) > crops)
     assert watched.worker.statistics().restarts == 0
 
 
@@ -237,7 +228,7 @@ def test_a_worker_that_cannot_begin_says_why_once_and_keeps_trying(
     clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with _running(_Watched(f"file:{clip}", tmp_path, new_face_detector=unavailable)) as watched:
-        _wait(lambda: watched.worker.statistics().restarts >= 3)
+        wait_until(lambda: watched.worker.statistics().restarts >= 3)
     reason = "FileNotFoundError: no such network; another is started"
     assert {status.reason for status in watched.statuses if status.state == "connecting"} == {reason}
     assert caplog.text.count("no such network") == 1
@@ -284,8 +275,8 @@ def test_a_recording_that_has_ended_is_not_played_again(clip: Path, tmp_path: Pa
         watched.wait_for("stopped", "end of file")
         pid = watched.pid()
         os.kill(pid, signal.SIGKILL)
-        _wait(lambda: not psutil.pid_exists(pid))
-        _wait(lambda: not any(thread.name == "supervise-lobby" for thread in threading.enumerate()))
+        wait_until(lambda: not psutil.pid_exists(pid))
+        wait_until(lambda: not any(thread.name == "supervise-lobby" for thread in threading.enumerate()))
         assert watched.statuses[-1].state == "stopped"
         assert len(set(watched.observed())) == len(set(watched.ended())) == 1
 
@@ -314,4 +305,4 @@ def test_an_orphaned_process_says_goodbye_and_leaves(clip: Path, tmp_path: Path)
             service.kill()
             service.wait()
             assert camera.wait_for("teardown") == "teardown"
-            _wait(lambda: not worker.is_running())
+            wait_until(lambda: not worker.is_running())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,6 +14,7 @@ from monitor.clock import LiveClock, RecordingClock
 from monitor.errors import MonitorError
 from monitor.messages import Crop, Logit, Pixels
 from monitor.scoring import Batcher, Worker, score
+from tests.waiting import wait_until
 
 
 def _crop(track: str, value: int = 0, at_s: float = 0.0, adapter: str | None = None) -> Crop:
@@ -58,15 +59,6 @@ class _Answers:
     def wait_for(self, count: int) -> None:
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.logits) >= count, timeout=30)
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(3000):
-        if condition():
-            return
-        pause.wait(0.01)
-    pytest.fail("did not happen within 30 s")
 
 
 @pytest.fixture
@@ -184,7 +176,7 @@ def test_run_survives_whatever_is_no_crop(
         ]
     ):
         batcher.offer(Crop("lobby", str(number), 0.0, pixels, 0.5, 100, adapter))  # type: ignore[arg-type]
-        _until(lambda number=number: worker.statistics().errors == number + 1)  # type: ignore[misc]
+        wait_until(lambda number=number: worker.statistics().errors == number + 1)  # type: ignore[misc]
         failures.append(worker.failure or "")
         batcher.offer(Crop("lobby", "good", 0.0, whole, 0.5, 100))
         answers.wait_for(number + 1)
@@ -203,15 +195,15 @@ def test_run_an_encoder_that_fails_is_told_once_and_recovers(
     encoder.fails = True
     for index in range(3):
         batcher.offer(_crop(str(index)))
-        _until(lambda count=index + 1: worker.statistics().lost == count)  # type: ignore[misc]
+        wait_until(lambda count=index + 1: worker.statistics().lost == count)  # type: ignore[misc]
     assert worker.statistics().failure == "scoring fails: RuntimeError: out of memory"
     assert worker.statistics().errors == 3
     encoder.fails = False
     batcher.offer(_crop("again", value=7))
     answers.wait_for(1)
     assert [logit.track for logit in answers.logits] == ["again"]
-    _until(lambda: worker.statistics().failure is None)
-    _until(lambda: len(caplog.records) == 2)
+    wait_until(lambda: worker.statistics().failure is None)
+    wait_until(lambda: len(caplog.records) == 2)
     assert [record.getMessage() for record in caplog.records] == [
         "scoring fails: RuntimeError: out of memory",
         "scoring works again",
@@ -232,15 +224,15 @@ def test_run_an_encoder_that_hangs_is_told_while_it_does_and_recovers(
     worker.start()
     encoder.gate.clear()
     batcher.offer(_crop("1"))
-    _until(lambda: worker.failure is not None)
+    wait_until(lambda: worker.failure is not None)
     statistics = worker.statistics()
     assert statistics.failure == "scoring hangs: no answer within 0 s"
     assert statistics.awaited_s >= 0.2
     assert (statistics.hangs, statistics.errors) == (1, 0)
-    _until(lambda: len(caplog.records) == 1)
+    wait_until(lambda: len(caplog.records) == 1)
     encoder.gate.set()
     answers.wait_for(1)
-    _until(lambda: worker.failure is None)
+    wait_until(lambda: worker.failure is None)
     assert worker.stop(timeout_s=30)
     assert [record.getMessage() for record in caplog.records] == [
         "scoring hangs: no answer within 0 s",
@@ -256,7 +248,7 @@ def test_run_a_receiver_that_fails_does_not_end_scoring(batcher: Batcher, encode
     worker.start()
     for expected in (1, 2):
         batcher.offer(_crop("1"))
-        _until(lambda count=expected: worker.statistics().errors == count)  # type: ignore[misc]
+        wait_until(lambda count=expected: worker.statistics().errors == count)  # type: ignore[misc]
     assert worker.stop(timeout_s=30)
 
 
