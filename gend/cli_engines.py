@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from gend.cli_options import FaceDetectorOption
 from gend.errors import GendError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def export(
         list[Path] | None, typer.Option(help="For int8: faces its scales are measured on; may be repeated.")
     ] = None,
     aligned: Annotated[bool, typer.Option("--aligned", help="Each picture is a face that is aligned already.")] = False,
-    detector: Annotated[str, typer.Option(help="What finds the faces.")] = "auto",
+    detector: FaceDetectorOption = "auto",
     most: Annotated[int, typer.Option("--crops", metavar="N", help="Use N faces at most.", min=1)] = _CALIBRATION,
 ) -> None:
     """Write a detector as OpenVINO IR or ONNX: uint8 crops in, log-odds of fake out."""
@@ -78,7 +79,7 @@ def compare(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures or videos of faces, or folders of them.")],
     *,
     aligned: Annotated[bool, typer.Option("--aligned", help="Each picture is a face that is aligned already.")] = False,
-    detector: Annotated[str, typer.Option(help="What finds the faces.")] = "auto",
+    detector: FaceDetectorOption = "auto",
     most: Annotated[int, typer.Option("--files", metavar="N", help="Look at N files at most.", min=1)] = 2000,
     max_drift: Annotated[
         float | None, typer.Option(metavar="LOGITS", help="Exit with 1 where any logit differs by more.", min=0)

@@ -14,12 +14,13 @@ import sys
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from gend.cli_options import FaceDetectorOption
 from gend.errors import GendError
 from monitor.config import MonitorConfig
 from monitor.config_file import load_config
@@ -130,7 +131,7 @@ def demo(
     timeout_s: Annotated[
         float | None, typer.Option(help="End after so many seconds; with 1 if an alert is waited for.", min=1)
     ] = None,
-    detector: Annotated[Literal["auto", "yunet", "blazeface"], typer.Option(help="What finds the faces.")] = "auto",
+    detector: FaceDetectorOption = "auto",
     port: Annotated[int, typer.Option(help="Port of health and metrics; 0 takes a free one.", min=0, max=65535)] = 0,
 ) -> None:
     """Play a built-in clip through the whole pipeline."""

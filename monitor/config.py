@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from gend.face_detectors import PATTERN as FACE_DETECTOR_PATTERN
 from monitor.redact import url_secrets
 
 STREAM_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -108,7 +109,7 @@ class FacesConfig(_Section):
 
     detector: str = Field(
         default="auto",
-        pattern="^(auto|yunet|blazeface|scrfd|scrfd:.+)$",
+        pattern=FACE_DETECTOR_PATTERN,
         description="`auto` takes YuNet, or BlazeFace where YuNet cannot be fetched; `scrfd:FILE` is InsightFace's, "
         "whose weights are for non-commercial research only.",
     )

@@ -2,6 +2,6 @@
 
 from gend.faces.align import align, alignment
 from gend.faces.face import Face, FaceDetector
-from gend.faces.load import DetectorName, load_detector
+from gend.faces.load import load_detector
 
-__all__ = ["DetectorName", "Face", "FaceDetector", "align", "alignment", "load_detector"]
+__all__ = ["Face", "FaceDetector", "align", "alignment", "load_detector"]

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from gend.errors import FetchError, GendError
+from gend.face_detectors import SENTENCE
 from gend.faces.blazeface import BlazeFace
 from gend.faces.face import FaceDetector
 from gend.faces.scrfd import SCRFD
 from gend.faces.yunet import YuNet
 from gend.fetch import fetch
-
-DetectorName = Literal["auto", "yunet", "blazeface", "scrfd"]
 
 _SCRFD_FILE = "det_10g.onnx"
 _SCRFD_NOTICE = "face detector SCRFD: InsightFace's weights are for non-commercial research only"
@@ -24,7 +22,7 @@ def load_detector(name: str, *, threshold: float = 0.5, threads: int = 1, warn: 
     """Finds or fetches, and reads, a face detector.
 
     Args:
-        name: a `DetectorName`, or `scrfd:FILE`. `auto` is YuNet, or BlazeFace where YuNet cannot be fetched; `scrfd` is
+        name: one of `gend.face_detectors`. `auto` is YuNet, or BlazeFace where YuNet cannot be fetched; `scrfd` is
             the file `det_10g.onnx` in a folder of `GEND_MODELS`, or where InsightFace keeps its own.
         threshold: least confidence of a face, 0 to 1.
         threads: CPU threads of one search.
@@ -46,7 +44,7 @@ def load_detector(name: str, *, threshold: float = 0.5, threads: int = 1, warn: 
         return YuNet(fetch("yunet"), threshold=threshold, threads=threads)
     if name == "auto":
         return _yunet_or_blazeface(threshold, threads, warn)
-    raise GendError(f"{name}: no such face detector; there are auto, yunet, blazeface, scrfd and scrfd:FILE")
+    raise GendError(f"{name}: no such face detector; {SENTENCE}")
 
 
 def _yunet_or_blazeface(threshold: float, threads: int, warn: Callable[[str], None]) -> FaceDetector:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,8 +15,7 @@ from PIL import Image
 from gend.backbones import DEMO_VIT
 from gend.catalogue import CATALOGUE
 from gend.checkpoint import save_checkpoint
-from gend.cli import _FACE_DETECTORS, main
-from gend.faces import DetectorName
+from gend.cli import main
 from gend.network import GenD
 from gend.video import Sampling, Video
 from tests.gend.fetched import fetched, offer_models
@@ -212,10 +210,6 @@ def test_bad_usage(gend: Gend, arguments: tuple[str, ...], capsys: pytest.Captur
     output = capsys.readouterr()
     assert "Error: " in output.err
     assert output.out == ""
-
-
-def test_score_knows_every_face_detector() -> None:
-    assert get_args(DetectorName) == _FACE_DETECTORS
 
 
 def test_fetch_lists_what_there_is(

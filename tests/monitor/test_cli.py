@@ -51,6 +51,9 @@ def test_bad_usage_ends_with_2() -> None:
     assert monitor("fly").returncode == 2
     assert monitor("demo", "--timeout-s", "soon").returncode == 2
     assert monitor("demo", "--detector", "foo").returncode == 2
+    unreadable = monitor("demo", "--detector", "scrfd:no-such.onnx")
+    assert (unreadable.returncode, unreadable.stdout) == (1, "")
+    assert "no-such.onnx" in unreadable.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("command", ["run", "check"])

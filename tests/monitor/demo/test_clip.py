@@ -14,7 +14,7 @@ import pytest
 from gend.data.lowres import LowResolution
 from gend.data.portraits import PORTRAITS
 from gend.errors import FetchError
-from gend.faces import DetectorName, load_detector
+from gend.faces import load_detector
 from gend.preprocess import encoder_input
 from monitor.config import MonitorConfig
 from monitor.demo import clip as clip_module
@@ -56,9 +56,7 @@ def columns(clip: Path, config: MonitorConfig, parts: Parts) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("detector", ["yunet", "blazeface"])
-def test_only_the_manipulated_person_is_alerted(
-    detector: DetectorName, clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_the_manipulated_person_is_alerted(detector: str, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     offer_models(monkeypatch)
     try:
         load_detector(detector, warn=lambda _: None)
