@@ -21,7 +21,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from gend import cli_adapter, cli_engines
-from gend.errors import GendError
+from gend.cli_options import FaceDetectorOption
+from gend.errors import ConfigError, GendError
 
 if TYPE_CHECKING:
     from gend.annotate import Annotations
@@ -41,7 +42,6 @@ app = typer.Typer(
 )
 
 _DEBUG = "--debug"
-_FACE_DETECTORS = ("auto", "yunet", "blazeface", "scrfd")
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
         app([argument for argument in sys.argv[1:] if argument != _DEBUG], prog_name="gend")
     except GendError as error:
         _tell(error)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 
 @app.command(
@@ -69,13 +69,7 @@ def score(
     weights: Annotated[
         str, typer.Option(help="demo, a hub id, a folder or file of weights, or a folder of `gend export`.")
     ] = "yermandy/GenD_CLIP_L_14",
-    detector: Annotated[
-        str,
-        typer.Option(
-            help="What finds the faces: yunet, blazeface, scrfd or scrfd:FILE; auto is yunet, or blazeface where that "
-            "cannot be fetched."
-        ),
-    ] = "auto",
+    detector: FaceDetectorOption = "auto",
     engine: Annotated[
         Literal["auto", "torch", "openvino"], typer.Option(help="What runs the encoder; auto is the fastest here.")
     ] = "auto",
@@ -108,8 +102,6 @@ def score(
         raise typer.BadParameter("--frames, --stride and --every-frame exclude each other")
     if details and not as_json:
         raise typer.BadParameter("--details needs --json")
-    if detector.partition(":")[0] not in _FACE_DETECTORS or (":" in detector and not detector.startswith("scrfd:")):
-        raise typer.BadParameter(f"--detector: {detector} is none of {', '.join(_FACE_DETECTORS)} and scrfd:FILE")
 
     from gend.faces import load_detector  # noqa: PLC0415
     from gend.model import Detector  # noqa: PLC0415

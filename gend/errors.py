@@ -5,6 +5,10 @@ class GendError(Exception):
     """Base of everything `gend` raises on purpose."""
 
 
+class ConfigError(GendError):
+    """A configuration says something that cannot be carried out. One line per fault."""
+
+
 class WeightsError(GendError):
     """Weights cannot be found, read or mapped onto the encoder."""
 

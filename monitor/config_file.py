@@ -8,21 +8,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from gend.errors import ConfigError as GendConfigError
+from gend.yaml_files import faults, parse_yaml, read_yaml
 from monitor.config import MonitorConfig
 from monitor.errors import ConfigError
 from monitor.redact import redact
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_WORDS = {
-    "extra_forbidden": "unknown key",
-    "missing": "is required",
-    "model_type": "expected a section of settings",
-    "dict_type": "expected a section of settings",
-    "list_type": "expected a list",
-}
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> MonitorConfig:
@@ -35,25 +29,19 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Moni
     Raises:
         ConfigError: one line per fault, each with the file and the field.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot read: {getattr(error, 'strerror', None) or error}") from error
-    return parse_config(text, str(path), environment)
+    return _checked(lambda: read_yaml(path), str(path), environment)
 
 
 def parse_config(text: str, name: str, environment: Mapping[str, str] = os.environ) -> MonitorConfig:
     """Checks the text of a configuration; `name` stands for the file in errors. Raises as `load_config`."""
+    return _checked(lambda: parse_yaml(text, name), name, environment)
+
+
+def _checked(read: Callable[[], dict[str, Any]], name: str, environment: Mapping[str, str]) -> MonitorConfig:
     try:
-        tree = yaml.load(text, Loader=_StrictLoader)  # noqa: S506  (a SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or 'cannot parse'}") from error
-    if tree is None:
-        raise ConfigError(f"{name}: the file is empty")
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{name}: expected sections such as 'streams:', found {type(tree).__name__}")
+        tree = read()
+    except GendConfigError as error:
+        raise ConfigError(str(error)) from error
     missing: list[str] = []
     tree = _substitute(
         tree,
@@ -94,10 +82,9 @@ def _substitute(
 def _lines(error: ValidationError, name: str, tree: dict[str, Any]) -> list[str]:
     """One line per fault: file, field (streams by their name), what is wrong."""
     lines = []
-    for fault in error.errors(include_url=False, include_input=False):
-        place = _place(fault["loc"], tree)
-        text = _WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
-        lines.append(redact(f"{name}: {place}: {text}" if place else f"{name}: {text}"))
+    for at, what in faults(error):
+        place = _place(at, tree)
+        lines.append(redact(f"{name}: {place}: {what}" if place else f"{name}: {what}"))
     return lines
 
 
@@ -109,17 +96,3 @@ def _place(at: tuple[str | int, ...], tree: dict[str, Any]) -> str:
         named = entry.get("name") if isinstance(entry, dict) else None
         place[1] = str(named) if named else place[1]
     return ".".join(place)
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML allows a key twice and lets the last one win, silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(problem="a key is not a word (quote `{…}`?)", problem_mark=key.start_mark)
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key {key.value} stands twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)

@@ -75,7 +75,7 @@ def test_config_takes_secrets_from_the_environment_and_never_shows_them() -> Non
         ("", "m.yaml: the file is empty"),
         ("mqtt:\n  password: {{PW}}\n", "m.yaml:2: not YAML: a key is not a word (quote `{…}`?)"),
         ("streams: []\nstreams: []\n", "m.yaml:2: not YAML: the key streams stands twice"),
-        ("- 1", "m.yaml: expected sections such as 'streams:', found list"),
+        ("- 1", "m.yaml: expected sections of settings, found list"),
         ("streams: [\n", "m.yaml:2: not YAML"),
     ],
 )
