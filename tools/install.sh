@@ -31,6 +31,6 @@ else
     $pip install --quiet --constraint constraints.txt "torch==$torch"
 fi
 
-say "installing gend-monitor and what it needs (about 450 MB; a minute or two the first time)"
-$pip install --quiet --constraint constraints.txt --editable '.[torch,demo,postgres,export,dev]'
+say "installing gend-monitor and what it needs (about 500 MB; a minute or two the first time)"
+$pip install --quiet --constraint constraints.txt --editable '.[torch,demo,postgres,export,research,dev]'
 say "ready"
