@@ -15,10 +15,10 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from gend.errors import PictureError
+from gend.evaluation.bootstrap import paired_auroc
 from gend.faces import Face
 from gend.faces.boxes import shared_area
 from gend.model import Detector
-from gend.training.figures import paired_auroc
 
 Pixels = NDArray[np.uint8]
 Scores = NDArray[np.float32]

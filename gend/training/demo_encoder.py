@@ -25,11 +25,11 @@ from gend.backbones import DEMO_VIT
 from gend.checkpoint import save_checkpoint
 from gend.data.pairs import Pairs, Sources, draw_pairs, join
 from gend.errors import GendError, WeightsError
+from gend.evaluation.metrics import auroc, probability
 from gend.faces.load import load_detector
 from gend.model import Detector
 from gend.network import GenD
 from gend.training.demo_figures import pair_table, video_table
-from gend.training.figures import auroc, probability
 from gend.training.pair_training import Progress, TrainingSettings, log_odds, train_on_pairs
 
 _SHEET = 8

@@ -12,9 +12,10 @@ from PIL import Image
 from rich.table import Table
 
 from gend.errors import PictureError
+from gend.evaluation.bootstrap import paired_auroc
+from gend.evaluation.metrics import probability
 from gend.faces import FaceDetector, align
 from gend.model import Detector
-from gend.training.figures import paired_auroc, probability
 
 _REAL = "real"
 _HIGH = 0.9

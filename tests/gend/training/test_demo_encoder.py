@@ -13,11 +13,12 @@ from gend.backbones import DEMO_VIT
 from gend.checkpoint import save_checkpoint
 from gend.data.pairs import Pairs, Sources, draw_pairs, join
 from gend.errors import PictureError
+from gend.evaluation.bootstrap import paired_auroc
+from gend.evaluation.metrics import auroc, probability
 from gend.model import Detector
 from gend.network import GenD
 from gend.training.demo_encoder import main
 from gend.training.demo_figures import pair_table, score_pairs
-from gend.training.figures import auroc, paired_auroc, probability
 from gend.training.pair_training import Progress, TrainingSettings, log_odds, train_on_pairs
 
 
