@@ -1,4 +1,4 @@
-"""Pairs for training: a real crop, and the same crop with its face re-made, after the same camera and codec.
+"""Pairs for training: a real crop, and the same crop with its face manipulated, after the same camera and codec.
 
 What must not tell them apart is done to both: softness, noise, compression, the warp of alignment. Some real members
 are decoys, changed in ways that occur without any manipulation.
@@ -20,6 +20,7 @@ from gend.data.leaves import DeadLeaves
 from gend.data.lowres import Hull, LowResolution, face_hull, remake_low_resolution
 from gend.data.photographs import Faces, Patches
 from gend.data.sample import Sample, Source
+from gend.data.selfblend import SelfBlend, self_blend
 from gend.preprocess import encoder_input
 
 Coding = Literal["h264", "jpeg", "none"]
@@ -30,7 +31,11 @@ _FACE_SHARE = 0.5
 """Width of the face as a share of the crop."""
 _CLEARER = 1.5
 """A picture shows at least this many times the detail that is left of a re-made face in it."""
+_BLENDED_DETAIL = 0.4
+"""Share of the resolution that is left at least in a picture that is blended with itself."""
 _DECOYS = 0.4
+_NULL = 0.5
+"""Share of the decoys of self-blended pairs that are the blend's control."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +47,7 @@ class Pairs:
     fake: Pixels
     """RGB uint8 (n, px, px, 3)."""
     remade: NDArray[np.uint8]
-    """How much of each pixel of `fake` is re-made, (n, px, px), of 255."""
+    """How much of each pixel of `fake` is re-made or comes from the other view, (n, px, px), of 255."""
     source: NDArray[np.intp]
     """Which source each pair came from, (n,)."""
 
@@ -74,7 +79,40 @@ class Sources:
         return cls((DrawnFaces(), DeadLeaves()), (0.7, 0.3), ("drawn faces", "dead leaves"))
 
 
-def draw_pairs(rng: np.random.Generator, sources: Sources, count: int, input_px: int) -> Pairs:
+@dataclass(frozen=True, slots=True)
+class Manipulations:
+    """How often each manipulation is made of a face; the shares are relative."""
+
+    lowres: float = 1.0
+    """A face re-made at low resolution (`gend.data.lowres`)."""
+    selfblend: float = 0.0
+    """A face blended with itself (`gend.data.selfblend`)."""
+
+    def __post_init__(self) -> None:
+        """Refuses shares that are none.
+
+        Raises:
+            ValueError: one is negative, or all are 0.
+        """
+        if min(self.lowres, self.selfblend) < 0 or self.lowres + self.selfblend <= 0:
+            raise ValueError(f"manipulations: no shares: lowres {self.lowres}, selfblend {self.selfblend}")
+
+    def draw_self_blended(self, rng: np.random.Generator, count: int) -> NDArray[np.bool_]:
+        """Which of `count` pairs are self-blended. Takes nothing from `rng` where there is no choice."""
+        share = self.selfblend / (self.lowres + self.selfblend)
+        return rng.random(count) < share if 0 < share < 1 else np.full(count, share == 1)
+
+
+LOWRES_ALONE = Manipulations()
+
+
+def draw_pairs(
+    rng: np.random.Generator,
+    sources: Sources,
+    count: int,
+    input_px: int,
+    manipulations: Manipulations = LOWRES_ALONE,
+) -> Pairs:
     """Pairs of one native size and one kind of coding, as the tiles of one picture.
 
     Args:
@@ -82,10 +120,15 @@ def draw_pairs(rng: np.random.Generator, sources: Sources, count: int, input_px:
         sources: where real pictures come from.
         count: how many pairs.
         input_px: side of the encoder's input.
+        manipulations: what is done to faces, drawn for each pair.
     """
     side = 2 * int(rng.integers(_SIDES_PX[0] // 2, _SIDES_PX[1] // 2 + 1))
     chosen = rng.choice(len(sources.sources), size=count, p=sources.shares)
-    drawn = [_pair(rng, sources.sources[source].draw(rng, side)) for source in chosen]
+    self_blended = manipulations.draw_self_blended(rng, count)
+    drawn = [
+        (_self_blended_pair if blended else _low_resolution_pair)(rng, sources.sources[source].draw(rng, side))
+        for source, blended in zip(chosen, self_blended, strict=True)
+    ]
     real, fake = _coded(rng, [pair[0] for pair in drawn], [pair[1] for pair in drawn])
     turns = [_alignment_error(rng, side) for _ in drawn]
     return Pairs(
@@ -106,21 +149,52 @@ def join(parts: Sequence[Pairs]) -> Pairs:
     )
 
 
-def _pair(rng: np.random.Generator, sample: Sample) -> tuple[Pixels, Pixels, NDArray[np.float32]]:
-    """Real, fake, and what was re-made of it, before coding."""
-    side = sample.picture.shape[0]
+_Pair = tuple[Pixels, Pixels, NDArray[np.float32]]
+"""Real, fake, and how much of the fake is manipulated, before coding."""
+
+
+def _low_resolution_pair(rng: np.random.Generator, sample: Sample) -> _Pair:
     how = LowResolution.draw(rng)
-    capture = Capture.draw(rng, least_detail=_CLEARER * how.detail_px / (_FACE_SHARE * side))
-    # Noise of the camera is lost where the face is re-made; that of a later one (a screen filmed, a call) is not.
-    noise_first = rng.random() < 0.5
-    base = capture.soften(sample.picture)
-    if noise_first:
-        base = capture.add_noise(base)
+    camera = _Camera.draw(rng, _CLEARER * how.detail_px / (_FACE_SHARE * sample.picture.shape[0]))
+    base = camera.before(sample.picture)
     fake = remake_low_resolution(base, sample.landmarks, how)
     real = _decoy(rng, base, sample.landmarks) if rng.random() < _DECOYS else base
-    if not noise_first:
-        real, fake = capture.add_noise(real), capture.add_noise(fake)
-    return real, fake, face_hull(sample.landmarks, fake.shape[:2], how.hull)
+    weight = face_hull(sample.landmarks, fake.shape[:2], how.hull)
+    return camera.after(real), camera.after(fake), weight
+
+
+def _self_blended_pair(rng: np.random.Generator, sample: Sample) -> _Pair:
+    how = SelfBlend.draw(rng)
+    camera = _Camera.draw(rng, _BLENDED_DETAIL)
+    base = camera.before(sample.picture)
+    fake, weight = self_blend(base, sample.landmarks, how)
+    real = how.target(base)
+    if rng.random() < _DECOYS:
+        null = rng.random() < _NULL
+        real = how.without_blend(base, sample.landmarks) if null else _decoy(rng, real, sample.landmarks)
+    return camera.after(real), camera.after(fake), weight
+
+
+@dataclass(frozen=True, slots=True)
+class _Camera:
+    """A capture around the manipulation, the same for both members.
+
+    Noise of the camera is lost where a face is re-made; that of a later one (a screen filmed, a call) is not.
+    """
+
+    capture: Capture
+    noise_first: bool
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, least_detail: float) -> _Camera:
+        return cls(Capture.draw(rng, least_detail), bool(rng.random() < 0.5))
+
+    def before(self, picture: Pixels) -> Pixels:
+        softened = self.capture.soften(picture)
+        return self.capture.add_noise(softened) if self.noise_first else softened
+
+    def after(self, picture: Pixels) -> Pixels:
+        return picture if self.noise_first else self.capture.add_noise(picture)
 
 
 def _decoy(rng: np.random.Generator, picture: Pixels, landmarks: NDArray[np.float32]) -> Pixels:
