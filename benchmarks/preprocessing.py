@@ -81,8 +81,8 @@ def _clip_processor() -> Callable[[Pixels], object]:
 
 def _normalised(crop: Pixels) -> torch.Tensor:
     """As the network does it, (1, 3, S, S)."""
-    scaled = torch.from_numpy(crop)[None].float() / 255
-    return ((scaled - torch.tensor(_CLIP_MEAN)) / torch.tensor(_CLIP_STD)).permute(0, 3, 1, 2).contiguous()
+    mean, std = torch.tensor(_CLIP_MEAN)[:, None, None], torch.tensor(_CLIP_STD)[:, None, None]
+    return (torch.from_numpy(crop)[None].permute(0, 3, 1, 2).contiguous().float() / 255 - mean) / std
 
 
 def _differences(picture: Pixels) -> str:
