@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gend.data.coding import decode, encode, to_frames, to_pixels
+
 Pixels = NDArray[np.uint8]
 
 _SOFTENED, _NOISY = 0.5, 0.5
-_FPS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +101,12 @@ def code_h264(pictures: Sequence[Pixels], crf: int, motion: tuple[float, float])
         sheet[top : top + side, left : left + side] = picture
     move = np.array([[1, 0, -motion[0]], [0, 1, -motion[1]]])
     before = cv2.warpAffine(sheet, move, sheet.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101)
-    decoded = _through_h264([before.astype(np.uint8, copy=False), sheet], crf)[-1]
+    options = {"preset": "veryfast", "tune": "zerolatency", "crf": str(crf)}
+    packets = encode(to_frames([before.astype(np.uint8, copy=False), sheet]), "h264", options)
+    decoded = to_pixels(decode(packets, "h264")[-1])
     return [np.ascontiguousarray(decoded[top : top + side, left : left + side]) for top, left in corners]
 
 
 def _even(px: int) -> int:
     """Up to the next even number: the colours of 4:2:0 lie on every other pixel."""
     return px + px % 2
-
-
-def _through_h264(frames: Sequence[Pixels], crf: int) -> list[Pixels]:
-    encoder = av.VideoCodecContext.create("libx264", "w")
-    encoder.height, encoder.width = frames[0].shape[:2]
-    encoder.pix_fmt, encoder.time_base, encoder.thread_count = "yuv420p", Fraction(1, _FPS), 1
-    encoder.options = {"preset": "veryfast", "tune": "zerolatency", "crf": str(crf)}
-    decoder = av.VideoCodecContext.create("h264", "r")
-    decoder.thread_count = 1
-    decoded = []
-    for number, picture in enumerate([*frames, None]):
-        frame = None if picture is None else av.VideoFrame.from_ndarray(picture, format="rgb24")
-        if frame is not None:
-            frame.pts = number
-        for packet in encoder.encode(frame):
-            decoded += decoder.decode(packet)
-    decoded += decoder.decode(None)
-    return [np.asarray(frame.to_ndarray(format="rgb24", threads=1), dtype=np.uint8) for frame in decoded]

@@ -55,11 +55,11 @@ class Look:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Look:
         """One at random; never none of it."""
-        red, green, blue = rng.uniform(-16, 16, 3) * (rng.random() < 0.5)
+        red, green, blue = rng.normal(0, 6, 3) * (rng.random() < 0.5)
         detail: Detail = "sharpen" if rng.random() < 0.5 else "reduce"
         return cls(
             colour_shift=(red, green, blue),
-            hue_deg=rng.uniform(-6, 6),
+            hue_deg=rng.uniform(-5, 5),
             saturation=rng.uniform(0.75, 1.25),
             value=rng.uniform(0.92, 1.08),
             brightness=rng.uniform(-14, 14),
