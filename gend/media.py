@@ -53,6 +53,11 @@ def media_files(path: Path, *, but: Path | None = None) -> list[Path]:
     return sorted(files)
 
 
+def named_as_picture(path: Path) -> bool:
+    """Whether a file's name is a picture's, not a video's."""
+    return path.suffix.lower() in _PICTURES
+
+
 def read_picture(path: Path) -> Pixels | None:
     """A picture, RGB uint8 (h, w, 3); None where the file is something else, maybe a video.
 

@@ -117,20 +117,20 @@ class Video:
         # Of the frame in each packet: its place in the order of showing, and its time. None without credible times.
         self._places = _places([pts for _, pts, _ in packets], self._shown, self.time_base, reordered=reordered)
 
-    def frames(self, sampling: Sampling, *, every: bool = False) -> Iterator[Frame]:
+    def frames(self, sampling: Sampling | Numbers, *, every: bool = False) -> Iterator[Frame]:
         """Decodes the frames to be looked at and those they are built on, or all of them.
 
         A file without times, such as a bare stream of H.264, is decoded whole: only so it is known which frame is
         the how-many-th to be shown.
 
         Args:
-            sampling: which frames are looked at. A damaged one is left out, so that fewer may come.
+            sampling: which frames are looked at, or their numbers. A damaged one is left out, so that fewer may come.
             every: let the others pass by as well.
 
         Raises:
             PictureError: the file cannot be read any more, or none of these frames can be decoded.
         """
-        numbers = sampling.numbers(self.frames_stored)
+        numbers = sampling.numbers(self.frames_stored) if isinstance(sampling, Sampling) else sampling
         wanted = np.zeros(self.frames_stored + 1, dtype=bool)  # by number; none behind the last
         wanted[numbers] = True
         if self._places is None or every:

@@ -54,13 +54,18 @@ class CropFile:
 def find_crops(root: Path, under: Path | None = None) -> list[CropFile]:
     """All crops of a tree, or of a part of it, by dataset, source, video and name.
 
+    Hidden files and folders are left out: `gend prepare` keeps there what is not done yet.
+
     Raises:
         PictureError: there is no such folder, or no picture in it.
     """
     folder = root if under is None else under
     if not folder.is_dir():
         raise PictureError(f"{folder}: no such folder")
-    crops = sorted(CropFile.at(root, path) for path in folder.rglob("*") if _is_picture(path))
+    visible = (
+        path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+    crops = sorted(CropFile.at(root, path) for path in visible if _is_picture(path))
     if not crops:
         raise PictureError(f"{folder}: no pictures in this folder")
     return crops
@@ -120,4 +125,4 @@ def _lines(file: Path) -> list[tuple[int, str]]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in _SUFFIXES and path.is_file()

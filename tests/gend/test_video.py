@@ -42,6 +42,12 @@ def test_frames_are_those_asked_for(
     assert all(frame.sampled for frame in found)
 
 
+def test_frames_by_number(tmp_path: Path) -> None:
+    video = Video(write_video(tmp_path / "a.mp4", numbered(50)))
+    found = list(video.frames(np.array([3, 17, 49])))
+    assert [(frame.number, number_of(frame.pixels)) for frame in found] == [(3, 3), (17, 17), (49, 49)]
+
+
 def test_frames_every(tmp_path: Path) -> None:
     found = frames(write_video(tmp_path / "a.mp4", numbered(20)), Sampling(stride=6), every=True)
     assert [number_of(frame.pixels) for frame in found] == list(range(20))

@@ -61,3 +61,11 @@ def test_empty_and_shallow_folders_are_errors(root: Path, tmp_path: Path) -> Non
         find_crops(tmp_path / "none")
     with pytest.raises(PictureError, match="expected <dataset>/<source>/<video>/<frame>"):
         CropFile.at(root, root / "a.png")
+
+
+def test_hidden_folders_are_left_out(root: Path) -> None:
+    path = root / ".prepare/work/0/000001.png"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"-")
+    assert all("work" not in crop.path.parts for crop in find_crops(root))
+    assert len(find_crops(root / ".prepare/work/..")) == 1, "what the caller asks for by name is not hidden"
