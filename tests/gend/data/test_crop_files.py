@@ -68,4 +68,4 @@ def test_hidden_folders_are_left_out(root: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"-")
     assert all("work" not in crop.path.parts for crop in find_crops(root))
-    assert len(find_crops(root / ".prepare/work/..")) == 1, "what the caller asks for by name is not hidden"
+    assert len(find_crops(root, root / ".prepare")) == 1, "what the caller asks for by name is not hidden"
