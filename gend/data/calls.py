@@ -71,8 +71,14 @@ class CallDegradation:
             return cls(replace(sent, scale=scale, enlarge="cubic" if cubic else "linear"))
         sent = _draw_transmission(rng, _CALL_BITS_PER_PX)
         if kind == "loss":
-            lively = (2 * sent.motion[0], 2 * sent.motion[1])  # while nothing moves, a loss hardly shows
-            return cls(replace(sent, motion=lively, expression=2 * sent.expression, loss=Loss.draw(rng, sent.codec)))
+            # While nothing moves, a loss hardly shows; twice the motion takes about twice the bits.
+            lively = replace(
+                sent,
+                bits_per_px=2 * sent.bits_per_px,
+                motion=(2 * sent.motion[0], 2 * sent.motion[1]),
+                expression=2 * sent.expression,
+            )
+            return cls(replace(lively, loss=Loss.draw(rng, sent.codec)))
         return cls(sent)
 
     def move(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -47,6 +47,15 @@ class Loss:
     slices: tuple[int, ...] = ()
     """Which quarters of them, from above, are lost; none stands for all. VP8 has no slices: all is lost."""
 
+    def __post_init__(self) -> None:
+        """Refuses the loss of the frame that stands alone.
+
+        Raises:
+            ValueError: `frame` is less than 1.
+        """
+        if self.frame < 1:
+            raise ValueError(f"loss: frame {self.frame} must arrive: all others rest on it")
+
     @classmethod
     def draw(cls, rng: np.random.Generator, codec: Codec) -> Loss:
         """One at random: whole frames before the last, or one to three quarters of one or two."""

@@ -165,6 +165,11 @@ def test_decode_makes_nothing_of_rubbish(face: np.ndarray) -> None:
     assert decode([b"rubbish"], "vp8") == []
 
 
+def test_loss_of_the_frame_that_stands_alone_is_refused() -> None:
+    with pytest.raises(ValueError, match="frame 0"):
+        Loss(frame=0)
+
+
 def test_draw_never_loses_a_picture(face: np.ndarray) -> None:
     rng = np.random.default_rng(4)
     small = np.ascontiguousarray(face[20:116, 30:126])
