@@ -115,7 +115,7 @@ def prepare(
     else:
         print_tables(prepared)
     if not prepared.crops:
-        raise GendError(f"{src}: nothing came of it: no face was found in any of its files")
+        raise GendError(f"{src}: no crops came of it")
     if prepared.failed:
         raise typer.Exit(1)
 

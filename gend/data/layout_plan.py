@@ -44,11 +44,11 @@ def plan_layout(src: Path, layout: Layout, dataset: str, *, but: Path | None = N
             problems.append(error.problem)
         else:
             videos += [] if video is None else [video]
+    problems += [] if tables is None else tables.problems()
     if all(problem.kind == _FOREIGN for problem in problems) and not videos:
         patterns = ", ".join(source.files for source in layout.sources[:2])
         example = f"{names[0]} is not {patterns} …" if names else "it holds no videos"
         raise PictureError(f"{src}: not a data set of this layout: {example}")
-    problems += [] if tables is None else tables.problems()
     problems += splits.problems
     plan = arranged((with_dataset(video, dataset) for video in videos), problems)
     missing_masks = [
@@ -199,7 +199,7 @@ class _Splits:
             try:
                 self._members[split] = frozenset(_words(src / file))
             except FileNotFoundError:
-                detail = f"lists by split want it; there will be none for {split}"
+                detail = f"there will be no list of {split}"
                 self.problems.append(Problem(Severity.NOTICE, "no such list of a split", file, detail=detail))
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
