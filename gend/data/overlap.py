@@ -1,0 +1,119 @@
+"""Whether two sets of crops share a source video, which would make a test of a training a test of memory.
+
+A video is known again by its place (`dataset/source/video`) and, where a manifest says so, by the hash of its file,
+whatever that is called. A manipulated video and the real one it was made from are one source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gend.data.crop_files import CropFile
+from gend.data.manifest import read_manifest
+from gend.errors import ConfigError
+
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """A video, as it is known again."""
+
+    video_key: str
+    """`dataset/source/video`."""
+    file_sha256: str | None = None
+    """Of its file; None without a manifest."""
+    pair: str | None = None
+    """`dataset/source/video` of the real video it was made from, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSource:
+    """A video of the test, and one of the training that is the same, or has the same source."""
+
+    test: str
+    train: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.test} ({self.why})"
+
+
+def origins(root: Path, crops: Iterable[CropFile]) -> list[Origin]:
+    """Where crops of a tree come from, each video once per file.
+
+    Raises:
+        PictureError: the tree's manifest cannot be read.
+    """
+    wanted = {crop.video_key: None for crop in crops}
+    known = [
+        Origin(record.video_key, record.file_sha256, record.pair)
+        for record in read_manifest(root)
+        if record.video_key in wanted
+    ]
+    told = {origin.video_key for origin in known}
+    return sorted({*known, *(Origin(key) for key in wanted if key not in told)}, key=_order)
+
+
+def shared_sources(train: Iterable[Origin], test: Iterable[Origin]) -> list[SharedSource]:
+    """The videos of the test whose source is in the training, in the order of the test."""
+    files: dict[str, str] = {}
+    videos: dict[str, str] = {}
+    for origin in train:
+        if origin.file_sha256 is not None:
+            files.setdefault(origin.file_sha256, origin.video_key)
+        for key in _videos(origin):
+            videos.setdefault(key, origin.video_key)
+    found: dict[str, SharedSource] = {}
+    for origin in test:
+        shared = _shared(origin, files, videos)
+        if shared is not None:
+            found.setdefault(origin.video_key, shared)
+    return list(found.values())
+
+
+def refuse_shared(train: Sequence[Origin], test: Sequence[Origin], what: str) -> None:
+    """Refuses a test of what was trained on.
+
+    Args:
+        train: what is learnt from.
+        test: what is to be judged.
+        what: name of the test set, for the error.
+
+    Raises:
+        ConfigError: they share source videos, which are named.
+    """
+    shared = shared_sources(train, test)
+    if not shared:
+        return
+    named = "\n".join(f"{what}: {each}" for each in shared[:_MOST_NAMED])
+    rest = f"\n… and {len(shared) - _MOST_NAMED} more" if len(shared) > _MOST_NAMED else ""
+    raise ConfigError(f"{what}: {len(shared)} source videos are in the training data as well\n{named}{rest}")
+
+
+def _shared(origin: Origin, files: dict[str, str], videos: dict[str, str]) -> SharedSource | None:
+    if origin.file_sha256 in files:
+        train = files[origin.file_sha256]
+        return SharedSource(origin.video_key, train, f"the same file as {train}, which was trained on")
+    if origin.video_key in videos:
+        train = videos[origin.video_key]
+        why = "trained on" if train == origin.video_key else f"{train}, which was trained on, is made from it"
+        return SharedSource(origin.video_key, train, why)
+    if origin.pair in videos:
+        train = videos[origin.pair]
+        if train == origin.pair:
+            why = f"made from {train}, which was trained on"
+        else:
+            why = f"made from {origin.pair}, as is {train}, which was trained on"
+        return SharedSource(origin.video_key, train, why)
+    return None
+
+
+def _videos(origin: Origin) -> Iterable[str]:
+    return (origin.video_key,) if origin.pair is None else (origin.video_key, origin.pair)
+
+
+def _order(origin: Origin) -> tuple[str, str, str]:
+    return origin.video_key, origin.file_sha256 or "", origin.pair or ""

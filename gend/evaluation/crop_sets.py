@@ -1,0 +1,129 @@
+"""The sets of an evaluation: which crops, and which of them belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from gend.data.crop_files import CropFile, find_crops, read_lists
+from gend.data.overlap import Origin, origins, refuse_shared
+from gend.errors import PictureError
+from gend.evaluation.config import Evaluation, SetSection
+from gend.evaluation.generated import drawn_pairs
+from gend.evaluation.under_way import UnderWay
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class CropSet:
+    """The crops of one set."""
+
+    name: str
+    root: Path
+    crops: Sequence[CropFile]
+    pairs: dict[str, str] = field(default_factory=dict)
+    """Of a manipulated video's key: the key of the real one it was made from, where that is known."""
+    drawn: bool = False
+    """Whether its pictures were made by this project."""
+
+    def group_of(self, crop: CropFile) -> str:
+        """What is drawn together in a bootstrap: a real video, and those made from it."""
+        return self.pairs.get(crop.video_key, crop.video_key)
+
+    def some(self, videos: int | None, frames_per_video: int) -> CropSet:
+        """A part of it, spread evenly: so many videos of either class, so many frames of each."""
+        crops: list[CropFile] = []
+        for label in (0, 1):
+            by_video = _by_video(crop for crop in self.crops if crop.label == label)
+            keys = sorted(by_video)
+            for key in keys if videos is None else _spread(keys, videos):
+                crops += _spread(by_video[key], frames_per_video)
+        return CropSet(self.name, self.root, crops, self.pairs, self.drawn)
+
+
+def find_sets(config: Evaluation, folder: Path, under_way: UnderWay) -> list[CropSet]:
+    """The sets, drawn where they are to be.
+
+    Args:
+        config: says which.
+        folder: where drawn ones are kept.
+        under_way: shows a set while it is drawn.
+
+    Raises:
+        PictureError: sets are missing or empty, or paths in their lists are; all of them are named.
+        ConfigError: a source video is in `trained_on` as well.
+        FetchError: a picture to draw from cannot be fetched.
+    """
+    found: list[CropSet] = []
+    faults: list[str] = []
+    for name, section in config.sets.items():
+        try:
+            found.append(_find(name, section, config, folder, under_way))
+        except PictureError as error:
+            faults += [f"sets.{name}: {line}" for line in str(error).splitlines()]
+    learnt: list[Origin] = []
+    for number, part in enumerate(config.trained_on):
+        try:
+            learnt += origins(part.root, _crops(part.root, part.lists))
+        except PictureError as error:
+            faults += [f"trained_on.{number}: {line}" for line in str(error).splitlines()]
+    if faults:
+        raise PictureError("\n".join(faults))
+    if learnt:
+        for each in found:
+            refuse_shared(learnt, origins(each.root, each.crops), f"sets.{each.name}")
+    return found
+
+
+def _find(name: str, section: SetSection, config: Evaluation, folder: Path, under_way: UnderWay) -> CropSet:
+    most = section.frames_per_video or config.frames_per_video
+    if section.generate is not None:
+        with under_way(f"drawing {name}") as told:
+            root = drawn_pairs(section.generate, folder / name, told)
+    else:
+        root = section.root or config.root
+    crops = _crops(root, section.lists)
+    if most is not None:
+        crops = [crop for frames in _by_video(crops).values() for crop in _spread(frames, most)]
+    pairs = {origin.video_key: origin.pair for origin in origins(root, crops) if origin.pair is not None}
+    return CropSet(name, root, crops, pairs, section.generate is not None)
+
+
+def _crops(root: Path, lists: Sequence[Path]) -> list[CropFile]:
+    if not lists:
+        return find_crops(root)
+    if not root.is_dir():
+        raise PictureError(f"{root}: no such folder")
+    places = [root / each if (root / each).exists() else each for each in lists]
+    missing = [root / each for each, place in zip(lists, places, strict=True) if not place.exists()]
+    if missing:
+        raise PictureError("\n".join(f"{path}: no such list or folder" for path in missing))
+    crops = read_lists(root, places)
+    if not crops:
+        raise PictureError(f"{', '.join(map(str, lists))}: no crops are named")
+    return crops
+
+
+def _by_video(crops: Iterable[CropFile]) -> dict[str, list[CropFile]]:
+    videos: dict[str, list[CropFile]] = {}
+    for crop in crops:
+        videos.setdefault(crop.video_key, []).append(crop)
+    for frames in videos.values():
+        frames.sort(key=_in_time)
+    return videos
+
+
+def _in_time(crop: CropFile) -> tuple[int, str]:
+    """Frames by number, also where they have no zeros in front."""
+    return len(crop.path.stem), crop.path.stem
+
+
+def _spread(items: Sequence[T], most: int) -> Sequence[T]:
+    if len(items) <= most:
+        return items
+    return [items[number] for number in np.linspace(0, len(items) - 1, most).round().astype(int)]
