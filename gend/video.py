@@ -231,14 +231,14 @@ def _decode(container: InputContainer, due: NDArray[np.bool_]) -> Iterator[tuple
     for index, packet in zip(range(len(due)), _packets(container), strict=False):  # a file may be growing
         if not due[index]:
             continue
-        packet.opaque = index
+        packet.opaque = (index,)  # PyAV tells objects apart by identity, and small numbers are one object everywhere
         frames = _decoded(codec, packet)
         if last[index]:
             frames += _decoded(codec, None)
             codec.flush_buffers()  # else the decoder takes nothing after its end
         for frame in frames:
-            if isinstance(frame.opaque, int):
-                yield frame.opaque, frame
+            if isinstance(frame.opaque, tuple):
+                yield frame.opaque[0], frame
 
 
 def _decoded(codec: VideoCodecContext, packet: Packet[VideoStream] | None) -> list[VideoFrame]:

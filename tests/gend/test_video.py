@@ -48,6 +48,12 @@ def test_frames_by_number(tmp_path: Path) -> None:
     assert [(frame.number, number_of(frame.pixels)) for frame in found] == [(3, 3), (17, 17), (49, 49)]
 
 
+def test_two_videos_at_once(tmp_path: Path) -> None:
+    first, other = (Video(write_video(tmp_path / f"{name}.mp4", numbered(20))) for name in "ab")
+    both = zip(first.frames(Sampling(stride=1)), other.frames(Sampling(stride=1)), strict=True)
+    assert [(one.number, another.number) for one, another in both] == [(number, number) for number in range(20)]
+
+
 def test_frames_every(tmp_path: Path) -> None:
     found = frames(write_video(tmp_path / "a.mp4", numbered(20)), Sampling(stride=6), every=True)
     assert [number_of(frame.pixels) for frame in found] == list(range(20))
