@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gend import cli_adapter, cli_engines
+from gend import cli_adapter, cli_engines, cli_prepare, cli_train
 from gend.cli_options import FaceDetectorOption
 from gend.errors import ConfigError, GendError
 
@@ -159,6 +159,21 @@ def fetch(
 app.add_typer(cli_adapter.app)
 app.command()(cli_engines.export)
 app.command()(cli_engines.compare)
+app.command(
+    epilog="""\b
+Examples:
+  gend prepare footage/ crops/
+  gend prepare FaceForensics++/ crops/ --layout ffpp --mode at_least --frames 32
+  gend prepare photos/ crops/ --alone --size 256 --dataset people"""
+)(cli_prepare.prepare)
+app.command(
+    epilog="""\b
+Examples:
+  gend train --list
+  gend train configs/train/example.yaml
+  gend train my.yaml optimiser.learning_rate=1e-4 seed=3 --out runs/mine
+  gend train my.yaml --out runs/mine --resume"""
+)(cli_train.train)
 
 
 class _Failures:

@@ -49,6 +49,20 @@ def load_experiment(path: Path, kind: type[Experiment], changes: Sequence[str] =
         raise ConfigError("\n".join(dict.fromkeys(lines))) from error
 
 
+def list_experiments(folder: Path) -> list[tuple[Path, str]]:
+    """The experiments of a folder and the folders in it, by name, with what each says of itself (`about`).
+
+    A file without `about` of its own is there to be built upon, and left out.
+
+    Raises:
+        ConfigError: there is no such folder, or a file in it cannot be read.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; experiments are found from the root of the project")
+    found = [(path, read_yaml(path)) for path in sorted(folder.rglob("*.yaml"))]
+    return [(path, str(content["about"])) for path, content in found if content.get("about")]
+
+
 def _read(path: Path, from_files: tuple[Path, ...]) -> tuple[dict[str, Any], dict[Place, str]]:
     """The settings of a file and all that it extends, and which file said each."""
     if path.resolve() in from_files:

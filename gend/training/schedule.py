@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Share of the full learning rate at each step. Callable by step, as torch's LambdaLR wants it.
+    """Share of the full learning rate at each step.
 
     Attributes:
         kind: `cosine` falls once, over all steps; `cyclic` falls in each cycle and starts the next at full rate;
@@ -26,7 +26,7 @@ class Schedule:
     cycle: int = 0
     least: float = 0.0
 
-    def __call__(self, step: int) -> float:
+    def at(self, step: int) -> float:
         """At a step, from 0."""
         if step < self.warm_up:
             return (step + 1) / (self.warm_up + 1)  # the first step learns something, too

@@ -1,0 +1,61 @@
+"""`gend train`: an experiment's file in, a folder with weights out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+_EXPERIMENTS = Path("configs") / "train"
+
+
+def train(
+    config: Annotated[Path | None, typer.Argument(help="What to train: a file of configs/train, or your own.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to change.", show_default=False)
+    ] = None,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the training.", show_default="runs/ and the file's name")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in the folder.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Show what there is in configs/train.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+) -> None:
+    """Train a detector, or fine-tune one: LayerNorms, head, LoRA or everything."""
+    if listed:
+        Console().print(_table(_EXPERIMENTS))
+        return
+    if config is None:
+        raise typer.BadParameter("CONFIG is missing; --list shows what there is")
+
+    from gend.experiments import load_experiment  # noqa: PLC0415
+    from gend.training.config import TrainingConfig  # noqa: PLC0415
+
+    settings = load_experiment(config, TrainingConfig, changes or ())
+    folder = out or Path("runs") / config.stem
+
+    from gend.training.run import train as run  # noqa: PLC0415  (Lightning takes seconds)
+
+    trained = run(settings, folder, resume=resume, say=lambda line: print(line, file=sys.stderr, flush=True))
+    if as_json:
+        files = {"model": str(trained.model), "adapter": None if trained.adapter is None else str(trained.adapter)}
+        print(json.dumps({"folder": str(folder), **files, "validation": dict(trained.figures), "steps": trained.steps}))
+    else:
+        print(f"{trained.model}: video AUROC {trained.figures['video_auroc']:.4f} on the validation")
+        if trained.adapter is not None:
+            print(f"{trained.adapter}: LayerNorms and head alone, {trained.adapter.stat().st_size / 1e6:.1f} MB")
+
+
+def _table(folder: Path) -> Table:
+    from gend.experiments import list_experiments  # noqa: PLC0415
+
+    table = Table("file", "what it is for")
+    for path, about in list_experiments(folder):
+        table.add_row(str(path), about)
+    return table

@@ -1,0 +1,191 @@
+"""From what a configuration says of data to sets of samples, checked before anything is learnt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L  # noqa: N812  (Lightning's own custom)
+from torch.utils.data import DataLoader
+
+from gend.data.crop_files import FAKE, REAL, CropFile, find_crops, read_lists
+from gend.data.manifest import CropRecord, read_manifest
+from gend.data.overlap import origins, refuse_shared
+from gend.data.pairs import Manipulations, Sources
+from gend.errors import ConfigError
+from gend.tensor_files import sha256
+from gend.training.config import GenerateSection, SetSection, TrainingConfig
+from gend.training.loader import Judged, TrainingLoader, generated_batches, validation_batches
+from gend.training.samples import (
+    CropPairs,
+    GeneratedPairs,
+    SampleSet,
+    ShuffledCrops,
+    View,
+    known_pairs,
+    spread_frames,
+)
+
+_VALIDATION_SEED = 1_000_000
+"""Added to the seed of generated validations, so that they share no pair with what is learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class CropTree:
+    """Some crops of a tree, and what its manifest says of them."""
+
+    root: Path
+    crops: Sequence[CropFile]
+    records: Sequence[CropRecord]
+
+    @classmethod
+    def read(cls, section: SetSection) -> CropTree:
+        """Raises `PictureError` where crops or lists are missing or a manifest is damaged."""
+        assert section.root is not None
+        root = section.root.expanduser()
+        crops = read_lists(root, section.lists) if section.lists else find_crops(root)
+        crops = spread_frames(crops, section.frames_per_video)
+        names = {crop.path.relative_to(root).as_posix() for crop in crops if crop.path.is_relative_to(root)}
+        return cls(root, crops, [record for record in read_manifest(root) if record.crop in names])
+
+    @property
+    def pairs(self) -> dict[str, str]:
+        """Manipulated video → the real one it was made from, as `known_pairs`."""
+        said = {record.video_key: record.pair for record in self.records if record.pair is not None}
+        return known_pairs(self.crops, said)
+
+    def sha256(self) -> str:
+        """Of names and contents of all crops: any other data has another."""
+        known = {record.crop: record.crop_sha256 for record in self.records}
+        digest = hashlib.sha256()
+        for crop in sorted(self.crops):
+            name = crop.path.relative_to(self.root).as_posix()
+            digest.update(f"{name} {known.get(name) or sha256([crop.path])}\n".encode())
+        return digest.hexdigest()
+
+
+class TrainingSets(L.LightningDataModule):
+    """What is learnt from, and what tells how well.
+
+    Args:
+        config: of the training.
+        view: what the encoder sees.
+
+    Raises:
+        PictureError: crops are missing, or one of the labels is.
+        ConfigError: both sets share a source video, or the validation has one label only.
+    """
+
+    def __init__(self, config: TrainingConfig, view: View) -> None:
+        super().__init__()
+        self._config, self._view = config, view
+        train, validation = config.data.train, config.data.validation
+        self._trees: Mapping[str, CropTree] = {
+            name: CropTree.read(section)
+            for name, section in (("train", train), ("validation", validation))
+            if section.root is not None
+        }
+        self._loaded: TrainingLoader | None = None
+        self._handed_out = 0
+        self._check()
+        self.samples = self._training_set()
+
+    def batches(self) -> int:
+        """Of one epoch and process."""
+        return len(self._loader(self._config.run.devices))
+
+    def summary(self) -> list[str]:
+        """Of both sets, for people, a line each."""
+        lines = []
+        for name, section in (("learns from", self._config.data.train), ("judged by", self._config.data.validation)):
+            tree = self._trees.get("train" if name == "learns from" else "validation")
+            if tree is None:
+                assert section.generate is not None
+                lines.append(f"{name} {section.generate.pairs:,} generated pairs an epoch")
+                continue
+            counts = {label: sum(crop.label == label for crop in tree.crops) for label in (REAL, FAKE)}
+            videos = len({crop.video_key for crop in tree.crops})
+            lines.append(
+                f"{name} {len(tree.crops):,} crops of {videos:,} videos: {counts[REAL]:,} real, {counts[FAKE]:,} fake"
+            )
+        if isinstance(self.samples, CropPairs) and self.samples.unpaired_videos:
+            lines.append(f"{self.samples.unpaired_videos:,} manipulated videos have no known real one here")
+        return lines
+
+    def sha256(self) -> str:
+        """Of all that is learnt from."""
+        if "train" in self._trees:
+            return self._trees["train"].sha256()
+        said = json.dumps(self._config.data.train.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    def train_dataloader(self) -> TrainingLoader:
+        """Of this process."""
+        assert self.trainer is not None
+        self._loaded = self._loader(self.trainer.world_size, self.trainer.global_rank)
+        return self._loaded
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps: where in the data it was saved."""
+        return {"batches": 0 if self._loaded is None else self._loaded.handed_out}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Where to go on."""
+        self._handed_out = int(state_dict["batches"])
+
+    def val_dataloader(self) -> DataLoader[Judged]:
+        """Of this process."""
+        assert self.trainer is not None
+        config, rank, ranks = self._config, self.trainer.global_rank, self.trainer.world_size
+        size, workers = config.run.batch_size, config.data.workers
+        if "validation" in self._trees:
+            crops = self._trees["validation"].crops
+            return validation_batches(crops, self._view, size, workers=workers, rank=rank, ranks=ranks)
+        assert config.data.validation.generate is not None
+        samples = self._generated(config.data.validation.generate, _VALIDATION_SEED, flip=False)
+        return generated_batches(samples, size, workers=workers, rank=rank, ranks=ranks)
+
+    def _loader(self, ranks: int, rank: int = 0) -> TrainingLoader:
+        config = self._config
+        return TrainingLoader(
+            self.samples,
+            config.run.batch_size,
+            config.seed,
+            workers=config.data.workers,
+            rank=rank,
+            ranks=ranks,
+            unreadable=config.data.unreadable,
+            handed_out=self._handed_out,
+        )
+
+    def _training_set(self) -> SampleSet:
+        config = self._config
+        if config.data.train.generate is not None:
+            return self._generated(config.data.train.generate, config.seed, flip=config.augmentation.flip > 0)
+        tree = self._trees["train"]
+        if config.data.pairing:
+            return CropPairs(tree.crops, tree.pairs, self._view, config.augmentation, config.seed)
+        return ShuffledCrops(tree.crops, self._view, config.augmentation, config.seed)
+
+    def _generated(self, section: GenerateSection, seed: int, *, flip: bool) -> GeneratedPairs:
+        sources = Sources.fetched() if section.sources == "fetched" else Sources.drawn()
+        manipulations = Manipulations(lowres=section.lowres, selfblend=section.selfblend)
+        return GeneratedPairs(
+            sources, manipulations, section.pairs, self._view.input_px, section.seed + seed, flip=flip
+        )
+
+    def _check(self) -> None:
+        judged = self._trees.get("validation")
+        if judged is not None:
+            labels = {crop.label for crop in judged.crops}
+            if len(labels) < 2:
+                what = "manipulated" if labels == {REAL} else "real"
+                raise ConfigError(f"data.validation: has no {what} crops; without them nothing can be said")
+        if len(self._trees) < 2:
+            return
+        learnt, judging = (origins(tree.root, tree.crops) for tree in self._trees.values())
+        refuse_shared(learnt, judging, "data.validation")
