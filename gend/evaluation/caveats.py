@@ -53,7 +53,5 @@ def caveats(
             "draw single videos and may be too narrow."
         )
     if not config.trained_on:
-        said.append(
-            "It is not said what the weights were trained on: shared videos were not looked for."
-        )
+        said.append("It is not said what the weights were trained on: shared videos were not looked for.")
     return said

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gend.engines import Device
 from gend.engines.choose import AnyEngine, AnyPrecision
@@ -175,9 +175,9 @@ class Evaluation(Section):
     precision: AnyPrecision = "auto"
     device: Device = "auto"
     threads: int | None = Field(default=None, ge=1, description="CPU threads; null takes all cores.")
-    beside: Mapping[Name, AnyDetector] = Field(default={}, description="Other detectors, by name.")
+    beside: Mapping[Name, AnyDetector] = Field(default={}, description="Other detectors, by name; null is none.")
     root: Path = Field(default=Path("crops"), description="Tree of crops of all sets that name no other.")
-    sets: Mapping[Name, SetSection] = Field(min_length=1, description="By name.")
+    sets: Mapping[Name, SetSection] = Field(min_length=1, description="By name; null is none.")
     frames_per_video: int | None = Field(default=32, ge=1, description="Spread evenly; null takes all.")
     trained_on: tuple[TrainedOnSection, ...] = ()
     batch: int = Field(default=32, ge=1, description="Crops that a detector is given at a time.")
@@ -190,6 +190,12 @@ class Evaluation(Section):
         description="Folder `scores` of an earlier run: measured anew, without opening pictures or detectors.",
     )
     seed: int = Field(default=0, description="Of the bootstrap.")
+
+    @field_validator("beside", "sets", mode="before")
+    @classmethod
+    def _without_null(cls, named: Any) -> Any:
+        """`null` leaves out what a file that is extended has."""
+        return {name: each for name, each in named.items() if each is not None} if isinstance(named, dict) else named
 
     @model_validator(mode="after")
     def _some_detector(self) -> Self:

@@ -185,7 +185,10 @@ def _text(text: str) -> str:
 
 
 def _table(heads: Iterable[tuple[str, str]], lines: Iterable[str], kind: str = "") -> str:
-    top = "".join(f'<th scope=col title="{escape(meaning)}">{escape(name)}</th>' for name, meaning in heads)
+    top = "".join(
+        f'<th scope=col title="{escape(meaning)}">{escape(name)}</th>' if meaning else f"<th>{escape(name)}</th>"
+        for name, meaning in heads
+    )
     table = f"<thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody>"
     return f'<div class="wide"><table class="{kind}">{table}</table></div>'
 

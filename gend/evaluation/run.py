@@ -15,7 +15,7 @@ from gend.evaluation.config import Evaluation
 from gend.evaluation.corruptions import Corruption
 from gend.evaluation.crop_sets import CropSet, find_sets
 from gend.evaluation.detectors import Scorer
-from gend.evaluation.detectors.load import load_scorer
+from gend.evaluation.detectors.load import check_detectors, load_scorer
 from gend.evaluation.measuring import rows_of
 from gend.evaluation.results import SCORES, JudgedBy, JudgedSet, Results
 from gend.evaluation.robustness import RobustnessRow, corruptions, robustness_rows
@@ -105,6 +105,7 @@ class _Run:
         self._config = config
         self._out = out
         self._under_way = under_way
+        check_detectors(config.detectors)
         self._sets = find_sets(config, out / _DRAWN, under_way)
         self.unreadable: dict[str, Unreadable] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -30,7 +31,10 @@ class TorchScriptScorer:
             raise GendError("device cuda: torch finds no CUDA GPU")
         self._device = torch.device("cuda" if gpu else "cpu")
         try:
-            self._network = torch.jit.load(str(section.file), map_location=self._device).eval()  # type: ignore[no-untyped-call]
+            with warnings.catch_warnings():
+                # torch would rather have other formats; these files are what people have.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self._network = torch.jit.load(str(section.file), map_location=self._device).eval()  # type: ignore[no-untyped-call]
         except (RuntimeError, ValueError) as error:
             raise WeightsError(f"{section.file}: not a TorchScript file ({_first_line(error)})") from error
         self.identity = identity_of(section, f"torch-{self._device.type}")
