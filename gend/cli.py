@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gend import cli_adapter, cli_engines, cli_prepare, cli_train
+from gend import cli_adapter, cli_engines, cli_prepare, cli_test, cli_train
 from gend.cli_options import FaceDetectorOption
 from gend.errors import ConfigError, GendError
 
@@ -174,6 +174,15 @@ Examples:
   gend train my.yaml optimiser.learning_rate=1e-4 seed=3 --out runs/mine
   gend train my.yaml --out runs/mine --resume"""
 )(cli_train.train)
+app.command(
+    "test",
+    epilog="""\b
+Examples:
+  gend test --list
+  gend test configs/eval/example.yaml
+  gend test configs/eval/example.yaml weights=runs/example/model.safetensors robustness={}
+  gend test configs/eval/cdfv2.yaml root=/data/crops --out reports/cdfv2""",
+)(cli_test.evaluate)
 
 
 class _Failures:

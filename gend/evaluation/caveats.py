@@ -32,7 +32,7 @@ def caveats(
             "that the demo encoder has learnt from. It shows that the chain works, and says nothing about footage."
         )
     if unreadable:
-        said.append(f"{unreadable} crops could not be read and are left out; results.json names them.")
+        said.append(f"Crops that could not be read and are left out: {unreadable} (named in results.json).")
     if one := [each.name for each in sets if not each.real or not each.fake]:
         said.append(f"{', '.join(one)}: one class alone, hence no figures; it counts in the pot of all sets.")
     if any(row.figures is not None and not row.spans for row in rows if row.set != MEAN_OF_SETS):
