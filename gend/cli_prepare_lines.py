@@ -21,6 +21,7 @@ from gend.progress import FileProgress
 
 _MOST_LINES = 5
 """Of one kind, but for errors; the rest is counted."""
+_ORDER = tuple(Severity)
 _LABELS = ("real", "fake")
 
 
@@ -159,7 +160,7 @@ def _problem_table(prepared: Prepared) -> Table:
     table.add_column("frames", justify="right")
     table.add_column("files", justify="right")
     table.add_column("for example")
-    for (severity, kind), problems in sorted(by_kind.items()):
+    for (severity, kind), problems in sorted(by_kind.items(), key=lambda item: (_ORDER.index(item[0][0]), item[0][1])):
         frames = sum(problem.frame is not None for problem in problems)
         files = len({problem.file for problem in problems})
         example = problems[0].file if problems[0].frame is None else f"{problems[0].file}, frame {problems[0].frame}"

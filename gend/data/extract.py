@@ -1,7 +1,6 @@
 """One video: its frames, the face in each, and the crop of it, written as a picture with its record.
 
-Of several faces in a frame it is the one that a mask points at, else the largest, as GenD's authors choose
-(arXiv 2508.06248).
+Which face of a frame that is, `gend.data.face_choice` says.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gend.data.face_choice import choose_face, usable_faces
 from gend.data.footage import Footage, Shot, open_footage
 from gend.data.manifest import CropRecord
 from gend.data.source_videos import Problem, Severity, SourceVideo
@@ -26,13 +26,6 @@ from gend.media import named_as_picture
 Pixels = NDArray[np.uint8]
 Told = Callable[[int, int], None]
 """Told how many frames are done, and of how many."""
-
-_MASKED = 127
-"""A mask is compressed like any video: what is brighter belongs to it."""
-
-
-_LEAST_VISIBLE = 0.5
-"""Share of a face's box that is in the frame."""
 
 
 class CannotWriteError(GendError):
@@ -63,8 +56,6 @@ class Extracted:
     records: tuple[CropRecord, ...]
     """By frame."""
     problems: tuple[Problem, ...]
-    sha256: dict[str, str]
-    """Of each file that was looked at."""
     fingerprint: str
     """Of its files as they were."""
 
@@ -113,10 +104,9 @@ def extract(
     if looks.damaged == len(looks):
         raise PictureError(f"{src / video.files[0]}: nothing of it can be read")
     looked_at = looks.settle(order, enough)
-    sha256 = looks.sha256()
     if fingerprint(src, video) != before:
         raise PictureError(f"{src / video.files[0]}: it changed while it was read")
-    return Extracted(looked_at, looks.records(), looks.problems(), sha256, before)
+    return Extracted(looked_at, looks.records(), looks.problems(), before)
 
 
 def fingerprint(src: Path, video: SourceVideo) -> str:
@@ -133,40 +123,6 @@ def fingerprint(src: Path, video: SourceVideo) -> str:
             raise PictureError(f"{src / name}: cannot read ({error.strerror})") from error
         seen.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return seen.hexdigest()
-
-
-def usable_faces(faces: Sequence[Face], min_px: int, size: tuple[int, int]) -> list[Face]:
-    """Faces that are wide enough, and at least half in the frame: what lies mostly outside is the detector's fancy."""
-    return [
-        face
-        for face in faces
-        if face.box[2] - face.box[0] >= min_px and _visible_area(face, size) >= _LEAST_VISIBLE * _area(face.box)
-    ]
-
-
-def choose_face(faces: Sequence[Face], mask: Pixels | None, size: tuple[int, int]) -> Face | None:
-    """The face to cut.
-
-    Args:
-        faces: of a frame.
-        mask: RGB uint8 (h, w, 3) of any size, white where the frame was manipulated; None where nobody says.
-        size: height and width of the frame.
-
-    Returns:
-        The face whose box holds most of the mask, the largest of equals; none where no box holds any of it. Without a
-        mask, the one of which the largest area is in the frame.
-    """
-    areas = [_visible_area(face, size) for face in faces]
-    if mask is None:
-        return faces[int(np.argmax(areas))] if areas else None
-    masked = (mask.max(axis=2) > _MASKED).astype(np.uint8)
-    scale = np.array([masked.shape[1] / size[1], masked.shape[0] / size[0]] * 2)
-    held = []
-    for face in faces:
-        x0, y0, x1, y1 = np.maximum(np.rint(np.array(face.box) * scale), 0).astype(int)
-        held.append(int(masked[y0:y1, x0:x1].sum()))
-    best = max(range(len(faces)), key=lambda index: (held[index], areas[index]), default=None)
-    return None if best is None or not held[best] else faces[best]
 
 
 class _Looks:
@@ -212,10 +168,6 @@ class _Looks:
     def problems(self) -> tuple[Problem, ...]:
         """Of the other frames, by frame."""
         return tuple(found for _, found in sorted(self._found.items()) if isinstance(found, Problem))
-
-    def sha256(self) -> dict[str, str]:
-        """Of the files that were looked at."""
-        return {self._file(number): self._hash(self._file(number)) for number in sorted(self._found)}
 
     def _look(self, shot: Shot, mask: Shot | None) -> CropRecord | Problem:
         if shot.pixels is None:
@@ -309,13 +261,3 @@ def _masks(video: SourceVideo, src: Path, footage: Footage) -> Footage | None:
 
 def _mask_shots(masks: Footage | None, numbers: Sequence[int]) -> Iterable[Shot | None]:
     return [None] * len(numbers) if masks is None else masks.shots(numbers)
-
-
-def _visible_area(face: Face, size: tuple[int, int]) -> float:
-    x0, y0, x1, y1 = face.box
-    return _area((max(x0, 0.0), max(y0, 0.0), min(x1, float(size[1])), min(y1, float(size[0]))))
-
-
-def _area(box: tuple[float, float, float, float]) -> float:
-    x0, y0, x1, y1 = box
-    return max(x1 - x0, 0.0) * max(y1 - y0, 0.0)

@@ -146,7 +146,6 @@ def _done(path: Path, number: int, line: str) -> Done:
                 problems=tuple(
                     Problem(**{**each, "severity": Severity(each["severity"])}) for each in content["problems"]
                 ),
-                sha256=content["sha256"],
                 fingerprint=content["fingerprint"],
             ),
         )

@@ -124,7 +124,7 @@ def _same_files(done: Iterable[Done]) -> list[Problem]:
     first: dict[str, tuple[str, Done]] = {}
     problems = []
     for each in done:
-        for file, sha256 in each.extracted.sha256.items():
+        for sha256, file in {record.file_sha256: record.file for record in each.extracted.records}.items():
             other, of = first.setdefault(sha256, (file, each))
             if of.video.key != each.video.key:
                 label = "" if of.video.label == each.video.label else ", whose label is another"

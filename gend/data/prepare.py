@@ -14,15 +14,13 @@ stopped, the same call goes on where it was and ends with the same files.
 
 from __future__ import annotations
 
-import fcntl
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gend.data.crop_tree import STATE, check_out, locked, move, remove, workplace
 from gend.data.extract import CannotWriteError, Cut, Extracted, extract, fingerprint
 from gend.data.folder_tree import plan_folder
 from gend.data.journal import Done, Journal
@@ -35,7 +33,6 @@ from gend.errors import ConfigError, GendError, PictureError
 from gend.faces import load_detector
 
 _FORMAT = 1
-_STATE = ".prepare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +124,13 @@ def prepare(
         raise ConfigError(f"{src}: a layout is of a folder")
     default = root.resolve().name if layout is None else layout.dataset
     dataset = check_dataset(default if request.dataset is None else request.dataset)
-    _check_out(root, out)
+    check_out(root, out)
     plan = _plan(src, out, layout, dataset, alone=request.alone)
     detector = load_detector(request.detector, threshold=request.threshold, warn=watcher.warning)
     name = detector.name if request.detector == "auto" else request.detector
     cutter = CropCutter(root, name, request.threshold, request.cut)
-    with _locked(out):
-        journal = Journal(out / _STATE / f"{dataset}.jsonl", _settings(src, request, layout, name))
+    with locked(out):
+        journal = Journal(out / STATE / f"{dataset}.jsonl", _settings(src, request, layout, name))
         return _Preparation(root, out, dataset, journal, watcher).run(plan, cutter, workers)
 
 
@@ -152,7 +149,7 @@ class _Preparation:
         """Cuts what is not cut yet, and writes the rest."""
         todo = self._begin(plan)
         self._watcher.planned(len(self._journal.done), len(todo))
-        with closing(self._journal), self._workplace() as folder:
+        with closing(self._journal), workplace(self._out) as folder:
             tasks = [Task(video, folder / str(number)) for number, video in enumerate(todo)]
             ended = work_in_processes(cutter, tasks, workers, self) if workers else work_here(cutter, tasks, self)
             with closing(ended):
@@ -178,11 +175,11 @@ class _Preparation:
         same, gone = self._compare({video.key: video for video in plan.videos})
         plan = arranged(plan.videos, plan.problems, before=gone)
         for key in self._journal.done.keys() - {video.key for video in (*same, *gone)}:
-            _remove(self._out / key)
+            remove(self._out / key)
         self._journal.begin([*same, *gone])
         todo = [video for video in plan.videos if video.key not in self._journal.done]
         for video in todo:
-            _remove(self._out / video.key)  # moved there, but the journal was not told any more
+            remove(self._out / video.key)  # moved there, but the journal was not told any more
         if gone:
             detail = f"with its crops, as all of {len(gone)} videos whose files are gone"
             self._tell(Problem(Severity.NOTICE, "kept", gone[0].files[0], detail=detail))
@@ -230,7 +227,7 @@ class _Preparation:
             return
         try:
             if outcome.records:
-                _move(task.folder, self._out / task.video.key)
+                move(task.folder, self._out / task.video.key)
             self._journal.add(Done(task.video, outcome))
         except CannotWriteError as error:
             raise self._explained(error) from error
@@ -249,21 +246,6 @@ class _Preparation:
     def _tell(self, problem: Problem) -> None:
         self._problems.append(problem)
         self._watcher.problem(problem)
-
-    @contextmanager
-    def _workplace(self) -> Iterator[Path]:
-        """A folder for what is not done yet; what others left behind is removed."""
-        state = self._out / _STATE
-        for left in state.glob("work-*"):
-            _remove(left)
-        try:
-            folder = Path(tempfile.mkdtemp(prefix="work-", dir=state))
-        except OSError as error:
-            raise CannotWriteError(f"{state}: cannot be written ({error.strerror})") from error
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)  # else the next run does it
 
 
 def _plan(src: Path, out: Path, layout: Layout | None, dataset: str, *, alone: bool) -> Plan:
@@ -292,48 +274,3 @@ def _settings(src: Path, request: Request, layout: Layout | None, detector: str)
         "size": "native" if cut.size is None else cut.size,
         "masks": cut.masks,
     }
-
-
-def _check_out(root: Path, out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"{out}: crops are written to a folder, and this is none")
-    if root.resolve().is_relative_to(out.resolve()):
-        raise ConfigError(f"{out}: crops cannot be written over what they are cut from; choose another folder")
-    if out.is_dir() and not (out / _STATE).is_dir() and any(out.iterdir()):
-        raise ConfigError(f"{out}: not empty, and not made by gend prepare; choose a new folder")
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Keeps all others out; the system opens the lock when this process ends, in whatever way."""
-    state = out / _STATE
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        lock = (state / "lock").open("w")
-    except OSError as error:
-        raise CannotWriteError(f"{out}: cannot be written ({error.strerror})") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise GendError(f"{out}: another gend prepare writes there") from error
-        except OSError as error:
-            raise CannotWriteError(f"{out}: cannot be locked ({error.strerror})") from error
-        yield
-
-
-def _move(folder: Path, target: Path) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        folder.rename(target)
-    except OSError as error:
-        raise CannotWriteError(f"{target}: cannot be written ({error.strerror})") from error
-
-
-def _remove(folder: Path) -> None:
-    if not folder.exists():
-        return
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise CannotWriteError(f"{folder}: cannot be removed ({error.strerror})") from error

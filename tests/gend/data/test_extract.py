@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from gend.data.extract import CannotWriteError, Cut, Extracted, choose_face, extract, usable_faces
+from gend.data.extract import CannotWriteError, Cut, Extracted, extract
+from gend.data.face_choice import choose_face, usable_faces
 from gend.data.source_videos import SourceVideo
 from gend.data.spread import FrameChoice, spread_order
 from gend.errors import PictureError
