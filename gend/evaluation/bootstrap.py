@@ -11,19 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from gend.evaluation.metrics import Floats, area_under, auroc, figures, operating_points
+from gend.evaluation.metrics import Floats, OperatingPoints, area_under, auroc, figures, operating_points, points_of
 
 FEWEST_GROUPS = 8
 """Of either class; with fewer an interval would pretend to know more than it does."""
 RESAMPLINGS = 1000
 
 _PAIR_RESAMPLINGS = 2000
-_FEWEST_RESAMPLINGS = 200
-_MOST_CELLS = 200_000_000
-"""Resamplings times scores: a few seconds. With more scores there are fewer resamplings."""
-_CHUNK_CELLS = 2_000_000
-"""At a time, so that memory stays below some 200 MB."""
+_MOST_THRESHOLDS = 4000
+"""Of more distinct scores, neighbours are counted together: in resamplings alone, never in the figure itself."""
+_CHUNK_CELLS = 1_000_000
+"""Resamplings times thresholds or groups at a time, which bounds memory."""
 
 
 class Interval(NamedTuple):
@@ -55,7 +55,7 @@ def spans(
         scores: (n,) p(fake).
         labels: (n,), 0 real, 1 fake.
         groups: (n,) number of the group each score belongs to.
-        resamplings: how many; fewer where there are many scores.
+        resamplings: how many.
         seed: the same for the same groups draws the same ones.
 
     Returns:
@@ -63,10 +63,8 @@ def spans(
     """
     if not _enough(labels, groups):
         return {}
-    chunks = [
-        figures(operating_points(scores, labels, weights))
-        for weights in _weights(labels, groups, resamplings, np.random.default_rng(seed))
-    ]
+    counted = _Counted(scores, labels, groups)
+    chunks = [figures(counted.points(drawn)) for drawn in _draws(labels, groups, resamplings, seed)]
     return {name: _central(np.concatenate([chunk[name] for chunk in chunks])) for name in chunks[0]}
 
 
@@ -81,12 +79,12 @@ def auroc_difference(
     if not _enough(labels, groups):
         return None
 
-    def areas(weights: Floats | None) -> Floats:
-        first, second = (operating_points(values, labels, weights) for values in (scores, others))
-        return area_under(second.tpr, second.fpr) - area_under(first.tpr, first.fpr)
-
-    drawn = [areas(weights) for weights in _weights(labels, groups, RESAMPLINGS, np.random.default_rng(seed))]
-    return Interval(float(areas(None)), *_central(np.concatenate(drawn)))
+    first, second = (_Counted(values, labels, groups) for values in (scores, others))
+    drawn = [
+        _areas(second.points(each)) - _areas(first.points(each)) for each in _draws(labels, groups, RESAMPLINGS, seed)
+    ]
+    whole = _areas(operating_points(others, labels)) - _areas(operating_points(scores, labels))
+    return Interval(float(whole), *_central(np.concatenate(drawn)))
 
 
 def paired_auroc(real: NDArray[np.floating], fake: NDArray[np.floating], seed: int = 0) -> Interval:
@@ -99,30 +97,55 @@ def paired_auroc(real: NDArray[np.floating], fake: NDArray[np.floating], seed: i
     """
     scores = np.concatenate([real, fake]).astype(np.float64)
     labels, groups = np.repeat((0, 1), len(real)), np.tile(np.arange(len(real)), 2)
-    drawn = []
-    for weights in _weights(labels, groups, _PAIR_RESAMPLINGS, np.random.default_rng(seed)):
-        points = operating_points(scores, labels, weights)
-        drawn.append(area_under(points.tpr, points.fpr))
+    counted = _Counted(scores, labels, groups)
+    drawn = [_areas(counted.points(each)) for each in _draws(labels, groups, _PAIR_RESAMPLINGS, seed)]
     return Interval(auroc(real, fake), *_central(np.concatenate(drawn)))
 
 
-def _weights(
-    labels: NDArray[np.integer], groups: NDArray[np.integer], resamplings: int, rng: np.random.Generator
-) -> Iterator[Floats]:
-    """How often each score counts in each resampling, (rows, n) at a time."""
+class _Counted:
+    """Scores as counts of each group at each threshold: a resampling is then one product with them."""
+
+    def __init__(self, scores: Floats, labels: NDArray[np.integer], groups: NDArray[np.integer]) -> None:
+        falling, at, ties = np.unique(-scores, return_inverse=True, return_counts=True)
+        if len(falling) > _MOST_THRESHOLDS:
+            share = np.cumsum(ties) * _MOST_THRESHOLDS // (len(scores) + 1)
+            _, first_from_behind, joined = np.unique(share[::-1], return_index=True, return_inverse=True)
+            falling = falling[::-1][first_from_behind]  # the last of those that are joined
+            at = joined[::-1][at]
+        _, of = np.unique(groups, return_inverse=True)
+        shape = int(of.max()) + 1, len(falling)
+        ones = np.ones(len(scores))
+        self._thresholds = -falling
+        self._fakes, self._reals = (
+            csr_array((ones[labels == label], (of[labels == label], at[labels == label])), shape=shape).T.tocsr()
+            for label in (1, 0)
+        )
+
+    def points(self, drawn: Floats) -> OperatingPoints:
+        """Of resamplings: (rows, groups) how often each group is drawn."""
+        fakes, reals = (np.asarray((counts @ drawn.T).T) for counts in (self._fakes, self._reals))
+        return points_of(self._thresholds, fakes, reals)
+
+
+def _draws(labels: NDArray[np.integer], groups: NDArray[np.integer], resamplings: int, seed: int) -> Iterator[Floats]:
+    """How often each group is drawn in each resampling, (rows, groups) at a time."""
+    rng = np.random.default_rng(seed)
     _, of = np.unique(groups, return_inverse=True)
     classes = np.zeros(int(of.max()) + 1, np.int64)
     np.bitwise_or.at(classes, of, np.where(labels == 1, 2, 1))
     strata = [np.flatnonzero(classes == each) for each in np.unique(classes)]
-    left = min(resamplings, max(_FEWEST_RESAMPLINGS, _MOST_CELLS // len(labels)))
-    while left:
-        rows = min(left, max(1, _CHUNK_CELLS // len(labels)))
-        left -= rows
+    most = max(1, _CHUNK_CELLS // max(len(classes), min(len(labels), _MOST_THRESHOLDS)))
+    for done in range(0, resamplings, most):
+        rows = min(most, resamplings - done)
         counts = np.zeros((rows, len(classes)))
         for stratum in strata:
             drawn = rng.integers(len(stratum), size=(rows, len(stratum))) + len(stratum) * np.arange(rows)[:, None]
             counts[:, stratum] = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(rows, -1)
-        yield counts[:, of]
+        yield counts
+
+
+def _areas(points: OperatingPoints) -> Floats:
+    return area_under(points.tpr, points.fpr)
 
 
 def _enough(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> bool:

@@ -1,8 +1,8 @@
 """Figures of how well scores separate real from fake.
 
-All of them come from the operating points: what each threshold would do. These are counted once, with weights in
-batches, so that a figure and its bootstrap (`bootstrap.py`) are the same few lines. Ties share a point. Where
-scikit-learn has the figure too, tests hold ours equal to it.
+All of them come from the operating points: what each threshold would do. They are taken of one set of scores or of
+batches of resampled ones, so that a figure and its bootstrap (`bootstrap.py`) are the same few lines. Ties share a
+point. Where scikit-learn has the figure too, tests hold ours equal to it.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _ROUNDING = 1e-12
 class OperatingPoints:
     """What each threshold would do: fake is said of every score at or above it.
 
-    Leading axes are batches of weightings; k thresholds.
+    Leading axes are batches of resamplings; k thresholds.
     """
 
     thresholds: Floats
     """(k,) from +inf, which says fake of none, through the distinct scores, downwards."""
     true_positives: Floats
-    """(..., k) fakes that are called so, by weight."""
+    """(..., k) fakes that are called so."""
     false_positives: Floats
-    """(..., k) real ones that are called fake, by weight."""
+    """(..., k) real ones that are called fake."""
 
     @property
     def tpr(self) -> Floats:
@@ -91,27 +91,34 @@ class Figures:
 NAMES = tuple(field.name for field in fields(Figures))
 
 
-def operating_points(scores: Floats, labels: NDArray[np.integer], weights: Floats | None = None) -> OperatingPoints:
+def operating_points(scores: Floats, labels: NDArray[np.integer]) -> OperatingPoints:
     """Counts them.
 
     Args:
         scores: (n,), n > 0.
         labels: (n,), 0 real, 1 fake.
-        weights: (..., n) how often each counts; None: once.
 
     Raises:
         GendError: a score is not a number.
     """
     if not np.isfinite(scores).all():
         raise GendError(f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not numbers")
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    weighed = np.ones(len(scores)) if weights is None else weights[..., order]
-    fake = labels[order] == 1
-    return OperatingPoints(
-        np.append(np.inf, ranked[ends]), _counted(weighed * fake, ends), _counted(weighed * ~fake, ends)
-    )
+    falling, of = np.unique(-scores, return_inverse=True)
+    fakes, reals = (np.bincount(of[labels == label], minlength=len(falling)).astype(float) for label in (1, 0))
+    return points_of(-falling, fakes, reals)
+
+
+def points_of(thresholds: Floats, fakes: Floats, reals: Floats) -> OperatingPoints:
+    """The operating points of counted scores.
+
+    Args:
+        thresholds: (k,), from high to low.
+        fakes: (..., k) how many lie at each, or above it and below the one before.
+        reals: (..., k) likewise.
+    """
+    none = np.zeros((*fakes.shape[:-1], 1))
+    found, alarms = (np.concatenate([none, np.cumsum(counts, axis=-1)], axis=-1) for counts in (fakes, reals))
+    return OperatingPoints(np.append(np.inf, thresholds), found, alarms)
 
 
 def measure(scores: Floats, labels: NDArray[np.integer]) -> Figures | None:
@@ -167,12 +174,6 @@ def auroc(real: NDArray[np.floating], fake: NDArray[np.floating]) -> float:
 def probability(odds: NDArray[np.floating]) -> Floats:
     """p(fake) of log-odds."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * odds.astype(np.float64))))  # `exp` of large ones would overflow
-
-
-def _counted(weighed: Floats, ends: NDArray[np.intp]) -> Floats:
-    """Sums of all up to each end, from none."""
-    sums = np.cumsum(weighed, axis=-1)[..., ends]
-    return np.concatenate([np.zeros((*sums.shape[:-1], 1)), sums], axis=-1)
 
 
 def _nearest_to_eer(tpr: Floats, fpr: Floats) -> NDArray[np.intp]:

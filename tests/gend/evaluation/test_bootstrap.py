@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -54,13 +56,36 @@ def test_too_few_videos_have_no_interval() -> None:
     assert spans(scores, labels, np.arange(40)) != {}
 
 
-def test_many_scores_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resamplings_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat((0, 1), 50)
     scores = rng.normal(labels, 1.0)
     whole = spans(scores, labels, np.arange(100))
     monkeypatch.setattr("gend.evaluation.bootstrap._CHUNK_CELLS", 700)
     assert spans(scores, labels, np.arange(100))["auroc"] == pytest.approx(whole["auroc"], abs=0.03)
+
+
+def test_of_many_scores_neighbours_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 3000)
+    scores = np.round(rng.normal(labels, 1.0), 3)
+    exact = spans(scores, labels, np.arange(3000) // 3, resamplings=200)
+    monkeypatch.setattr("gend.evaluation.bootstrap._MOST_THRESHOLDS", 500)
+    rough = spans(scores, labels, np.arange(3000) // 3, resamplings=200)
+    for name in ("auroc", "average_precision", "eer", "accuracy", "tpr_at_fpr_5_percent", "wasserstein"):
+        assert rough[name] == pytest.approx(exact[name], abs=0.01), name
+
+
+def test_a_resampling_counts_groups_as_copies_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    groups, labels = np.arange(60) // 3, np.tile((0, 0, 1), 20)
+    scores = rng.integers(0, 9, 60) / 8
+    copies = np.arange(20) % 4
+    monkeypatch.setattr("gend.evaluation.bootstrap._draws", lambda *_: iter([copies[None].astype(float)]))
+    drawn = spans(scores, labels, groups)
+    copied = measure(np.repeat(scores, copies[groups]), np.repeat(labels, copies[groups]))
+    assert copied is not None
+    assert {name: low for name, (low, _) in drawn.items()} == pytest.approx(asdict(copied))
 
 
 def test_difference_is_surer_than_each_alone() -> None:

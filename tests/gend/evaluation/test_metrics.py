@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gend.errors import GendError
-from gend.evaluation.metrics import auroc, measure, operating_points, probability
+from gend.evaluation.metrics import auroc, measure, probability
 
 Case = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -111,15 +111,6 @@ def test_one_class_alone_has_no_figures(label: int) -> None:
 def test_a_score_that_is_not_a_number_is_an_error() -> None:
     with pytest.raises(GendError, match="1 of 3 scores are not numbers"):
         measure(np.array([0.1, np.nan, 0.3]), np.array([0, 1, 1]))
-
-
-def test_weights_count_as_copies_do() -> None:
-    scores, labels = _cases()["ties"]
-    copies = np.arange(len(scores)) % 4
-    weighed = operating_points(scores, labels, copies.astype(float)[None])
-    copied = operating_points(np.repeat(scores, copies), np.repeat(labels, copies))
-    assert weighed.tpr[0] == pytest.approx(copied.tpr)
-    assert weighed.fpr[0] == pytest.approx(copied.fpr)
 
 
 def test_auroc_is_the_share_of_ordered_pairs() -> None:
