@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from gend.training.config import TrainingConfig
 
 _EXPERIMENTS = Path("configs") / "train"
 
@@ -37,12 +41,17 @@ def train(
     from gend.experiments import load_experiment  # noqa: PLC0415
     from gend.training.config import TrainingConfig  # noqa: PLC0415
 
-    settings = load_experiment(config, TrainingConfig, changes or ())
-    folder = out or Path("runs") / config.stem
+    def load(more: Sequence[str]) -> TrainingConfig:
+        return load_experiment(config, TrainingConfig, [*(changes or ()), *more])
+
+    settings, folder = load(()), out or Path("runs") / config.stem
+    if settings.sweep:
+        _sweep(load, folder, resume=resume, as_json=as_json)
+        return
 
     from gend.training.run import train as run  # noqa: PLC0415  (Lightning takes seconds)
 
-    trained = run(settings, folder, resume=resume, say=lambda line: print(line, file=sys.stderr, flush=True))
+    trained = run(settings, folder, resume=resume, say=_say)
     if as_json:
         files = {"model": str(trained.model), "adapter": None if trained.adapter is None else str(trained.adapter)}
         print(json.dumps({"folder": str(folder), **files, "validation": dict(trained.figures), "steps": trained.steps}))
@@ -52,10 +61,29 @@ def train(
             print(f"{trained.adapter}: LayerNorms and head alone, {trained.adapter.stat().st_size / 1e6:.1f} MB")
 
 
+def _sweep(load: Callable[[Sequence[str]], TrainingConfig], folder: Path, *, resume: bool, as_json: bool) -> None:
+    from gend.training.sweep import run_sweep  # noqa: PLC0415  (Lightning takes seconds)
+
+    members = run_sweep(load, folder, resume=resume, say=_say)
+    if as_json:
+        for member in members:
+            print(json.dumps({"changes": member.changes, "validation": dict(member.figures)}))
+        return
+    table = Table("changed", *(name.replace("_", " ") for name in members[0].figures))
+    for member in members:
+        table.add_row(" ".join(member.changes), *(f"{value:.4f}" for value in member.figures.values()))
+    Console().print(table)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def _table(folder: Path) -> Table:
     from gend.experiments import list_experiments  # noqa: PLC0415
 
     table = Table("file", "what it is for")
+    table.columns[0].no_wrap = True
     for path, about in list_experiments(folder):
         table.add_row(str(path), about)
     return table

@@ -7,7 +7,7 @@ and alignment, on batches of real and manipulated crops of one source.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -203,6 +203,9 @@ class TrainingConfig(Section):
     about: str = Field(default="", description="What it is for; listed by `gend train --list`.")
     seed: int = 0
     licence: str = Field(default="unknown", description="Of the weights that come out.")
+    sweep: dict[str, tuple[Any, ...]] = Field(
+        default_factory=dict, description="Settings and the values each is to take: all combinations are trained."
+    )
     model: ModelSection
     data: DataSection
     augmentation: AugmentationSection = AugmentationSection()

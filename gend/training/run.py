@@ -43,7 +43,7 @@ from gend.training.config import ModelSection, TrainingConfig
 from gend.training.module import TrainingModule
 from gend.training.progress import EpochLog, TrainingProgress
 from gend.training.samples import View
-from gend.training.sets import TrainingSets
+from gend.training.sets import TrainingSets, read_trees
 from gend.training.tuning import Tuned, is_adapter
 
 CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "training.json"
@@ -91,9 +91,10 @@ def train(config: TrainingConfig, out: Path, *, resume: bool = False, say: Calla
     L.seed_everything(config.seed, verbose=False)
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
+    trees = read_trees(config)
     model = starting_model(config.model, config.seed)
     backbone = model.backbone
-    sets = TrainingSets(config, View(backbone.input_px, backbone.interpolation))
+    sets = TrainingSets(config, trees, View(backbone.input_px, backbone.interpolation))
     tuned = Tuned(model, config.model.tuning, config.model.lora)
     for line in (tuned.summary(), *sets.summary()):
         say(line)

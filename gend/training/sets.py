@@ -68,30 +68,44 @@ class CropTree:
         return digest.hexdigest()
 
 
+def read_trees(config: TrainingConfig) -> dict[str, CropTree]:
+    """The sets that are trees on disk, `train` or `validation` or both, checked: long before any weights are fetched.
+
+    Raises:
+        PictureError: crops are missing.
+        ConfigError: both sets share a source video, or the validation has one label only.
+    """
+    sections = {"train": config.data.train, "validation": config.data.validation}
+    trees = {name: CropTree.read(section) for name, section in sections.items() if section.root is not None}
+    if "validation" in trees:
+        labels = {crop.label for crop in trees["validation"].crops}
+        if len(labels) < 2:
+            what = "manipulated" if labels == {REAL} else "real"
+            raise ConfigError(f"data.validation: has no {what} crops; without them nothing can be said")
+    if len(trees) == 2:
+        learnt, judging = (origins(tree.root, tree.crops) for tree in trees.values())
+        refuse_shared(learnt, judging, "data.validation")
+    return trees
+
+
 class TrainingSets(L.LightningDataModule):
     """What is learnt from, and what tells how well.
 
     Args:
         config: of the training.
+        trees: as `read_trees` gives them.
         view: what the encoder sees.
 
     Raises:
-        PictureError: crops are missing, or one of the labels is.
-        ConfigError: both sets share a source video, or the validation has one label only.
+        PictureError: one of the labels is missing.
+        FetchError: a picture to make pairs of cannot be fetched.
     """
 
-    def __init__(self, config: TrainingConfig, view: View) -> None:
+    def __init__(self, config: TrainingConfig, trees: Mapping[str, CropTree], view: View) -> None:
         super().__init__()
-        self._config, self._view = config, view
-        train, validation = config.data.train, config.data.validation
-        self._trees: Mapping[str, CropTree] = {
-            name: CropTree.read(section)
-            for name, section in (("train", train), ("validation", validation))
-            if section.root is not None
-        }
+        self._config, self._trees, self._view = config, trees, view
         self._loaded: TrainingLoader | None = None
         self._handed_out = 0
-        self._check()
         self.samples = self._training_set()
 
     def batches(self) -> int:
@@ -177,15 +191,3 @@ class TrainingSets(L.LightningDataModule):
         return GeneratedPairs(
             sources, manipulations, section.pairs, self._view.input_px, section.seed + seed, flip=flip
         )
-
-    def _check(self) -> None:
-        judged = self._trees.get("validation")
-        if judged is not None:
-            labels = {crop.label for crop in judged.crops}
-            if len(labels) < 2:
-                what = "manipulated" if labels == {REAL} else "real"
-                raise ConfigError(f"data.validation: has no {what} crops; without them nothing can be said")
-        if len(self._trees) < 2:
-            return
-        learnt, judging = (origins(tree.root, tree.crops) for tree in self._trees.values())
-        refuse_shared(learnt, judging, "data.validation")

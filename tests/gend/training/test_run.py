@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 from torch.nn import functional as F  # noqa: N812  (torch's own custom)
 
 from gend.adapter import cut_adapter, load_adapter
 from gend.checkpoint import load_checkpoint, save_checkpoint
 from gend.errors import ConfigError, GendError, PictureError
+from gend.experiments import load_experiment
 from gend.network import GenD
 from gend.training.config import TrainingConfig
 from gend.training.losses import alignment, uniformity
@@ -19,7 +22,8 @@ from gend.training.module import TrainingModule
 from gend.training.run import ADAPTER, METRICS, MODEL, SUMMARY, starting_model, train
 from gend.training.samples import View
 from gend.training.schedule import Schedule
-from gend.training.sets import TrainingSets
+from gend.training.sets import TrainingSets, read_trees
+from gend.training.sweep import run_sweep
 from tests.gend.training.trees import make_tree
 
 PLAIN = {
@@ -134,7 +138,7 @@ def test_ten_steps_are_those_of_a_plain_loop(trees: tuple[Path, Path], tmp_path:
     model = starting_model(recipe.model, 0)
     save_checkpoint(model, start, {})
 
-    sets = TrainingSets(recipe, View(model.backbone.input_px, model.backbone.interpolation))
+    sets = TrainingSets(recipe, read_trees(recipe), View(model.backbone.input_px, model.backbone.interpolation))
     network = load_checkpoint(start).model
     learnt = [*network.head.parameters(), *(p for norm in network.encoder.norms() for p in norm.parameters())]
     network.requires_grad_(False)
@@ -224,6 +228,33 @@ def test_bad_sets_are_told_before_anything_is_learnt(trees: tuple[Path, Path], t
     (tmp_path / "empty").mkdir()
     with pytest.raises(PictureError, match="no pictures in this folder"):
         train(config((tmp_path / "empty", trees[1])), tmp_path / "c", say=quiet)
+
+
+def test_data_is_looked_at_before_weights_are_fetched(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="gone: no such folder"):
+        train(config((tmp_path / "gone", trees[1]), model={"detector": "nobody/nothing"}), tmp_path / "run", say=quiet)
+
+
+def test_a_sweep_trains_all_combinations_and_goes_on_where_it_was(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    sweep = {"seed": [1, 2], "losses.alignment": [0]}
+    settings = config(trees, run={"epochs": 1}).model_dump(mode="json") | {"sweep": sweep}
+    recipe.write_text(yaml.safe_dump(settings, sort_keys=False))
+
+    def load(changes: Sequence[str]) -> TrainingConfig:
+        return load_experiment(recipe, TrainingConfig, changes)
+
+    members = run_sweep(load, tmp_path / "sweep", resume=False, say=quiet)
+    assert [member.changes for member in members] == [
+        ("seed=1", "losses.alignment=0"),
+        ("seed=2", "losses.alignment=0"),
+    ]
+    first = tmp_path / "sweep" / "seed=1,losses.alignment=0" / MODEL
+    written = first.stat().st_mtime_ns
+    (tmp_path / "sweep" / "seed=2,losses.alignment=0" / SUMMARY).unlink()
+    again = run_sweep(load, tmp_path / "sweep", resume=True, say=quiet)
+    assert [member.figures for member in again] == [member.figures for member in members]
+    assert first.stat().st_mtime_ns == written
 
 
 def test_no_memory_is_told_with_the_batch_size(

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from safetensors.numpy import load_file
+
+from gend.experiments import list_experiments, load_experiment
+from gend.training.config import TrainingConfig
+from gend.training.sweep import combinations
+from tests.gend.training.trees import make_tree
+from tests.waiting import wait_until
+
+_GEND = str(Path(sys.executable).with_name("gend"))
+_CONFIGS = Path(__file__).parents[2] / "configs" / "train"
+
+
+def gend(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([_GEND, *map(str, arguments)], check=False, cwd=cwd, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with crops and a recipe for a training of seconds."""
+    folder = tmp_path_factory.mktemp("project")
+    make_tree(folder / "train", videos=4, frames=4)
+    make_tree(folder / "validation", videos=2, seed=1)
+    recipe = {
+        "model": {"detector": "demo"},
+        "data": {"train": {"root": "train"}, "validation": {"root": "validation"}, "workers": 1},
+        "run": {"epochs": 2, "batch_size": 8, "accelerator": "cpu", "threads": 1, "keep_every_steps": 1},
+    }
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    return folder
+
+
+def test_every_experiment_of_the_project_is_a_whole_configuration() -> None:
+    experiments = list_experiments(_CONFIGS)
+    assert len(experiments) > 25
+    assert any(about.startswith("GenD on CLIP, 25 pairs of weights") for _, about in experiments)
+    for path, _ in experiments:
+        load_experiment(path, TrainingConfig)
+    sweep = load_experiment(_CONFIGS / "clip" / "losses.yaml", TrainingConfig).sweep
+    assert len(combinations(sweep)) == 25
+    assert combinations(sweep)[1] == ("losses.uniformity=0", "losses.alignment=0.1")
+
+
+def test_a_training_from_the_command_line(project: Path) -> None:
+    done = gend("train", "recipe.yaml", "optimiser.learning_rate=1e-4", "--json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["folder"], said["steps"]) == ("runs/recipe", 8)
+    assert (project / said["adapter"]).is_file()
+    lines = done.stderr.splitlines()
+    assert lines[0] == "norms: 3,842 of 2,046,170 parameters learn (0.19%)"
+    assert [line.split()[0] for line in lines] == ["norms:", "learns", "judged", "epoch", "epoch"]
+    again = gend("train", "recipe.yaml", cwd=project)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert again.stderr.splitlines()[-1].startswith("error: runs/recipe: not empty; --resume goes on with the training")
+
+
+def test_killed_and_resumed_it_ends_as_if_nothing_had_been(project: Path) -> None:
+    straight = gend("train", "recipe.yaml", "run.epochs=4", "--out", "straight", cwd=project)
+    assert straight.returncode == 0, straight.stderr
+    command = [_GEND, "train", "recipe.yaml", "run.epochs=4", "--out", "killed"]
+    killed = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, start_new_session=True)
+    wait_until(lambda: (project / "killed/checkpoints/last.ckpt").exists() or killed.poll() is not None)
+    time.sleep(0.2)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    resumed = gend("train", "recipe.yaml", "run.epochs=4", "--out", "killed", "--resume", cwd=project)
+    assert resumed.returncode == 0, resumed.stderr
+    one, other = (load_file(project / folder / "model.safetensors") for folder in ("straight", "killed"))
+    assert all((tensor == other[name]).all() for name, tensor in one.items())
+
+
+def test_ctrl_c_ends_in_one_line(project: Path) -> None:
+    command = [_GEND, "train", "recipe.yaml", "run.epochs=500", "--out", "interrupted"]
+    running = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: (project / "interrupted/checkpoints/last.ckpt").exists() or running.poll() is not None)
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 1, said
+    assert said.splitlines()[-1] == "error: interrupted: interrupted; --resume goes on from the last checkpoint"
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ((), "Error: Invalid value: CONFIG is missing; --list shows what there is"),
+        (("none.yaml",), "error: none.yaml: cannot read: No such file or directory"),
+        (("recipe.yaml", "colour=red"), "error: colour=red: colour: unknown key"),
+        (
+            ("recipe.yaml", "model.fresh=demo-vit"),
+            "error: recipe.yaml: model: one of encoder, detector and fresh is wanted",
+        ),
+        (("recipe.yaml", "losses.where=1"), "error: recipe.yaml: the whole: losses.where: wants generated pairs"),
+    ],
+)
+def test_bad_usage_is_one_line_and_2(project: Path, arguments: tuple[str, ...], line: str) -> None:
+    done = gend("train", *arguments, cwd=project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(line)
