@@ -14,7 +14,7 @@ stopped, the same call goes on where it was and ends with the same files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,9 +28,9 @@ from gend.data.layout import Layout, load_layout
 from gend.data.layout_plan import plan_layout
 from gend.data.outputs import Prepared, write_outputs
 from gend.data.source_videos import Plan, Problem, Severity, SourceVideo, arranged, check_dataset
-from gend.data.workers import Told, work_here, work_in_processes
+from gend.data.workers import Follower, Told, work_here, work_in_processes
 from gend.errors import ConfigError, GendError, PictureError
-from gend.faces import load_detector
+from gend.faces import FaceDetector, load_detector
 
 _FORMAT = 1
 
@@ -81,6 +81,10 @@ class Task:
     folder: Path
 
 
+Ended = Generator[tuple[Task, Extracted | GendError]]
+"""Tasks, with what came of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class CropCutter:
     """Cuts videos, in whatever process."""
@@ -92,7 +96,10 @@ class CropCutter:
 
     def ready(self) -> Callable[[Task, Told], Extracted]:
         """Loads the face detector."""
-        detector = load_detector(self.detector, threshold=self.threshold, threads=1, warn=lambda _line: None)
+        return self.using(load_detector(self.detector, threshold=self.threshold, warn=lambda _line: None))
+
+    def using(self, detector: FaceDetector) -> Callable[[Task, Told], Extracted]:
+        """With a face detector that is loaded already."""
         return lambda task, told: extract(task.video, self.src, task.folder, detector, self.cut, told=told)
 
 
@@ -129,9 +136,15 @@ def prepare(
     detector = load_detector(request.detector, threshold=request.threshold, warn=watcher.warning)
     name = detector.name if request.detector == "auto" else request.detector
     cutter = CropCutter(root, name, request.threshold, request.cut)
+
+    def work(tasks: Sequence[Task], follower: Follower[Task]) -> Ended:
+        if workers:
+            return work_in_processes(cutter, tasks, workers, follower)
+        return work_here(cutter.using(detector), tasks, follower)
+
     with locked(out):
         journal = Journal(out / STATE / f"{dataset}.jsonl", _settings(src, request, layout, name))
-        return _Preparation(root, out, dataset, journal, watcher).run(plan, cutter, workers)
+        return _Preparation(root, out, dataset, journal, watcher).run(plan, work)
 
 
 class _Preparation:
@@ -145,14 +158,13 @@ class _Preparation:
         self._watcher = watcher
         self._problems: list[Problem] = []
 
-    def run(self, plan: Plan, cutter: CropCutter, workers: int) -> Prepared:
-        """Cuts what is not cut yet, and writes the rest."""
+    def run(self, plan: Plan, work: Callable[[Sequence[Task], Follower[Task]], Ended]) -> Prepared:
+        """Has cut what is not cut yet, and writes the rest."""
         todo = self._begin(plan)
         self._watcher.planned(len(self._journal.done), len(todo))
         with closing(self._journal), workplace(self._out) as folder:
             tasks = [Task(video, folder / str(number)) for number, video in enumerate(todo)]
-            ended = work_in_processes(cutter, tasks, workers, self) if workers else work_here(cutter, tasks, self)
-            with closing(ended):
+            with closing(work(tasks, self)) as ended:
                 for task, outcome in ended:
                     self._end(task, outcome)
         prepared = write_outputs(self._out, self._dataset, list(self._journal.done.values()), self._problems)

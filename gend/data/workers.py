@@ -54,10 +54,9 @@ class WorkerDiedError(GendError):
 
 
 def work_here(
-    work: Work[Task, Result], tasks: Iterable[Task], follower: Follower[Task]
+    do: Callable[[Task, Told], Result], tasks: Iterable[Task], follower: Follower[Task]
 ) -> Generator[tuple[Task, Result | GendError]]:
     """Does tasks in this process, one after the other; gives each with what came of it."""
-    do = work.ready()
     for task in tasks:
         follower.began(task)
         yield task, _outcome(do, task, lambda done, total, task=task: follower.advanced(task, done, total))  # type: ignore[misc]

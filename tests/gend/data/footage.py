@@ -8,8 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from gend.errors import FetchError
+from gend.fetch import fetch
 from tests.gend.fetched import fetched
 from tests.gend.videos import write_video
+
+
+def need_detector() -> None:
+    """Skips where `auto` finds neither YuNet, which is loaded sooner, nor BlazeFace."""
+    try:
+        fetch("yunet")
+    except FetchError:
+        fetched("blazeface")
 
 
 def face_picture() -> NDArray[np.uint8]:

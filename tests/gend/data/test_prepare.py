@@ -20,12 +20,12 @@ from gend.data.prepare import Request, Watcher, prepare
 from gend.data.source_videos import Problem, SourceVideo
 from gend.data.spread import FrameChoice
 from gend.errors import ConfigError, GendError
-from tests.gend.data.footage import face_picture, tree_of, write_face, write_faceless
-from tests.gend.fetched import fetched, offer_models
+from tests.gend.data.footage import face_picture, need_detector, tree_of, write_face, write_faceless
+from tests.gend.fetched import offer_models
 from tests.gend.videos import numbered, write_video
 from tests.waiting import wait_until
 
-REQUEST = Request(dataset="set", detector="blazeface", cut=Cut(FrameChoice(frames=3), size=64, min_face_px=30))
+REQUEST = Request(dataset="set", cut=Cut(FrameChoice(frames=3), size=64, min_face_px=30))
 NO_VIDEO = "cannot read it as a picture or video: Invalid data found when processing input"
 
 
@@ -55,7 +55,7 @@ class Notes(Watcher):
 @pytest.fixture(autouse=True)
 def models(monkeypatch: pytest.MonkeyPatch) -> None:
     offer_models(monkeypatch)
-    fetched("blazeface")
+    need_detector()
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def whole(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     """The tree of a run that nothing has stopped."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         offer_models(monkeypatch)
-        fetched("blazeface")
+        need_detector()
         out = tmp_path_factory.mktemp("whole") / "out"
         prepare(footage, out, REQUEST)
     return tree_of(out)
@@ -153,7 +153,7 @@ def test_killed_before_whatever_it_does_to_a_file(tmp_path: Path) -> None:
 
 def test_killed_with_its_processes_it_goes_on(src: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
     out = tmp_path / "out"
-    options = ["--dataset=set", "--detector=blazeface", "--frames=3", "--size=64", "--min-face-px=30", "--workers=2"]
+    options = ["--dataset=set", "--frames=3", "--size=64", "--min-face-px=30", "--workers=2"]
     command = [sys.executable, "-m", "gend.cli", "prepare", str(src), str(out), *options]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         itself = psutil.Process(running.pid)
@@ -341,7 +341,7 @@ def test_a_full_disk_is_one_line_and_what_is_done_stays(src: Path, tmp_path: Pat
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
         pytest.skip("needs unshare, and the right to mount")
     out = tmp_path / "out"
-    options = ["--dataset=set", "--detector=blazeface", "--frames=3", "--size=64", "--min-face-px=30"]
+    options = ["--dataset=set", "--frames=3", "--size=64", "--min-face-px=30"]
     prepares = [sys.executable, "-m", "gend.cli", "prepare", str(src), str(out), *options, "--workers=1"]
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", SMALL_DISK, "sh", *prepares],

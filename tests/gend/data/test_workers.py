@@ -64,7 +64,7 @@ def test_all_tasks_are_done_once() -> None:
     assert isinstance(done[-4], GendError)
     assert str(done[-4]) == "-4: below nothing"
     assert sorted(follower.told) == sorted([(n, 0, 0) for n in (1, 2, 3, -4, 5)] + [(n, 1, 1) for n in (1, 2, 3, 5)])
-    assert [(task, str(result)) for task, result in work_here(Squares(), [2, -1], Follower())] == [
+    assert [(task, str(result)) for task, result in work_here(Squares().ready(), [2, -1], Follower())] == [
         (2, "4"),
         (-1, "-1: below nothing"),
     ]
