@@ -37,7 +37,7 @@ aside li { margin: .25rem 0; }
 table {
     border-collapse: collapse; font-size: .84rem; margin: .6rem 0 1rem; font-variant-numeric: tabular-nums;
 }
-th, td { padding: .32rem .45rem; text-align: right; vertical-align: top; white-space: nowrap; }
+th, td { padding: .32rem .36rem; text-align: right; vertical-align: top; white-space: nowrap; }
 thead th:not([scope]) { text-align: left; }
 thead th { border-bottom: 2px solid var(--line); color: var(--faint); font-weight: 600; cursor: default; }
 th[scope=row], th:first-child, .text { text-align: left; }

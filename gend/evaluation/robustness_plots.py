@@ -14,6 +14,7 @@ from gend.evaluation.robustness import RobustnessRow
 
 _FALLING: frozenset[Kind] = frozenset({"jpeg", "resize"})
 """Severities of which smaller is worse."""
+_COLUMNS = 3
 
 
 def robustness_curves(rows: Sequence[RobustnessRow]) -> dict[str, str]:
@@ -50,10 +51,9 @@ def _by_severity(rows: Sequence[RobustnessRow], detectors: Sequence[str], kinds:
 
 
 def _by_size(rows: Sequence[RobustnessRow], detectors: Sequence[str]) -> str:
-    columns = min(3, len(detectors))
-    lines = -(-len(detectors) // columns)
-    canvas = Canvas(figsize=(max(2, columns) * PANEL_INCHES, PANEL_INCHES * lines), layout="constrained")
-    panels = canvas.subplots(lines, columns, sharey=True, squeeze=False).ravel()
+    lines = -(-len(detectors) // _COLUMNS)
+    canvas = Canvas(figsize=(_COLUMNS * PANEL_INCHES, PANEL_INCHES * lines), layout="constrained")
+    panels = canvas.subplots(lines, _COLUMNS, sharey=True, squeeze=False).ravel()
     filters = list(dict.fromkeys(row.corruption.filter for row in rows if row.corruption and row.corruption.filter))
     for axes, detector in zip(panels, detectors, strict=False):
         own = [row for row in rows if row.detector == detector]
