@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 from gend.evaluation.bootstrap import FEWEST_GROUPS
-from gend.evaluation.config import Evaluation
 from gend.evaluation.measuring import MEAN_OF_SETS, Row
 from gend.evaluation.results import JudgedBy, JudgedSet
 
@@ -15,9 +14,22 @@ _SMALLEST_FPR = 0.001
 
 
 def caveats(
-    config: Evaluation, detectors: Sequence[JudgedBy], sets: Sequence[JudgedSet], rows: Sequence[Row], unreadable: int
+    detectors: Sequence[JudgedBy],
+    sets: Sequence[JudgedSet],
+    rows: Sequence[Row],
+    *,
+    unreadable: int,
+    unchecked: Sequence[str],
 ) -> list[str]:
-    """One sentence or two for each, the weightiest first."""
+    """One sentence or two for each, the weightiest first.
+
+    Args:
+        detectors: that judged.
+        sets: that were judged.
+        rows: of figures.
+        unreadable: how many crops were left out.
+        unchecked: detectors of which nobody knows whether they have learnt from these videos.
+    """
     said = [f"{detector.name}: {notice}." for detector in detectors for notice in detector.identity.notices]
     released = [each.name for each in detectors if _RELEASED.search(each.identity.weights)]
     selected = [each.name for each in sets if each.selected_on]
@@ -52,6 +64,10 @@ def caveats(
             f"{', '.join(unpaired)}: no manifest says which real video a manipulated one was made from, so intervals "
             "draw single videos and may be too narrow."
         )
-    if not config.trained_on:
-        said.append("It is not said what the weights were trained on: shared videos were not looked for.")
+    footage = [each.name for each in sets if not each.drawn]
+    if unchecked and footage:
+        said.append(
+            f"What {', '.join(unchecked)} learnt from is not said, or not here, so it was not checked that these "
+            "videos are not among it (`trained_on` in the configuration says it)."
+        )
     return said

@@ -12,7 +12,7 @@ import numpy as np
 from gend.data.crop_files import CropFile, find_crops, read_lists
 from gend.data.overlap import Origin, origins, refuse_shared
 from gend.errors import PictureError
-from gend.evaluation.config import Evaluation, SetSection
+from gend.evaluation.config import Evaluation, SetSection, TrainedOnSection
 from gend.evaluation.generated import drawn_pairs
 from gend.evaluation.under_way import UnderWay
 
@@ -69,15 +69,33 @@ def find_sets(config: Evaluation, folder: Path, under_way: UnderWay) -> list[Cro
     learnt: list[Origin] = []
     for number, part in enumerate(config.trained_on):
         try:
-            learnt += origins(part.root, _crops(part.root, part.lists))
+            learnt += training_crops(part)
         except PictureError as error:
             faults += [f"trained_on.{number}: {line}" for line in str(error).splitlines()]
     if faults:
         raise PictureError("\n".join(faults))
-    if learnt:
-        for each in found:
-            refuse_shared(learnt, origins(each.root, each.crops), f"sets.{each.name}")
+    check_sets(found, learnt)
     return found
+
+
+def check_sets(sets: Sequence[CropSet], learnt: Sequence[Origin]) -> None:
+    """Refuses sets that share source videos with what was learnt from.
+
+    Raises:
+        ConfigError: one does; its videos are named.
+    """
+    if learnt:
+        for each in sets:
+            refuse_shared(learnt, origins(each.root, each.crops), f"sets.{each.name}")
+
+
+def training_crops(section: TrainedOnSection) -> list[Origin]:
+    """Where the crops of a training come from.
+
+    Raises:
+        PictureError: they are not here.
+    """
+    return origins(section.root, _crops(section.root, section.lists))
 
 
 def _find(name: str, section: SetSection, config: Evaluation, folder: Path, under_way: UnderWay) -> CropSet:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from gend.errors import GendError
+from gend.errors import GendError, PictureError
 from gend.evaluation.caveats import caveats
-from gend.evaluation.config import Evaluation
+from gend.evaluation.config import Evaluation, GendDetector
 from gend.evaluation.corruptions import Corruption
-from gend.evaluation.crop_sets import CropSet, find_sets
+from gend.evaluation.crop_sets import CropSet, check_sets, find_sets, training_crops
 from gend.evaluation.detectors import Scorer
 from gend.evaluation.detectors.load import check_detectors, load_scorer
+from gend.evaluation.learnt import trained_on
 from gend.evaluation.measuring import rows_of
 from gend.evaluation.results import SCORES, JudgedBy, JudgedSet, Results
 from gend.evaluation.robustness import RobustnessRow, corruptions, robustness_rows
@@ -59,9 +60,10 @@ def evaluate(config: Evaluation, out: Path, under_way: UnderWay) -> tuple[Result
         GendError: anything that is wrong with sets, detectors or files; scores so far are kept.
     """
     unreadable: dict[str, Unreadable] = {}
+    unchecked = list(config.detectors)
     if config.scores is None:
         run = _Run(config, out, under_way)
-        judged, unreadable = run.judged(), run.unreadable
+        judged, unreadable, unchecked = run.judged(), run.unreadable, run.unchecked
     else:
         judged = {name: _read(name, config, config.scores) for name in config.detectors}
     by = [each.by for each in judged.values()]
@@ -81,7 +83,7 @@ def evaluate(config: Evaluation, out: Path, under_way: UnderWay) -> tuple[Result
         sets=sets,
         rows=rows,
         robustness=robustness,
-        caveats=caveats(config, by, sets, rows, len(unreadable)),
+        caveats=caveats(by, sets, rows, unreadable=len(unreadable), unchecked=unchecked),
         configuration=config.model_dump(mode="json"),
         versions=_versions(),
         unreadable=list(unreadable.values()),
@@ -108,9 +110,24 @@ class _Run:
         check_detectors(config.detectors)
         self._sets = find_sets(config, out / _DRAWN, under_way)
         self.unreadable: dict[str, Unreadable] = {}
+        self.unchecked = self._unchecked()
 
     def judged(self) -> dict[str, Judged]:
         return {name: self._judged(name, load_scorer(section)) for name, section in self._config.detectors.items()}
+
+    def _unchecked(self) -> list[str]:
+        """Refuses sets that detectors say they have learnt from; the detectors of which that cannot be told."""
+        unchecked = []
+        for name, section in self._config.detectors.items():
+            known = trained_on(section) if isinstance(section, GendDetector) else None
+            try:
+                learnt = [] if known is None else training_crops(known)
+            except PictureError:  # trained elsewhere
+                learnt = []
+            check_sets(self._sets, learnt)
+            if not learnt:
+                unchecked.append(name)
+        return [] if self._config.trained_on else unchecked
 
     def _judged(self, name: str, scorer: Scorer) -> Judged:
         config, folder = self._config, self._out / SCORES / name

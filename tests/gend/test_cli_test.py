@@ -14,6 +14,8 @@ import typer
 from typer.testing import CliRunner
 
 from gend import cli_test
+from gend.adapter import cut_adapter
+from gend.checkpoint import load_checkpoint, save_checkpoint
 from gend.errors import ConfigError, GendError, PictureError, WeightsError
 from gend.evaluation.metrics import probability
 from tests.gend.evaluation.trees import make_tree
@@ -196,6 +198,26 @@ def test_what_is_wrong_is_said(config: Path, tmp_path: Path, change: str, error:
 def test_what_was_trained_on_is_refused(config: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="30 source videos are in the training data as well"):
         run(config, f"trained_on=[{{root: {tmp_path}/tree}}]", "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize("as_adapter", [False, True])
+def test_weights_say_themselves_what_they_were_trained_on(config: Path, tmp_path: Path, as_adapter: bool) -> None:
+    """As `gend train` writes it into what it trains."""
+    model = load_checkpoint("demo").model
+    learnt = {"data": {"train": {"root": str(tmp_path / "tree"), "lists": [str(tmp_path / "tree/set/swap")]}}}
+    metadata = {"configuration": json.dumps(learnt)}
+    file = tmp_path / "tuned.safetensors"
+    if as_adapter:
+        cut_adapter(model, metadata).save(file)
+    else:
+        save_checkpoint(model, file, metadata)
+    change = f"adapter={file}" if as_adapter else f"weights={file}"
+    with pytest.raises(ConfigError, match="10 source videos are in the training data as well"):
+        run(config, change, "--out", tmp_path / "out")
+    run(config, change, "sets.noise.lists=[set/real, set/reenact]", "--out", tmp_path / "out")
+    assert "it was not checked" not in (tmp_path / "out/report.html").read_text()
+    run(config, "--out", tmp_path / "out")
+    assert "What gend learnt from is not said" in (tmp_path / "out/report.html").read_text()
 
 
 def test_a_folder_that_cannot_be_written_is_said_before_anything_is_scored(config: Path, tmp_path: Path) -> None:
