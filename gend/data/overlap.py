@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gend.data.crop_files import CropFile
-from gend.data.manifest import read_manifest
+from gend.data.manifest import CropRecord, read_manifest
 from gend.errors import ConfigError
 
 _MOST_NAMED = 20
@@ -41,8 +41,13 @@ class SharedSource:
         return f"{self.test} ({self.why})"
 
 
-def origins(root: Path, crops: Iterable[CropFile]) -> list[Origin]:
+def origins(root: Path, crops: Iterable[CropFile], manifest: Sequence[CropRecord] | None = None) -> list[Origin]:
     """Where crops of a tree come from, each video once per file.
+
+    Args:
+        root: of the tree.
+        crops: some of it.
+        manifest: of the tree, for those who ask more than once; None reads it.
 
     Raises:
         PictureError: the tree's manifest cannot be read.
@@ -50,7 +55,7 @@ def origins(root: Path, crops: Iterable[CropFile]) -> list[Origin]:
     wanted = {crop.video_key: None for crop in crops}
     known = [
         Origin(record.video_key, record.file_sha256, record.pair)
-        for record in read_manifest(root)
+        for record in (read_manifest(root) if manifest is None else manifest)
         if record.video_key in wanted
     ]
     told = {origin.video_key for origin in known}

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from gend.data.crop_files import CropFile, find_crops, read_lists
+from gend.data.manifest import CropRecord, read_manifest
 from gend.data.overlap import Origin, origins, refuse_shared
 from gend.errors import PictureError
 from gend.evaluation.config import Evaluation, SetSection, TrainedOnSection
@@ -30,6 +31,8 @@ class CropSet:
     """Of a manipulated video's key: the key of the real one it was made from, where that is known."""
     drawn: bool = False
     """Whether its pictures were made by this project."""
+    origins: Sequence[Origin] = ()
+    """Of its videos."""
 
     def group_of(self, crop: CropFile) -> str:
         """What is drawn together in a bootstrap: a real video, and those made from it."""
@@ -60,10 +63,12 @@ def find_sets(config: Evaluation, folder: Path, under_way: UnderWay) -> list[Cro
         FetchError: a picture to draw from cannot be fetched.
     """
     found: list[CropSet] = []
+    manifests: dict[Path, list[CropRecord]] = {}
     faults: list[str] = []
     for name, section in config.sets.items():
         try:
-            found.append(_find(name, section, config, folder, under_way))
+            root = _root(name, section, config, folder, under_way)
+            found.append(_found(name, section, config, root, manifests))
         except PictureError as error:
             faults += [f"sets.{name}: {line}" for line in str(error).splitlines()]
     learnt: list[Origin] = []
@@ -86,7 +91,7 @@ def check_sets(sets: Sequence[CropSet], learnt: Sequence[Origin]) -> None:
     """
     if learnt:
         for each in sets:
-            refuse_shared(learnt, origins(each.root, each.crops), f"sets.{each.name}")
+            refuse_shared(learnt, each.origins, f"sets.{each.name}")
 
 
 def training_crops(section: TrainedOnSection) -> list[Origin]:
@@ -98,18 +103,26 @@ def training_crops(section: TrainedOnSection) -> list[Origin]:
     return origins(section.root, _crops(section.root, section.lists))
 
 
-def _find(name: str, section: SetSection, config: Evaluation, folder: Path, under_way: UnderWay) -> CropSet:
+def _root(name: str, section: SetSection, config: Evaluation, folder: Path, under_way: UnderWay) -> Path:
+    """The root of a set's tree, which is drawn where it is to be."""
+    if section.generate is None:
+        return section.root or config.root
+    with under_way(f"drawing {name}") as told:
+        return drawn_pairs(section.generate, folder / name, told)
+
+
+def _found(
+    name: str, section: SetSection, config: Evaluation, root: Path, manifests: dict[Path, list[CropRecord]]
+) -> CropSet:
     most = section.frames_per_video or config.frames_per_video
-    if section.generate is not None:
-        with under_way(f"drawing {name}") as told:
-            root = drawn_pairs(section.generate, folder / name, told)
-    else:
-        root = section.root or config.root
     crops = _crops(root, section.lists)
     if most is not None:
         crops = [crop for frames in _by_video(crops).values() for crop in _spread(frames, most)]
-    pairs = {origin.video_key: origin.pair for origin in origins(root, crops) if origin.pair is not None}
-    return CropSet(name, root, crops, pairs, section.generate is not None)
+    if root not in manifests:  # of many sets in one tree it is large, and always the same
+        manifests[root] = read_manifest(root)
+    known = origins(root, crops, manifests[root])
+    pairs = {origin.video_key: origin.pair for origin in known if origin.pair is not None}
+    return CropSet(name, root, crops, pairs, section.generate is not None, known)
 
 
 def _crops(root: Path, lists: Sequence[Path]) -> list[CropFile]:
