@@ -225,3 +225,28 @@ def test_a_damaged_table_is_one_line(tmp_path: Path, text: str, expected: str) -
     assert line.startswith("error: metadata.json: label table: cannot read this label table: ")
     assert expected in line
     assert line.endswith("files left out for it: 2")
+
+
+def test_a_table_of_ones_own_and_a_layout_that_builds_on_it(tmp_path: Path) -> None:
+    own(
+        tmp_path,
+        """
+about: labels in a table
+dataset: base
+table: {file: labels.csv, row: "{name}", key: "{filename|stem}"}
+sources:
+  - {source: real, label: real, files: "*/{name}.mp4", where: {fake: 0}}
+  - {source: made, label: fake, files: "*/{name}.mp4", where: {fake: 1, how: [swap, sync]}, video: "{how}/{stem}"}
+""",
+    )
+    (tmp_path / "more.yaml").write_text(
+        "extends: mine.yaml\ndataset: more\nsplits: {lists: {test: test.txt}, rest: rest}"
+    )
+    table = "filename,fake,how\na.mp4,0,\nb.mp4,1,sync\nc.mp4,1,paint\n"
+    texts = {"labels.csv": table, "test.txt": "x/b.mp4"}
+    plan = planned(tmp_path / "set", str(tmp_path / "more.yaml"), ["x/a.mp4", "x/b.mp4", "x/c.mp4"], texts)
+    assert [(video.key, video.split) for video in plan.videos] == [
+        ("more/made/sync/b", "test"),
+        ("more/real/a", "rest"),
+    ]
+    assert told(plan) == ["error: x/c.mp4: no label: its row says: fake is 1, how is paint"]
