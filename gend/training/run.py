@@ -252,7 +252,7 @@ def _written(config: TrainingConfig, out: Path, tuned: Tuned, learnt: _Learnt) -
     }
     metadata = {name: value if isinstance(value, str) else json.dumps(value) for name, value in summary.items()}
     model = tuned.settle()
-    save_checkpoint(model, out / MODEL, metadata)
+    save_checkpoint(model, out / MODEL, metadata, half=config.run.store == "fp16")
     if adaptable:
         cut_adapter(model, metadata, config.licence).save(out / ADAPTER)
     (out / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")

@@ -15,10 +15,11 @@ from torch.utils.data import DataLoader
 from gend.data.crop_files import FAKE, REAL, CropFile, find_crops, read_lists
 from gend.data.manifest import CropRecord, read_manifest
 from gend.data.overlap import origins, refuse_shared
+from gend.data.own_faces import OwnFaces
 from gend.data.pairs import Manipulations, Sources
 from gend.errors import ConfigError
 from gend.tensor_files import sha256
-from gend.training.config import GenerateSection, SetSection, TrainingConfig
+from gend.training.config import GenerateSection, TrainingConfig
 from gend.training.loader import Judged, TrainingLoader, generated_batches, validation_batches
 from gend.training.samples import (
     CropPairs,
@@ -43,12 +44,10 @@ class CropTree:
     records: Sequence[CropRecord]
 
     @classmethod
-    def read(cls, section: SetSection) -> CropTree:
+    def read(cls, root: Path, lists: Sequence[Path], frames_per_video: int | None) -> CropTree:
         """Raises `PictureError` where crops or lists are missing or a manifest is damaged."""
-        assert section.root is not None
-        root = section.root.expanduser()
-        crops = read_lists(root, section.lists) if section.lists else find_crops(root)
-        crops = spread_frames(crops, section.frames_per_video)
+        root = root.expanduser()
+        crops = spread_frames(read_lists(root, lists) if lists else find_crops(root), frames_per_video)
         names = {crop.path.relative_to(root).as_posix() for crop in crops if crop.path.is_relative_to(root)}
         return cls(root, crops, [record for record in read_manifest(root) if record.crop in names])
 
@@ -69,15 +68,21 @@ class CropTree:
 
 
 def read_trees(config: TrainingConfig) -> dict[str, CropTree]:
-    """The sets that are trees on disk, `train` or `validation` or both, checked: long before any weights are fetched.
+    """The trees that sets are read from or made of, `train` or `validation` or both, checked.
+
+    That is done long before any weights are fetched.
 
     Raises:
         PictureError: crops are missing.
         ConfigError: both sets share a source video, or the validation has one label only.
     """
     sections = {"train": config.data.train, "validation": config.data.validation}
-    trees = {name: CropTree.read(section) for name, section in sections.items() if section.root is not None}
-    if "validation" in trees:
+    trees: dict[str, CropTree] = {}
+    for name, section in sections.items():
+        made_of = section.generate or section
+        if made_of.root is not None:
+            trees[name] = CropTree.read(made_of.root, made_of.lists, section.frames_per_video)
+    if config.data.validation.root is not None:
         labels = {crop.label for crop in trees["validation"].crops}
         if len(labels) < 2:
             what = "manipulated" if labels == {REAL} else "real"
@@ -117,10 +122,12 @@ class TrainingSets(L.LightningDataModule):
         lines = []
         for name, section in (("learns from", self._config.data.train), ("judged by", self._config.data.validation)):
             tree = self._trees.get("train" if name == "learns from" else "validation")
-            if tree is None:
-                assert section.generate is not None
-                lines.append(f"{name} {section.generate.pairs:,} generated pairs an epoch")
+            if section.generate is not None:
+                made_of = "" if tree is None else f", made of {len(tree.crops):,} crops"
+                each = " an epoch" if name == "learns from" else ""
+                lines.append(f"{name} {section.generate.pairs:,} generated pairs{each}{made_of}")
                 continue
+            assert tree is not None
             counts = {label: sum(crop.label == label for crop in tree.crops) for label in (REAL, FAKE)}
             videos = len({crop.video_key for crop in tree.crops})
             lines.append(
@@ -132,10 +139,9 @@ class TrainingSets(L.LightningDataModule):
 
     def sha256(self) -> str:
         """Of all that is learnt from."""
-        if "train" in self._trees:
-            return self._trees["train"].sha256()
         said = json.dumps(self._config.data.train.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(said.encode()).hexdigest()
+        tree = self._trees["train"].sha256() if "train" in self._trees else ""
+        return hashlib.sha256(f"{said} {tree}".encode()).hexdigest()
 
     def train_dataloader(self) -> TrainingLoader:
         """Of this process."""
@@ -156,11 +162,11 @@ class TrainingSets(L.LightningDataModule):
         assert self.trainer is not None
         config, rank, ranks = self._config, self.trainer.global_rank, self.trainer.world_size
         size, workers = config.run.batch_size, config.data.workers
-        if "validation" in self._trees:
+        if config.data.validation.root is not None:
             crops = self._trees["validation"].crops
             return validation_batches(crops, self._view, size, workers=workers, rank=rank, ranks=ranks)
         assert config.data.validation.generate is not None
-        samples = self._generated(config.data.validation.generate, _VALIDATION_SEED, flip=False)
+        samples = self._generated("validation", config.data.validation.generate, _VALIDATION_SEED, flip=False)
         return generated_batches(samples, size, workers=workers, rank=rank, ranks=ranks)
 
     def _loader(self, ranks: int, rank: int = 0) -> TrainingLoader:
@@ -179,14 +185,17 @@ class TrainingSets(L.LightningDataModule):
     def _training_set(self) -> SampleSet:
         config = self._config
         if config.data.train.generate is not None:
-            return self._generated(config.data.train.generate, config.seed, flip=config.augmentation.flip > 0)
+            return self._generated("train", config.data.train.generate, config.seed, flip=config.augmentation.flip > 0)
         tree = self._trees["train"]
         if config.data.pairing:
             return CropPairs(tree.crops, tree.pairs, self._view, config.augmentation, config.seed)
         return ShuffledCrops(tree.crops, self._view, config.augmentation, config.seed)
 
-    def _generated(self, section: GenerateSection, seed: int, *, flip: bool) -> GeneratedPairs:
-        sources = Sources.fetched() if section.sources == "fetched" else Sources.drawn()
+    def _generated(self, name: str, section: GenerateSection, seed: int, *, flip: bool) -> GeneratedPairs:
+        if section.sources == "crops":
+            sources = Sources((OwnFaces(self._trees[name].crops),), (1.0,), ("own faces",))
+        else:
+            sources = Sources.fetched() if section.sources == "fetched" else Sources.drawn()
         manipulations = Manipulations(lowres=section.lowres, selfblend=section.selfblend)
         return GeneratedPairs(
             sources, manipulations, section.pairs, self._view.input_px, section.seed + seed, flip=flip

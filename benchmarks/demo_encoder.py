@@ -1,7 +1,12 @@
-"""The tables of the demo encoder's card: pairs it never saw, and real people in videos."""
+"""The tables of the demo encoder's card: pairs it never saw, and how high real people in videos are scored.
+
+Run: python -m benchmarks.demo_encoder --pairs FOLDER --video CLIP.mp4 [--weights FILE]. FOLDER has `real/` and one
+folder per manipulation, with aligned crops of the same names in each.
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,16 +14,34 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from rich.console import Console
 from rich.table import Table
 
 from gend.errors import PictureError
 from gend.evaluation.bootstrap import paired_auroc
 from gend.evaluation.metrics import probability
-from gend.faces import FaceDetector, align
+from gend.faces import FaceDetector, align, load_detector
 from gend.model import Detector
 
 _REAL = "real"
 _HIGH = 0.9
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--video", type=Path, action="append", default=[], help="of real people; may be given again")
+    parser.add_argument("--least-px", type=float, default=90, help="narrowest face that is scored in videos")
+    parser.add_argument("--every-s", type=float, default=1, help="seconds between the pictures taken of a video")
+    parser.add_argument("--weights", default="demo")
+    options = parser.parse_args()
+    detector, console = Detector.load(options.weights, threads=1), Console()
+    if options.pairs is not None:
+        console.print(pair_table(detector, options.pairs))
+    if options.video:
+        faces = load_detector("auto", warn=console.print)
+        console.print(video_table(detector, faces, options.video, options.least_px, options.every_s))
 
 
 def pair_table(detector: Detector, folder: Path) -> Table:
@@ -97,3 +120,7 @@ def _pictures(video: Path, every_s: float) -> Iterator[NDArray[np.uint8]]:
 def _spread(scores: NDArray[np.float32]) -> tuple[str, str]:
     high = probability(scores)
     return f"{np.median(high):.3f}", f"{(high > _HIGH).mean():.1%}"
+
+
+if __name__ == "__main__":
+    main()
