@@ -6,6 +6,7 @@ import sys
 from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,6 +40,7 @@ class Lines(Watcher):
         self._files: dict[str, tuple[ExitStack, Any]] = {}
         self._done = self._total = 0
         self._lines: Counter[str] = Counter()
+        self._told_of_pictures = False
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +75,10 @@ class Lines(Watcher):
         if extracted is None:
             return
         self._done += 1
+        if 1 < extracted.looked_at < len(video.files) and not self._told_of_pictures:
+            self._told_of_pictures = True
+            some = f"{extracted.looked_at} of its {len(video.files)} pictures were looked at, as a video's frames"
+            _say("notice", f"{Path(video.files[0]).parent}: {some}; photographs want --alone")
         kinds = Counter(problem.kind for problem in extracted.problems)
         if not extracted.records:
             why = ", ".join(f"{kind} in {number} of {extracted.looked_at} frames" for kind, number in kinds.items())

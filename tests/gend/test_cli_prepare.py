@@ -8,11 +8,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from gend.cli import main
 from gend.data.crop_files import find_crops
-from tests.gend.data.footage import need_detector, write_face, write_faceless
+from tests.gend.data.footage import face_picture, need_detector, write_face, write_faceless
 from tests.gend.fetched import offer_models
 from tests.waiting import wait_until
 
@@ -105,6 +107,23 @@ def test_nothing_real_and_nothing_at_all(
     write_faceless(tmp_path / "other/swap/empty.mp4")
     assert gend(tmp_path / "other", tmp_path / "out", *QUICK) == 1
     assert capsys.readouterr().err.endswith(f"error: {tmp_path}/other: no crops came of it\n")
+
+
+def test_photographs_are_not_taken_for_frames_in_silence(
+    gend: Gend, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need_detector()
+    people = tmp_path / "src/real/people"
+    people.mkdir(parents=True)
+    for number in range(5):
+        Image.fromarray(np.roll(face_picture(), number, axis=1)).save(people / f"{number}.png")
+    assert gend(tmp_path / "src", tmp_path / "out", "--frames=2", *QUICK) == 0
+    assert said(capsys.readouterr().err) == [
+        "notice: real/people: 2 of its 5 pictures were looked at, as a video's frames; photographs want --alone"
+    ]
+    assert gend(tmp_path / "src", tmp_path / "alone", "--frames=2", "--alone", *QUICK) == 0
+    assert said(capsys.readouterr().err) == []
+    assert len(find_crops(tmp_path / "alone")) == 5
 
 
 def test_list(gend: Gend, capsys: pytest.CaptureFixture[str]) -> None:
