@@ -41,10 +41,19 @@ class GenerateSection(Section):
     manipulations: tuple[Literal["low-resolution", "self-blended"], ...] = Field(
         default=("low-resolution", "self-blended"), min_length=1, description="In turns."
     )
-    sources: Literal["fetched", "drawn"] = Field(
-        default="fetched", description="fetched: photographs of the package index, and drawn ones; drawn: no file."
+    sources: Literal["fetched", "drawn", "crops"] = Field(
+        default="fetched",
+        description="fetched: photographs of the package index, and drawn ones; drawn: no file; crops: those of root.",
     )
+    root: Path | None = Field(default=None, description="For `crops`: a tree of crops, whose real faces are taken.")
+    lists: tuple[Path, ...] = Field(default=(), description="Which of them; none takes all.")
     side_px: int = Field(default=112, ge=32, le=512, description="Of the crops that are written.")
+
+    @model_validator(mode="after")
+    def _whose(self) -> Self:
+        if (self.sources == "crops") != (self.root is not None):
+            raise ValueError("sources crops wants root, and root wants sources crops")
+        return self
 
 
 class SetSection(Section):

@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gend.data.crop_files import find_crops, read_lists
 from gend.data.manifest import MANIFEST, CropRecord
+from gend.data.own_faces import OwnFaces
 from gend.data.pairs import Manipulations, Pairs, Sources, draw_pairs
 from gend.data.sample import Sample, Source, aligned_landmarks
 from gend.errors import PictureError
@@ -36,13 +38,13 @@ def drawn_pairs(section: GenerateSection, folder: Path, told: Callable[[int, int
 
     Raises:
         FetchError: a picture to draw from cannot be fetched.
-        PictureError: the tree cannot be written.
+        PictureError: the tree cannot be written, or crops are missing.
     """
-    settings = json.dumps(section.model_dump(), sort_keys=True)
+    settings = json.dumps(section.model_dump(mode="json"), sort_keys=True)
     root = folder / hashlib.sha256(settings.encode()).hexdigest()[:12]
     if (root / MANIFEST).exists():  # written last
         return root
-    sources = Sources.fetched() if section.sources == "fetched" else Sources.drawn()
+    sources = _sources(section)
     lines: list[str] = []
     try:
         for number in range(section.pairs):
@@ -56,6 +58,14 @@ def drawn_pairs(section: GenerateSection, folder: Path, told: Callable[[int, int
     except OSError as error:
         raise PictureError(f"{root}: cannot be written ({error.strerror})") from error
     return root
+
+
+def _sources(section: GenerateSection) -> Sources:
+    if section.root is not None:
+        root = section.root.expanduser()
+        own = OwnFaces(read_lists(root, section.lists) if section.lists else find_crops(root))
+        return Sources((own,), (1.0,), ("own faces",))
+    return Sources.fetched() if section.sources == "fetched" else Sources.drawn()
 
 
 class _Again:
