@@ -109,7 +109,8 @@ def write_list(path: Path, root: Path, entries: Iterable[Path]) -> None:
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text("".join(f"{entry.relative_to(root).as_posix()}\n" for entry in entries))
+        lines = "".join(f"{entry.relative_to(root).as_posix()}\n" for entry in entries)
+        unfinished.write_text(lines, encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
         raise PictureError(f"{path}: cannot be written ({error.strerror})") from error

@@ -224,7 +224,7 @@ class Source:
             self._trust.damaged(self._packets)
             # Where FFmpeg splits a transport stream into pictures anew, the mark comes one picture early.
             self._trust.damaged(self._packets + 1)
-        packet.opaque = self._packets
+        packet.opaque = (self._packets,)  # PyAV tells objects apart by identity, and small numbers are one object
         try:
             frames = packet.decode()
         except FFmpegError:
@@ -234,7 +234,7 @@ class Source:
         return [self._judged(frame) for frame in frames]
 
     def _judged(self, frame: av.VideoFrame) -> Picture:
-        number = frame.opaque if isinstance(frame.opaque, int) else self._packets
+        number = frame.opaque[0] if isinstance(frame.opaque, tuple) else self._packets
         if frame.is_corrupt:
             self._tally.decode_errors += 1
             self._trust.damaged(number)
