@@ -34,11 +34,12 @@ from benchmarks.machine import described
 from gend.backbones import BACKBONES, Published
 from gend.data.crop_files import find_crops
 from gend.data.pairs import Sources, draw_pairs
+from gend.data.selection import known_pairs
 from gend.network import GenD
 from gend.training.config import AugmentationSection, TrainingConfig, TuningKind
 from gend.training.loader import Batch, TrainingLoader
 from gend.training.module import TrainingModule
-from gend.training.samples import CropPairs, View, known_pairs
+from gend.training.samples import CropPairs, View
 from gend.training.tuning import Tuned
 
 ROWS = ("ours:norms", "ours:full", "plain:norms")

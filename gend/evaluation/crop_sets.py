@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-
-from gend.data.crop_files import CropFile, find_crops, read_lists
+from gend.data.crop_files import CropFile
 from gend.data.manifest import CropRecord, read_manifest
 from gend.data.overlap import Origin, origins, refuse_shared
+from gend.data.selection import by_video, known_pairs, listed_crops, spread, spread_frames
 from gend.errors import PictureError
 from gend.evaluation.config import Evaluation, SetSection, TrainedOnSection
 from gend.evaluation.generated import drawn_pairs
 from gend.evaluation.under_way import UnderWay
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +38,9 @@ class CropSet:
         """A part of it, spread evenly: so many videos of either class, so many frames of each."""
         crops: list[CropFile] = []
         for label in (0, 1):
-            by_video = _by_video(crop for crop in self.crops if crop.label == label)
-            keys = sorted(by_video)
-            for key in keys if videos is None else _spread(keys, videos):
-                crops += _spread(by_video[key], frames_per_video)
+            found = by_video(crop for crop in self.crops if crop.label == label)
+            for key in spread(sorted(found), videos):
+                crops += spread(found[key], frames_per_video)
         return CropSet(self.name, self.root, crops, self.pairs, self.drawn)
 
 
@@ -100,7 +95,7 @@ def training_crops(section: TrainedOnSection) -> list[Origin]:
     Raises:
         PictureError: they are not here.
     """
-    return origins(section.root, _crops(section.root, section.lists))
+    return origins(section.root, listed_crops(section.root, section.lists))
 
 
 def _root(name: str, section: SetSection, config: Evaluation, folder: Path, under_way: UnderWay) -> Path:
@@ -115,46 +110,9 @@ def _found(
     name: str, section: SetSection, config: Evaluation, root: Path, manifests: dict[Path, list[CropRecord]]
 ) -> CropSet:
     most = section.frames_per_video or config.frames_per_video
-    crops = _crops(root, section.lists)
-    if most is not None:
-        crops = [crop for frames in _by_video(crops).values() for crop in _spread(frames, most)]
+    crops = spread_frames(listed_crops(root, section.lists), most)
     if root not in manifests:  # of many sets in one tree it is large, and always the same
         manifests[root] = read_manifest(root)
     known = origins(root, crops, manifests[root])
-    pairs = {origin.video_key: origin.pair for origin in known if origin.pair is not None}
+    pairs = known_pairs(crops, {origin.video_key: origin.pair for origin in known if origin.pair is not None})
     return CropSet(name, root, crops, pairs, section.generate is not None, known)
-
-
-def _crops(root: Path, lists: Sequence[Path]) -> list[CropFile]:
-    if not lists:
-        return find_crops(root)
-    if not root.is_dir():
-        raise PictureError(f"{root}: no such folder")
-    places = [root / each if (root / each).exists() else each for each in lists]
-    missing = [root / each for each, place in zip(lists, places, strict=True) if not place.exists()]
-    if missing:
-        raise PictureError("\n".join(f"{path}: no such list or folder" for path in missing))
-    crops = read_lists(root, places)
-    if not crops:
-        raise PictureError(f"{', '.join(map(str, lists))}: no crops are named")
-    return crops
-
-
-def _by_video(crops: Iterable[CropFile]) -> dict[str, list[CropFile]]:
-    videos: dict[str, list[CropFile]] = {}
-    for crop in crops:
-        videos.setdefault(crop.video_key, []).append(crop)
-    for frames in videos.values():
-        frames.sort(key=_in_time)
-    return videos
-
-
-def _in_time(crop: CropFile) -> tuple[int, str]:
-    """Frames by number, also where they have no zeros in front."""
-    return len(crop.path.stem), crop.path.stem
-
-
-def _spread(items: Sequence[T], most: int) -> Sequence[T]:
-    if len(items) <= most:
-        return items
-    return [items[number] for number in np.linspace(0, len(items) - 1, most).round().astype(int)]

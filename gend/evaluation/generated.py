@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gend.data.crop_files import find_crops, read_lists
 from gend.data.manifest import MANIFEST, CropRecord
 from gend.data.own_faces import OwnFaces
 from gend.data.pairs import Manipulations, Pairs, Sources, draw_pairs
 from gend.data.sample import Sample, Source, aligned_landmarks
+from gend.data.selection import listed_crops
 from gend.errors import PictureError
 from gend.evaluation.config import GenerateSection
 
@@ -63,7 +63,7 @@ def drawn_pairs(section: GenerateSection, folder: Path, told: Callable[[int, int
 def _sources(section: GenerateSection) -> Sources:
     if section.root is not None:
         root = section.root.expanduser()
-        own = OwnFaces(read_lists(root, section.lists) if section.lists else find_crops(root))
+        own = OwnFaces(listed_crops(root, section.lists))
         return Sources((own,), (1.0,), ("own faces",))
     return Sources.fetched() if section.sources == "fetched" else Sources.drawn()
 

@@ -90,7 +90,9 @@ class SetSection(Section):
     """A set of crops: a tree on disk, or generated pairs."""
 
     root: Path | None = Field(default=None, description="Tree of crops, `<dataset>/<source>/<video>/<frame>.png`.")
-    lists: tuple[Path, ...] = Field(default=(), description="Which of them; none takes all. Folders serve as lists.")
+    lists: tuple[Path, ...] = Field(
+        default=(), description="List files or folders of crops, under `root` or not; none takes the whole tree."
+    )
     frames_per_video: int | None = Field(default=None, ge=1, description="Spread evenly; null takes all.")
     generate: GenerateSection | None = None
 

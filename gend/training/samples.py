@@ -195,46 +195,6 @@ class GeneratedPairs:
         )
 
 
-def known_pairs(crops: Sequence[CropFile], said: Mapping[str, str]) -> dict[str, str]:
-    """Which real video each manipulated one was made from, both as `dataset/source/video`.
-
-    What a manifest says counts. For the rest names tell, as data sets of this field choose them: a manipulated video
-    belongs to the real one of its dataset that is called the same, or as its name up to the first `_` (FF++'s
-    `071_054` is `071` with the face of `054`). Where several are called so, nobody knows.
-    """
-    real: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for crop in crops:
-        if crop.label == REAL:
-            real[crop.dataset, crop.video].add(crop.video_key)
-    found: dict[str, str] = {}
-    for crop in crops:
-        if crop.label == REAL or crop.video_key in found:
-            continue
-        if crop.video_key in said:
-            found[crop.video_key] = said[crop.video_key]
-            continue
-        for name in (crop.video, crop.video.partition("_")[0]):
-            candidates = real[crop.dataset, name]
-            if len(candidates) == 1:
-                found[crop.video_key] = next(iter(candidates))
-                break
-    return found
-
-
-def spread_frames(crops: Sequence[CropFile], most: int | None) -> list[CropFile]:
-    """At most so many crops of each video, spread evenly over it; all of them for None."""
-    if most is None:
-        return list(crops)
-    by_video: dict[str, list[CropFile]] = defaultdict(list)
-    for crop in crops:
-        by_video[crop.video_key].append(crop)
-    return [
-        video[number]
-        for video in by_video.values()
-        for number in np.linspace(0, len(video) - 1, min(most, len(video))).round().astype(int)
-    ]
-
-
 def read_crop(crop: CropFile, view: View) -> Pixels:
     """A crop as the encoder sees it where nothing varies it, RGB uint8 (S, S, 3). Raises as `SampleSet.draw`."""
     return encoder_input(_read(crop), view.input_px, interpolation=view.interpolation)

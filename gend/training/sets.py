@@ -12,11 +12,12 @@ from typing import Any
 import lightning.pytorch as L  # noqa: N812  (Lightning's own custom)
 from torch.utils.data import DataLoader
 
-from gend.data.crop_files import FAKE, REAL, CropFile, find_crops, read_lists
+from gend.data.crop_files import FAKE, REAL, CropFile
 from gend.data.manifest import CropRecord, read_manifest
 from gend.data.overlap import origins, refuse_shared
 from gend.data.own_faces import OwnFaces
 from gend.data.pairs import Manipulations, Sources
+from gend.data.selection import known_pairs, listed_crops, spread_frames
 from gend.errors import ConfigError
 from gend.tensor_files import sha256
 from gend.training.config import GenerateSection, TrainingConfig
@@ -27,8 +28,6 @@ from gend.training.samples import (
     SampleSet,
     ShuffledCrops,
     View,
-    known_pairs,
-    spread_frames,
 )
 
 _VALIDATION_SEED = 1_000_000
@@ -47,7 +46,7 @@ class CropTree:
     def read(cls, root: Path, lists: Sequence[Path], frames_per_video: int | None) -> CropTree:
         """Raises `PictureError` where crops or lists are missing or a manifest is damaged."""
         root = root.expanduser()
-        crops = spread_frames(read_lists(root, lists) if lists else find_crops(root), frames_per_video)
+        crops = spread_frames(listed_crops(root, lists), frames_per_video)
         names = {crop.path.relative_to(root).as_posix() for crop in crops if crop.path.is_relative_to(root)}
         return cls(root, crops, [record for record in read_manifest(root) if record.crop in names])
 

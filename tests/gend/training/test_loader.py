@@ -9,6 +9,7 @@ import torch
 
 from gend.data.crop_files import CropFile, find_crops
 from gend.data.pairs import Manipulations, Sources
+from gend.data.selection import known_pairs, spread_frames
 from gend.errors import PictureError
 from gend.training.config import AugmentationSection
 from gend.training.loader import Batch, TrainingLoader, validation_batches
@@ -19,9 +20,7 @@ from gend.training.samples import (
     SampleSet,
     ShuffledCrops,
     View,
-    known_pairs,
     read_crop,
-    spread_frames,
 )
 from tests.gend.training.trees import make_tree
 
