@@ -19,8 +19,8 @@ from rich.table import Table
 
 from gend.errors import PictureError
 from gend.evaluation.bootstrap import paired_auroc
-from gend.evaluation.metrics import probability
 from gend.faces import FaceDetector, align, load_detector
+from gend.metrics import probability
 from gend.model import Detector
 
 _REAL = "real"

@@ -91,9 +91,10 @@ def compare(
     Where B is an int8 folder of A's own weights, and there are 32 faces or more, the answer is kept: engine auto then
     takes int8 where it drifts by no more than max_logit_drift.
     """
-    from gend.compare import Spec, report_of  # noqa: PLC0415
     from gend.compare import compare as run  # noqa: PLC0415
+    from gend.compare import report_of  # noqa: PLC0415
     from gend.engines.reports import save_report  # noqa: PLC0415
+    from gend.engines.spec import Spec  # noqa: PLC0415
     from gend.face_crops import face_files  # noqa: PLC0415
 
     first, second = Spec.parse(a), Spec.parse(b)

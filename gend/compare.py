@@ -5,58 +5,27 @@ A comparison of an int8 network with its own weights in fp32 is what `engine: au
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from gend.engines.choose import AnyEngine, AnyPrecision, Wish
+from gend.engines.choose import Wish
 from gend.engines.cpu import CPU
 from gend.engines.exported import is_exported, read_exported
 from gend.engines.load import Loaded, load_engine
 from gend.engines.reports import FEWEST_CROPS, Report, arithmetic
+from gend.engines.spec import Spec
 from gend.errors import GendError
-from gend.evaluation.metrics import auroc
 from gend.face_crops import AlignedFace
+from gend.metrics import auroc
 from gend.preprocess import encoder_input
 
 Logits = NDArray[np.float64]
 
 _BATCH = 8
-_WAY = re.compile(r"(?P<weights>.+)@(?P<engine>torch|openvino)(:(?P<precision>fp32|bf16|int8))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """A detector to be compared: weights, and how they are to be run."""
-
-    weights: str
-    engine: AnyEngine = "torch"
-    precision: AnyPrecision = "fp32"
-
-    @classmethod
-    def parse(cls, text: str) -> Spec:
-        """Of `WEIGHTS`, `WEIGHTS@ENGINE`, `WEIGHTS@ENGINE:PRECISION`, or a folder that `gend export` wrote.
-
-        Weights alone are run by torch in fp32, an engine alone in fp32 too.
-
-        Raises:
-            GendError: There is no such engine or precision.
-        """
-        if is_exported(text):
-            return cls(text, "openvino", "auto")
-        way = _WAY.fullmatch(text)
-        if way is None:
-            if "@" in text and not Path(text).exists():
-                raise GendError(f"{text}: behind @ stands torch or openvino, then maybe :fp32, :bf16 or :int8")
-            return cls(text)
-        engine, precision = cast("AnyEngine", way["engine"]), cast("AnyPrecision", way["precision"] or "fp32")
-        return cls(way["weights"], engine, precision)
 
 
 @dataclass(frozen=True, slots=True)

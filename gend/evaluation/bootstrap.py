@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from gend.evaluation.metrics import Floats, OperatingPoints, area_under, auroc, figures, operating_points, points_of
+from gend.metrics import Floats, OperatingPoints, area_under, auroc, figures, operating_points, points_of
 
 FEWEST_GROUPS = 8
 """Of either class; with fewer an interval would pretend to know more than it does."""

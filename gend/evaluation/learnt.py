@@ -9,8 +9,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from gend.compare import Spec
 from gend.engines.exported import is_exported
+from gend.engines.spec import Spec
 from gend.errors import WeightsError
 from gend.evaluation.config import GendDetector, TrainedOnSection
 from gend.locate import locate

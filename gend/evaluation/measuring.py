@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gend.data.crop_files import REAL
 from gend.evaluation.bootstrap import Interval, Span, auroc_difference, spans
-from gend.evaluation.metrics import NAMES, Figures, Floats, measure, probability
 from gend.evaluation.score_files import Scores
+from gend.metrics import NAMES, Figures, Floats, measure, probability
 
 Level = Literal["frame", "video"]
 Pooling = Literal["mean", "median"]

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from gend.evaluation.measuring import Row, Sample
-from gend.evaluation.metrics import Figures, Floats, operating_points
+from gend.metrics import Figures, Floats, operating_points
 
 SERIES = ("#3477c9", "#c8701a", "#2f9468", "#8d63c4", "#c8475f", "#1f949c", "#93693f", "#7a8290")
 """Of detectors, in their order; told from each other and from both backgrounds."""

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gend.evaluation.measuring import ALL_SETS, Sample, frame_sample, video_sample
-from gend.evaluation.metrics import measure
 from gend.evaluation.page import page
 from gend.evaluation.plots import curves, histograms, overview, standalone
 from gend.evaluation.results import PLOTS, REPORT, Results, write_text
 from gend.evaluation.robustness_plots import robustness_curves
 from gend.evaluation.run import Judged
+from gend.metrics import measure
 
 
 def write_report(results: Results, judged: Mapping[str, Judged], out: Path) -> Path:

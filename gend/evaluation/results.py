@@ -12,9 +12,9 @@ from typing import Any
 from gend.errors import GendError
 from gend.evaluation.detectors import Identity
 from gend.evaluation.measuring import Row
-from gend.evaluation.metrics import NAMES
 from gend.evaluation.robustness import RobustnessRow
 from gend.evaluation.scoring import Unreadable
+from gend.metrics import NAMES
 
 RESULTS, FIGURES, ROBUSTNESS, REPORT, SCORES, PLOTS = (
     "results.json",

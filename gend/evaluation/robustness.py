@@ -9,8 +9,8 @@ from gend.evaluation.bootstrap import Interval, Span, auroc_difference, spans
 from gend.evaluation.config import RobustnessSection
 from gend.evaluation.corruptions import Corruption
 from gend.evaluation.measuring import frame_sample, video_sample
-from gend.evaluation.metrics import Figures, measure
 from gend.evaluation.score_files import Scores
+from gend.metrics import Figures, measure
 
 
 @dataclass(frozen=True, slots=True)

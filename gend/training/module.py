@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own custom)
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from gend.evaluation.metrics import measure, probability
+from gend.metrics import measure, probability
 from gend.training.batch_augmentation import BatchAugmentation
 from gend.training.config import TrainingConfig
 from gend.training.loader import Batch, Judged

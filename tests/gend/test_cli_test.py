@@ -17,7 +17,7 @@ from gend import cli_test
 from gend.adapter import cut_adapter
 from gend.checkpoint import load_checkpoint, save_checkpoint
 from gend.errors import ConfigError, GendError, PictureError, WeightsError
-from gend.evaluation.metrics import probability
+from gend.metrics import probability
 from tests.gend.evaluation.trees import make_tree
 
 pytest.importorskip("matplotlib")

@@ -8,9 +8,10 @@ from PIL import Image
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from gend.compare import Comparison, Figures, Side, Spec, compare, drift, report_of
+from gend.compare import Comparison, Figures, Side, compare, drift, report_of
 from gend.engines.exported import Exported
 from gend.engines.reports import FEWEST_CROPS
+from gend.engines.spec import Spec
 from gend.errors import GendError, PictureError
 from gend.export import export
 from gend.face_crops import AlignedFace, aligned_faces, face_files

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.util import find_spec
 
-from gend.compare import Spec
 from gend.engines.exported import is_exported
+from gend.engines.spec import Spec
 from gend.errors import GendError, WeightsError
 from gend.evaluation.config import GendDetector, OnnxDetector, TorchScriptDetector, TransformersDetector
 from gend.evaluation.detectors import Scorer

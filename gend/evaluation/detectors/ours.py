@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from gend.compare import Spec
+from gend.engines.spec import Spec
 from gend.errors import GendError
 from gend.evaluation.config import GendDetector
 from gend.evaluation.detectors import Floats, Identity, Pixels

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gend.evaluation.bootstrap import auroc_difference, paired_auroc, spans
-from gend.evaluation.metrics import NAMES, auroc, measure
+from gend.metrics import NAMES, auroc, measure
 
 
 def test_spans_hold_every_figure_and_narrow_with_more_videos() -> None:

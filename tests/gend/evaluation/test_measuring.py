@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gend.evaluation.measuring import ALL_SETS, MEAN_OF_SETS, Row, frame_sample, rows_of, video_sample
-from gend.evaluation.metrics import auroc, probability
 from gend.evaluation.score_files import ScoredCrop, Scores
+from gend.metrics import auroc, probability
 
 
 def scored(video: str, logits: list[float], group: str | None = None) -> list[ScoredCrop]:

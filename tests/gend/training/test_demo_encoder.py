@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from gend.backbones import DEMO_VIT
 from gend.data.pairs import Pairs, Sources, draw_pairs, join
 from gend.evaluation.bootstrap import paired_auroc
-from gend.evaluation.metrics import auroc, probability
 from gend.experiments import load_experiment
 from gend.media import read_picture
+from gend.metrics import auroc, probability
 from gend.model import Detector
 from gend.training.config import TrainingConfig
 from gend.training.run import train

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gend.errors import GendError
-from gend.evaluation.metrics import auroc, measure, probability
+from gend.metrics import auroc, measure, probability
 
 Case = tuple[NDArray[np.float64], NDArray[np.int64]]
 

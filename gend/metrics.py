@@ -1,8 +1,8 @@
 """Figures of how well scores separate real from fake.
 
 All of them come from the operating points: what each threshold would do. They are taken of one set of scores or of
-batches of resampled ones, so that a figure and its bootstrap (`bootstrap.py`) are the same few lines. Ties share a
-point. Where scikit-learn has the figure too, tests hold ours equal to it.
+batches of resampled ones, so that a figure and its bootstrap (`gend.evaluation.bootstrap`) are the same few lines.
+Ties share a point. Where scikit-learn has the figure too, tests hold ours equal to it.
 """
 
 from __future__ import annotations
