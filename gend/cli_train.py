@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from gend.errors import GendError
 
 if TYPE_CHECKING:
     from gend.training.config import TrainingConfig
@@ -21,7 +24,7 @@ _EXPERIMENTS = Path("configs") / "train"
 def train(
     config: Annotated[Path | None, typer.Argument(help="What to train: a file of configs/train, or your own.")] = None,
     changes: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to change.", show_default=False)
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings to change.", show_default=False)
     ] = None,
     *,
     out: Annotated[
@@ -45,6 +48,9 @@ def train(
         return load_experiment(config, TrainingConfig, [*(changes or ()), *more])
 
     settings, folder = load(()), out or Path("runs") / config.stem
+    for library in ("torch", "lightning", "kornia", *(["peft"] if settings.model.tuning == "lora" else [])):
+        if find_spec(library) is None:
+            raise GendError(f"training needs {library}: pip install 'gend-monitor[torch,research]'")
     if settings.sweep:
         _sweep(load, folder, resume=resume, as_json=as_json)
         return

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from gend.backbones import BACKBONES
+from gend.data.pair_sources import PairSourceSection
 from gend.experiments import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -58,29 +59,23 @@ class ModelSection(Section):
         given = [name for name in ("encoder", "detector", "fresh") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"one of encoder, detector and fresh is wanted, found {' and '.join(given) or 'none'}")
+        if self.detector is not None and self.head_std is not None:
+            raise ValueError("head_std: a detector keeps its head")
         if self.fresh is not None and self.fresh not in BACKBONES:
             raise ValueError(f"fresh: {self.fresh} is none of {', '.join(BACKBONES)}")
         return self
 
 
-class GenerateSection(Section):
+class GenerateSection(PairSourceSection):
     """Pairs that are made, not collected: a real crop and the same with its face re-made (`gend.data.pairs`)."""
 
     pairs: int = Field(ge=8, description="Of one epoch; each epoch makes new ones.")
     seed: int = 0
-    sources: Literal["fetched", "drawn", "crops"] = Field(
-        default="fetched",
-        description="fetched: photographs of the package index, and drawn ones; drawn: no file; crops: those of root.",
-    )
-    root: Path | None = Field(default=None, description="For `crops`: a tree of crops, whose real faces are taken.")
-    lists: tuple[Path, ...] = Field(default=(), description="Which of them; none takes all.")
     lowres: Weight = Field(default=1.0, description="Share of pairs with a face re-made at low resolution.")
     selfblend: Weight = Field(default=0.0, description="Share of self-blended pairs (Shiohara and Yamasaki 2022).")
 
     @model_validator(mode="after")
-    def _sound(self) -> Self:
-        if (self.sources == "crops") != (self.root is not None):
-            raise ValueError("sources crops wants root, and root wants sources crops")
+    def _some_manipulation(self) -> Self:
         if self.lowres + self.selfblend <= 0:
             raise ValueError("lowres and selfblend are both 0")
         return self
@@ -153,11 +148,30 @@ class AugmentationSection(Section):
     call: CallSection = CallSection()
 
 
+UNVARIED = AugmentationSection(
+    flip=0,
+    degrees=0,
+    translate=0,
+    scale=(1, 1),
+    blur=BlurSection(probability=0),
+    brightness=0,
+    contrast=0,
+    jpeg=None,
+)
+"""Pictures as they are."""
+
+
 class SlerpSection(Section):
     """Latent augmentation (`gend.training.slerp`)."""
 
     low: Share = 0.0
     high: Share = 0.5
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        return self
 
 
 class LossSection(Section):
@@ -186,6 +200,14 @@ class OptimiserSection(Section):
         default=None, gt=0, lt=1, description="How much of a running average of the weights a step keeps; null is none."
     )
 
+    @model_validator(mode="after")
+    def _falls(self) -> Self:
+        if self.least_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"least_learning_rate {self.least_learning_rate:g} is above learning_rate {self.learning_rate:g}"
+            )
+        return self
+
 
 class RunSection(Section):
     """How long, how large, on what."""
@@ -211,7 +233,7 @@ class TrainingConfig(Section):
     about: str = Field(default="", description="What it is for; listed by `gend train --list`.")
     seed: int = 0
     licence: str = Field(default="unknown", description="Of the weights that come out.")
-    sweep: dict[str, tuple[Any, ...]] = Field(
+    sweep: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(
         default_factory=dict, description="Settings and the values each is to take: all combinations are trained."
     )
     model: ModelSection

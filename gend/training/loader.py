@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,12 +14,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gend.data.crop_files import CropFile
-from gend.errors import PictureError
+from gend.errors import ConfigError, PictureError
 from gend.training.samples import ALONE, Example, SampleSet, View, read_crop
 
 _log = logging.getLogger(__name__)
 
-T_co = TypeVar("T_co", covariant=True)
+_TRIES = 100
+"""Items that are tried in the place of one that cannot be read."""
 
 
 class Batch(NamedTuple):
@@ -46,6 +47,31 @@ class Judged(NamedTuple):
     """Number of each crop's video, (B,)."""
 
 
+class Unreadable:
+    """What is done about crops that cannot be read.
+
+    Args:
+        then: `stop`, or `skip` them, with a line in the log for each.
+    """
+
+    def __init__(self, then: Literal["stop", "skip"]) -> None:
+        self.then = then
+        self._told: set[str] = set()
+
+    def tell(self, lines: Sequence[str]) -> None:
+        """Tells of some.
+
+        Raises:
+            PictureError: they are not to be skipped.
+        """
+        for line in lines:
+            if self.then == "stop":
+                raise PictureError(f"{line} (data.unreadable=skip leaves such crops out)")
+            if line not in self._told:
+                _log.warning("%s: left out", line)
+            self._told.add(line)
+
+
 class TrainingLoader:
     """Batches of a set, each epoch in another order; the last items that fill no batch are left for another epoch.
 
@@ -56,8 +82,11 @@ class TrainingLoader:
         workers: processes that draw items; 0 draws them here.
         rank: of this process, where several train together; each gets batches of its own.
         ranks: how many there are.
-        unreadable: what to do about crops that cannot be read: `stop`, or `skip` the item, with a line in the log.
+        unreadable: what to do about crops that cannot be read; where an item is skipped, the next one takes its place.
         handed_out: batches that were handed out before.
+
+    Raises:
+        ConfigError: there is less than a batch for each process.
     """
 
     def __init__(
@@ -72,17 +101,18 @@ class TrainingLoader:
         unreadable: Literal["stop", "skip"] = "stop",
         handed_out: int = 0,
     ) -> None:
-        self._samples, self._seed, self._workers, self._unreadable = samples, seed, workers, unreadable
+        self._samples, self._seed, self._unreadable = samples, seed, Unreadable(unreadable)
         self._items = max(1, batch_size // samples.crops_per_item)
+        if ranks > 1 and len(samples) < self._items * ranks:
+            raise ConfigError(f"data.train: less than a batch of {batch_size} for each of {ranks} processes")
         self._rank, self._ranks = rank, ranks
         self.handed_out = handed_out
         """Batches since the beginning: where to go on when this training is resumed."""
-        self._told: set[str] = set()
         self._plan = _Plan()
         # Workers stay from one epoch to the next. Drawn from torch's generator, their seeds would depend on what
         # happened before; nothing here uses them.
         self._loaded = DataLoader[Any](
-            _Items(samples),
+            _Items(samples, tries=1 if unreadable == "stop" else _TRIES),
             batch_sampler=self._plan,
             collate_fn=_joined,
             generator=torch.Generator().manual_seed(0),
@@ -101,48 +131,55 @@ class TrainingLoader:
         begins = range(self._rank * self._items, len(self) * step, step)[done:]
         self._plan.batches = [[(epoch, item) for item in order[at : at + self._items]] for at in begins]
         for joined in self._loaded:
-            self._tell(joined.unreadable)
+            self._unreadable.tell(joined.unreadable)
+            if joined.batch is None:
+                raise PictureError(f"data.train: {_TRIES} crops one after the other cannot be read")
             self.handed_out += 1
-            if joined.batch is not None:
-                yield joined.batch
-
-    def _tell(self, unreadable: Sequence[str]) -> None:
-        for line in unreadable:
-            if self._unreadable == "stop":
-                raise PictureError(f"{line} (data.unreadable=skip leaves such crops out)")
-            if line not in self._told:
-                _log.warning("%s: left out", line)
-            self._told.add(line)
+            yield joined.batch
 
 
-def validation_batches(
-    crops: Sequence[CropFile], view: View, batch_size: int, *, workers: int = 0, rank: int = 0, ranks: int = 1
-) -> DataLoader[Judged]:
-    """Crops of a tree as they are; of several processes, each judges a share.
+class JudgingLoader:
+    """Batches of a validation, as they are; of several processes, each judges a share.
 
-    Raises:
-        PictureError: while it is gone through: a crop cannot be read.
+    Args:
+        loaded: what draws them.
+        unreadable: what to do about crops that cannot be read.
     """
+
+    def __init__(self, loaded: DataLoader[Any], unreadable: Literal["stop", "skip"]) -> None:
+        self._loaded, self._unreadable = loaded, Unreadable(unreadable)
+
+    def __len__(self) -> int:
+        return len(self._loaded)
+
+    def __iter__(self) -> Iterator[Judged]:
+        """All of them. Raises `PictureError` where a crop cannot be read and is not to be skipped."""
+        for joined in self._loaded:
+            self._unreadable.tell(joined.unreadable)
+            if joined.judged is not None:
+                yield joined.judged
+
+
+def crops_to_judge(
+    crops: Sequence[CropFile], view: View, batch_size: int, *, workers: int = 0, rank: int = 0, ranks: int = 1
+) -> DataLoader[Any]:
+    """Crops of a tree, for a `JudgingLoader`."""
     numbers = {key: number for number, key in enumerate(dict.fromkeys(crop.video_key for crop in crops))}
     return DataLoader[Any](
-        _Crops(crops[rank::ranks], numbers, view),
-        batch_size,
-        **_workers(workers),
-        collate_fn=_judged,
+        _Crops(crops[rank::ranks], numbers, view), batch_size, collate_fn=_joined_to_judge, **_workers(workers)
     )
 
 
-def generated_batches(
+def pairs_to_judge(
     samples: SampleSet, batch_size: int, *, workers: int = 0, rank: int = 0, ranks: int = 1
-) -> DataLoader[Judged]:
-    """Generated pairs as a validation: each crop is a video of its own; of several processes, each judges a share."""
-    items = max(1, batch_size // samples.crops_per_item)
+) -> DataLoader[Any]:
+    """Pairs that are made, for a `JudgingLoader`: each crop is a video of its own."""
     return DataLoader[Any](
-        _Items(samples),
-        items,
+        _Items(samples, tries=1),
+        max(1, batch_size // samples.crops_per_item),
         sampler=[(0, item) for item in range(rank, len(samples), ranks)],
+        collate_fn=_joined_pairs_to_judge,
         **_workers(workers),
-        collate_fn=_judged_examples,
     )
 
 
@@ -151,11 +188,16 @@ class _Drawn(NamedTuple):
 
     number: int
     example: Example | None
-    unreadable: str | None = None
+    unreadable: tuple[str, ...] = ()
 
 
 class _Joined(NamedTuple):
     batch: Batch | None
+    unreadable: tuple[str, ...]
+
+
+class _ToJudge(NamedTuple):
+    judged: Judged | None
     unreadable: tuple[str, ...]
 
 
@@ -173,35 +215,41 @@ class _Plan:
 
 
 class _Items(Dataset[_Drawn]):
-    """The items of all epochs."""
+    """The items of all epochs. Where one cannot be read, those behind it take its place, after `tries` of them none."""
 
-    def __init__(self, samples: SampleSet) -> None:
-        self._samples = samples
+    def __init__(self, samples: SampleSet, tries: int) -> None:
+        self._samples, self._tries = samples, tries
 
     def __getitem__(self, place: tuple[int, int]) -> _Drawn:
-        epoch, item = place
-        try:
-            return _Drawn(item, self._samples.draw(epoch, item))
-        except PictureError as error:
-            return _Drawn(item, None, str(error))
+        epoch, first = place
+        unreadable: tuple[str, ...] = ()
+        for item in range(first, first + self._tries):
+            try:
+                return _Drawn(first, self._samples.draw(epoch, item % len(self._samples)), unreadable)
+            except PictureError as error:
+                unreadable = (*unreadable, str(error))
+        return _Drawn(first, None, unreadable)
 
 
-class _Crops(Dataset[tuple[np.ndarray, int, int]]):
+class _Crops(Dataset[Any]):
     def __init__(self, crops: Sequence[CropFile], numbers: dict[str, int], view: View) -> None:
         self._crops, self._numbers, self._view = list(crops), numbers, view
 
     def __len__(self) -> int:
         return len(self._crops)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, int, int]:
+    def __getitem__(self, number: int) -> tuple[np.ndarray, int, int] | str:
         crop = self._crops[number]
-        return read_crop(crop, self._view), crop.label, self._numbers[crop.video_key]
+        try:
+            return read_crop(crop, self._view), crop.label, self._numbers[crop.video_key]
+        except PictureError as error:
+            return str(error)
 
 
 def _joined(drawn: Sequence[_Drawn]) -> _Joined:
     examples = [(each.number, each.example) for each in drawn if each.example is not None]
-    unreadable = tuple(each.unreadable for each in drawn if each.unreadable is not None)
-    if not examples:
+    unreadable = tuple(line for each in drawn for line in each.unreadable)
+    if len(examples) < len(drawn):
         return _Joined(None, unreadable)
     most = max(len(example.crops) for _, example in examples)
     # Pairs are numbered within their item.
@@ -216,20 +264,24 @@ def _joined(drawn: Sequence[_Drawn]) -> _Joined:
     return _Joined(batch, unreadable)
 
 
-def _judged(read: Sequence[tuple[np.ndarray, int, int]]) -> Judged:
-    crops, labels, video = zip(*read, strict=True)
-    return Judged(torch.from_numpy(np.stack(crops)), torch.tensor(labels), torch.tensor(video))
+def _joined_to_judge(read: Sequence[tuple[np.ndarray, int, int] | str]) -> _ToJudge:
+    whole = [each for each in read if not isinstance(each, str)]
+    unreadable = tuple(each for each in read if isinstance(each, str))
+    if not whole:
+        return _ToJudge(None, unreadable)
+    crops, labels, video = zip(*whole, strict=True)
+    return _ToJudge(Judged(torch.from_numpy(np.stack(crops)), torch.tensor(labels), torch.tensor(video)), unreadable)
 
 
-def _judged_examples(drawn: Sequence[_Drawn]) -> Judged:
+def _joined_pairs_to_judge(drawn: Sequence[_Drawn]) -> _ToJudge:
+    unreadable = tuple(line for each in drawn for line in each.unreadable)
     found = [(each.number, each.example) for each in drawn if each.example is not None]
+    if not found:
+        return _ToJudge(None, unreadable)
+    crops = np.concatenate([example.crops for _, example in found])
     labels = np.concatenate([example.labels for _, example in found])
-    video = [number * len(example.crops) + np.arange(len(example.crops)) for number, example in found]
-    return Judged(
-        torch.from_numpy(np.concatenate([example.crops for _, example in found])),
-        torch.from_numpy(labels),
-        torch.from_numpy(np.concatenate(video)),
-    )
+    video = np.concatenate([number * len(example.crops) + np.arange(len(example.crops)) for number, example in found])
+    return _ToJudge(Judged(torch.from_numpy(crops), torch.from_numpy(labels), torch.from_numpy(video)), unreadable)
 
 
 def _workers(count: int) -> dict[str, Any]:

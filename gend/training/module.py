@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own custom)
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from gend.errors import GendError, PictureError
 from gend.metrics import measure, probability
 from gend.training.batch_augmentation import BatchAugmentation
 from gend.training.config import TrainingConfig
@@ -83,7 +84,11 @@ class TrainingModule(L.LightningModule):
             shares: list[Any] = [None] * self.trainer.world_size
             torch.distributed.all_gather_object(shares, judged)
             judged = [each for share in shares for each in share]
+        if not judged:
+            raise PictureError("data.validation: none of its crops can be read")
         odds, labels, video = (np.concatenate(parts) for parts in zip(*judged, strict=True))
+        if not np.isfinite(odds).all():
+            raise GendError("training diverged: answers are no numbers any more; lower optimiser.learning_rate")
         self._figures = validation_figures(odds, labels, video)
         for name, value in self._figures.items():
             self.log(f"validation/{name}", value, sync_dist=True)  # equal everywhere
@@ -132,17 +137,20 @@ class TrainingModule(L.LightningModule):
     def _losses(self, features: Tensor, tokens: Tensor | None, batch: Batch, seed: int) -> dict[str, Tensor]:
         weights, labels = self._config.losses, batch.labels
         seen, seen_labels = features, labels
+        # Where the head looks at features as they are, the others still look at their directions.
+        on_sphere = F.normalize(features, dim=-1)
         if weights.slerp is not None:
             rng = torch.Generator().manual_seed(seed)
-            moved = augment_latents(features, labels, weights.slerp.low, weights.slerp.high, rng)
+            moved = augment_latents(on_sphere, labels, weights.slerp.low, weights.slerp.high, rng)
+            moved = moved * features.norm(dim=-1, keepdim=True)
             seen, seen_labels = torch.cat([features, moved]), torch.cat([labels, labels])
         with torch.autocast(features.device.type, enabled=False):
             logits = F.linear(seen, self.network.head.weight, self.network.head.bias)
             parts = {"cross_entropy": F.cross_entropy(logits, seen_labels)}
             if weights.uniformity:
-                parts["uniformity"] = uniformity(features)
+                parts["uniformity"] = uniformity(on_sphere)
             if weights.alignment:
-                parts["alignment"] = alignment(features, labels)
+                parts["alignment"] = alignment(on_sphere, labels)
             if weights.ranking:
                 odds = logits[: len(labels), 1] - logits[: len(labels), 0]
                 parts["ranking"] = ranking(odds, labels, batch.pair)

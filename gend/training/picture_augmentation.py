@@ -30,13 +30,45 @@ def vary_pictures(rng: np.random.Generator, pictures: Sequence[Pixels], how: Aug
     """
     varied = [picture[:, ::-1] if rng.random() < how.flip else picture for picture in pictures]
     varied = [np.ascontiguousarray(picture) for picture in varied]
-    if rng.random() < how.call.probability:
-        shares = CallShares(how.call.codec, how.call.ladder, how.call.loss, how.call.recapture)
-        call = CallDegradation.draw(rng, shares)
+    call = _call(rng, how)
+    if call is not None:
         same_size = len({picture.shape for picture in varied}) == 1
         # Of two sizes they cannot share a stream, but may share all that happens to it.
         varied = degrade(varied, call) if same_size else [degrade([picture], call)[0] for picture in varied]
-    if how.jpeg is not None:
-        low, high = how.jpeg
-        varied = [code_jpeg(picture, int(rng.integers(low, high + 1))) for picture in varied]
-    return varied
+    return _filed(rng, varied, how)
+
+
+def vary_pair(
+    rng: np.random.Generator, real: Pixels, fake: Pixels, changed: Pixels, how: AugmentationSection
+) -> tuple[Pixels, Pixels, Pixels]:
+    """The same for a pair that was made, mirrored together, and the map of what was changed with it.
+
+    Args:
+        rng: where everything random comes from.
+        real: RGB uint8 (s, s, 3).
+        fake: the same, manipulated.
+        changed: how much of each pixel of `fake` is manipulated, of 255, (s, s).
+        how: what is done, and how often.
+    """
+    if rng.random() < how.flip:
+        real, fake, changed = (np.ascontiguousarray(each[:, ::-1]) for each in (real, fake, changed))
+    call = _call(rng, how)
+    if call is not None:
+        real, fake = degrade([real, fake], call)
+        changed = np.rint(call.move(changed.astype(np.float32))).clip(0, 255).astype(np.uint8)
+    real, fake = _filed(rng, [real, fake], how)
+    return real, fake, changed
+
+
+def _call(rng: np.random.Generator, how: AugmentationSection) -> CallDegradation | None:
+    if rng.random() >= how.call.probability:
+        return None
+    shares = CallShares(how.call.codec, how.call.ladder, how.call.loss, how.call.recapture)
+    return CallDegradation.draw(rng, shares)
+
+
+def _filed(rng: np.random.Generator, pictures: list[Pixels], how: AugmentationSection) -> list[Pixels]:
+    if how.jpeg is None:
+        return pictures
+    low, high = how.jpeg
+    return [code_jpeg(picture, int(rng.integers(low, high + 1))) for picture in pictures]

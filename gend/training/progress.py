@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L  # noqa: N812  (Lightning's own custom)
+import torch
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
+_SHOWN_EVERY = 10
 _SHOWN = ("loss", "video_ap", "video_auroc", "frame_auroc")
 
 
@@ -28,7 +31,7 @@ class TrainingProgress(Callback):
         self._bar: Progress | None = None
         self._steps: TaskID | None = None
         self._begun_s = time.monotonic()
-        self._losses: list[float] = []
+        self._losses: list[Tensor] = []
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Shows the bar, on a terminal only."""
@@ -52,9 +55,10 @@ class TrainingProgress(Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Moves the bar."""
-        self._losses.append(float(outputs["loss"]) * trainer.accumulate_grad_batches)
-        if self._bar is not None and self._steps is not None:
-            self._bar.update(self._steps, completed=trainer.global_step, loss=self._losses[-1])
+        self._losses.append(outputs["loss"].detach() * trainer.accumulate_grad_batches)
+        # Asking a GPU for a number waits for it.
+        if self._bar is not None and self._steps is not None and batch_idx % _SHOWN_EVERY == 0:
+            self._bar.update(self._steps, completed=trainer.global_step, loss=float(self._losses[-1]))
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Says the epoch's line."""
@@ -62,7 +66,7 @@ class TrainingProgress(Callback):
             return
         figures = trainer.callback_metrics
         told = "  ".join(f"{name.replace('_', ' ')} {float(figures[f'validation/{name}']):.4f}" for name in _SHOWN)
-        learnt = sum(self._losses) / max(len(self._losses), 1)
+        learnt = float(torch.stack(self._losses).mean()) if self._losses else float("nan")
         self._losses.clear()
         minutes = (time.monotonic() - self._begun_s) / 60
         self._say(

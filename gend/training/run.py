@@ -11,7 +11,6 @@ training.json        configuration, hash of the data, figures, versions
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import warnings
@@ -24,15 +23,9 @@ from typing import Any
 
 import lightning.pytorch as L  # noqa: N812  (Lightning's own custom)
 import torch
-from lightning.pytorch.callbacks import (
-    Callback,
-    EarlyStopping,
-    EMAWeightAveraging,
-    LearningRateMonitor,
-    ModelCheckpoint,
-)
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch import nn
+from torch import Tensor, nn
 
 from gend.adapter import cut_adapter
 from gend.backbones import BACKBONES
@@ -40,6 +33,7 @@ from gend.checkpoint import load_checkpoint, load_encoder, save_checkpoint
 from gend.errors import ConfigError, GendError
 from gend.network import GenD
 from gend.training.config import ModelSection, TrainingConfig
+from gend.training.keeping import WholeCheckpoints, best_checkpoint, keepers, last_checkpoint, read_checkpoint
 from gend.training.module import TrainingModule
 from gend.training.progress import EpochLog, TrainingProgress
 from gend.training.samples import View
@@ -48,7 +42,7 @@ from gend.training.tuning import Tuned, is_adapter
 
 CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "training.json"
 MODEL, ADAPTER = "model.safetensors", "adapter.safetensors"
-_CHECKPOINTS, _LAST, _BEST = "checkpoints", "last", "best"
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +92,17 @@ def train(config: TrainingConfig, out: Path, *, resume: bool = False, say: Calla
     tuned = Tuned(model, config.model.tuning, config.model.lora)
     for line in (tuned.summary(), *sets.summary()):
         say(line)
+    data_sha256 = sets.sha256()
     module = TrainingModule(tuned, config, -(-sets.batches() // config.run.accumulate)).train()
     (out / CONFIG).write_text(config.model_dump_json(indent=2) + "\n")
     with _told(config, out):
         trainer = _trainer(config, out, say)
         # Read without pickle: a checkpoint holds tensors and plain values only.
         trainer.fit(module, datamodule=sets, ckpt_path=last, weights_only=True)
-        _take(module, out / _CHECKPOINTS)
-        return _written(config, out, tuned, _learnt(sets, out / _CHECKPOINTS))
+        best = read_checkpoint(best_checkpoint(out / CHECKPOINTS))
+        _take(module, best["state_dict"])
+        steps = int(read_checkpoint(last_checkpoint(out / CHECKPOINTS))["global_step"])
+        return _written(config, out, tuned, _Learnt(data_sha256, dict(best[TrainingModule.FIGURES]), steps))
 
 
 def starting_model(section: ModelSection, seed: int) -> GenD:
@@ -130,7 +127,7 @@ def starting_model(section: ModelSection, seed: int) -> GenD:
 
 def _folder(config: TrainingConfig, out: Path, *, resume: bool) -> Path | None:
     """The checkpoint to go on from, if any."""
-    said, last = out / CONFIG, out / _CHECKPOINTS / f"{_LAST}.ckpt"
+    said, last = out / CONFIG, last_checkpoint(out / CHECKPOINTS)
     if not resume:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ConfigError(f"{out}: not empty; --resume goes on with the training in it, --out names another folder")
@@ -138,8 +135,7 @@ def _folder(config: TrainingConfig, out: Path, *, resume: bool) -> Path | None:
         return None
     if not said.is_file():
         raise ConfigError(f"{out}: holds no training to resume")
-    before, now = json.loads(said.read_text()), config.model_dump(mode="json")
-    if changed := _differences(before, now):
+    if changed := differences(json.loads(said.read_text()), config.model_dump(mode="json")):
         raise ConfigError(f"{out}: was begun with another configuration: {', '.join(changed)}")
     return last if last.is_file() else None  # interrupted before the first checkpoint
 
@@ -151,36 +147,17 @@ def _make(out: Path) -> None:
         raise GendError(f"{out}: cannot be written ({error.strerror})") from error
 
 
-def _differences(before: Any, now: Any, at: str = "") -> list[str]:
+def differences(before: Any, now: Any, at: str = "") -> list[str]:
+    """Settings that differ between two configurations, with both values."""
     if isinstance(before, dict) and isinstance(now, dict):
         keys = dict.fromkeys([*before, *now])
-        return [each for key in keys for each in _differences(before.get(key), now.get(key), f"{at}{key}.")]
+        return [each for key in keys for each in differences(before.get(key), now.get(key), f"{at}{key}.")]
     return [] if before == now else [f"{at.rstrip('.')} {before!r}, now {now!r}"]
 
 
 def _trainer(config: TrainingConfig, out: Path, say: Callable[[str], None]) -> L.Trainer:
-    run, checkpoints = config.run, out / _CHECKPOINTS
-    better = "min" if run.best == "loss" else "max"
-    watched = f"validation/{run.best}"
-    best = ModelCheckpoint(checkpoints, _BEST, monitor=watched, mode=better, enable_version_counter=False)
-    by_steps = ModelCheckpoint(
-        checkpoints, _LAST, every_n_train_steps=run.keep_every_steps, enable_version_counter=False
-    )
-    by_epochs = ModelCheckpoint(
-        checkpoints, _LAST, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
-    )
-    callbacks: list[Callback] = [
-        TrainingProgress(say),
-        EpochLog(out / METRICS),
-        LearningRateMonitor(),
-        best,
-        by_steps,
-        by_epochs,
-    ]
-    if run.patience is not None:
-        callbacks.append(EarlyStopping(watched, patience=run.patience, mode=better))
-    if config.optimiser.averaging is not None:
-        callbacks.append(EMAWeightAveraging(decay=config.optimiser.averaging))
+    run = config.run
+    callbacks = [TrainingProgress(say), EpochLog(out / METRICS), LearningRateMonitor()]
     return L.Trainer(
         accelerator=run.accelerator,
         devices=run.devices,
@@ -190,7 +167,8 @@ def _trainer(config: TrainingConfig, out: Path, say: Callable[[str], None]) -> L
         accumulate_grad_batches=run.accumulate,
         gradient_clip_val=config.optimiser.clip_norm,
         logger=TensorBoardLogger(out, name="", version=""),
-        callbacks=callbacks,
+        callbacks=[*callbacks, *keepers(config, out / CHECKPOINTS)],
+        plugins=WholeCheckpoints(),
         log_every_n_steps=10,
         num_sanity_val_steps=0,
         enable_progress_bar=False,
@@ -212,10 +190,12 @@ def _told(config: TrainingConfig, out: Path) -> Iterator[None]:
         if _is_memory(error):
             raise GendError(
                 f"out of memory with run.batch_size={config.run.batch_size}; a smaller one with as much more "
-                f"run.accumulate learns alike"
+                f"run.accumulate learns similarly"
             ) from error
-        if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "file write failed" in str(error):
-            raise GendError(f"{out}: the disk is full; with room again, --resume goes on") from error
+        if "PytorchStreamReader" in str(error):
+            raise GendError(
+                f"{last_checkpoint(out / CHECKPOINTS)}: damaged; without it, --resume begins anew"
+            ) from error
         raise
     except SystemExit as interruption:  # how Lightning ends after Ctrl-C
         raise GendError(f"{out}: interrupted; --resume goes on from the last checkpoint") from interruption
@@ -226,19 +206,12 @@ def _is_memory(error: Exception) -> bool:
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in said
 
 
-def _take(module: TrainingModule, checkpoints: Path) -> None:
-    """Loads what learnt, as it was when it was best."""
-    module.load_state_dict(_checkpoint(checkpoints, _BEST)["state_dict"], strict=False)
-
-
-def _learnt(sets: TrainingSets, checkpoints: Path) -> _Learnt:
-    figures = _checkpoint(checkpoints, _BEST)[TrainingModule.FIGURES]
-    return _Learnt(sets.sha256(), dict(figures), int(_checkpoint(checkpoints, _LAST)["global_step"]))
-
-
-def _checkpoint(checkpoints: Path, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = torch.load(checkpoints / f"{name}.ckpt", map_location="cpu", weights_only=True)
-    return found
+def _take(module: TrainingModule, state: Mapping[str, Tensor]) -> None:
+    """Loads what learnt; what did not is there already."""
+    found = module.load_state_dict(state, strict=False)
+    frozen = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    if odd := [*found.unexpected_keys, *(set(found.missing_keys) - frozen)]:
+        raise GendError(f"the best checkpoint does not fit the network: {', '.join(sorted(odd))}")
 
 
 def _written(config: TrainingConfig, out: Path, tuned: Tuned, learnt: _Learnt) -> Trained:

@@ -21,7 +21,7 @@ from gend.media import read_picture
 from gend.preprocess import encoder_input
 from gend.resample import Interpolation
 from gend.training.config import AugmentationSection
-from gend.training.picture_augmentation import vary_pictures
+from gend.training.picture_augmentation import vary_pair, vary_pictures
 
 Pixels = NDArray[np.uint8]
 
@@ -107,7 +107,8 @@ class CropPairs:
             by_label[crop.label].append(crop)
         fakes = by_label[FAKE]
         known = {video: real for video, real in pairs.items() if video in by_video and real in by_video}
-        lonely = [crop for crop in by_label[REAL] if crop.video_key not in set(known.values())]
+        paired = set(known.values())
+        lonely = [crop for crop in by_label[REAL] if crop.video_key not in paired]
         self.unpaired_videos = len({crop.video_key for crop in fakes} - known.keys())
         """Manipulated videos whose real one is not known."""
 
@@ -115,10 +116,16 @@ class CropPairs:
             label = REAL if crop.label == FAKE else FAKE
             return by_dataset.get((crop.dataset, label)) or by_label[label]
 
-        self._items = [
-            *((crop, by_video[known[crop.video_key]] if crop.video_key in known else others(crop)) for crop in fakes),
-            *((crop, others(crop)) for crop in lonely),
-        ]
+        by_frame = {(crop.video_key, crop.path.stem): crop for crop in by_label[REAL]}
+
+        def partners(fake: CropFile) -> list[CropFile]:
+            video = known.get(fake.video_key)
+            if video is None:
+                return others(fake)
+            same_frame = by_frame.get((video, fake.path.stem))
+            return by_video[video] if same_frame is None else [same_frame]
+
+        self._items = [*((crop, partners(crop)) for crop in fakes), *((crop, others(crop)) for crop in lonely)]
 
     def __len__(self) -> int:
         return len(self._items)
@@ -127,8 +134,7 @@ class CropPairs:
         """A real and a manipulated crop, in this order."""
         rng = np.random.default_rng((self._seed, epoch, item))
         crop, partners = self._items[item]
-        same_frame = [partner for partner in partners if partner.path.stem == crop.path.stem]
-        partner = same_frame[0] if len(same_frame) == 1 else partners[rng.integers(len(partners))]
+        partner = partners[rng.integers(len(partners))]
         members = (partner, crop) if crop.label == FAKE else (crop, partner)
         pixels = vary_pictures(rng, [_read(member) for member in members], self._augmentation)
         return Example(_seen(pixels, self._view), np.array([REAL, FAKE]), np.zeros(2, np.int64), None)
@@ -162,17 +168,23 @@ class GeneratedPairs:
         manipulations: what is done to them, and how often.
         pairs: of an epoch; rounded up to whole items of eight.
         input_px: side of the encoder's input.
+        augmentation: what varies them after they are made.
         seed: of everything random.
-        flip: whether half of them are mirrored.
     """
 
     crops_per_item = 2 * _SHEET
 
-    def __init__(
-        self, sources: Sources, manipulations: Manipulations, pairs: int, input_px: int, seed: int, *, flip: bool
+    def __init__(  # noqa: PLR0917  (all of them say what is made)
+        self,
+        sources: Sources,
+        manipulations: Manipulations,
+        pairs: int,
+        input_px: int,
+        augmentation: AugmentationSection,
+        seed: int,
     ) -> None:
         self._sources, self._manipulations, self._input_px = sources, manipulations, input_px
-        self._items, self._seed, self._flip = -(-pairs // _SHEET), seed, flip
+        self._items, self._augmentation, self._seed = -(-pairs // _SHEET), augmentation, seed
 
     def __len__(self) -> int:
         return self._items
@@ -181,17 +193,16 @@ class GeneratedPairs:
         """Eight real crops, then the same manipulated."""
         rng = np.random.default_rng((self._seed, epoch, item))
         pairs = draw_pairs(rng, self._sources, _SHEET, self._input_px, self._manipulations)
-        crops = np.stack([pairs.real, pairs.fake])  # (2, n, S, S, 3)
-        changed = np.stack([np.zeros_like(pairs.remade), pairs.remade])  # (2, n, S, S)
-        if self._flip:
-            mirrored = rng.random(_SHEET) < 0.5
-            crops[:, mirrored] = crops[:, mirrored, :, ::-1]
-            changed[:, mirrored] = changed[:, mirrored, :, ::-1]
+        varied = [
+            vary_pair(rng, real, fake, changed, self._augmentation)
+            for real, fake, changed in zip(pairs.real, pairs.fake, pairs.remade, strict=True)
+        ]
+        real, fake, changed = (np.stack(parts) for parts in zip(*varied, strict=True))
         return Example(
-            crops.reshape(-1, *crops.shape[2:]),
+            np.concatenate([real, fake]),
             np.repeat([REAL, FAKE], _SHEET),
             np.tile(np.arange(_SHEET), 2),
-            changed.reshape(-1, *changed.shape[2:]),
+            np.concatenate([np.zeros_like(changed), changed]),
         )
 
 

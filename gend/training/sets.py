@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L  # noqa: N812  (Lightning's own custom)
-from torch.utils.data import DataLoader
 
 from gend.data.crop_files import FAKE, REAL, CropFile
 from gend.data.manifest import CropRecord, read_manifest
 from gend.data.overlap import origins, refuse_shared
-from gend.data.own_faces import OwnFaces
-from gend.data.pairs import Manipulations, Sources
+from gend.data.pair_sources import pair_sources
+from gend.data.pairs import Manipulations
 from gend.data.selection import known_pairs, listed_crops, spread_frames
 from gend.errors import ConfigError
 from gend.tensor_files import sha256
-from gend.training.config import GenerateSection, TrainingConfig
-from gend.training.loader import Judged, TrainingLoader, generated_batches, validation_batches
+from gend.training.config import UNVARIED, AugmentationSection, GenerateSection, TrainingConfig
+from gend.training.loader import JudgingLoader, TrainingLoader, crops_to_judge, pairs_to_judge
 from gend.training.samples import (
     CropPairs,
     GeneratedPairs,
@@ -57,12 +56,10 @@ class CropTree:
         return known_pairs(self.crops, said)
 
     def sha256(self) -> str:
-        """Of names and contents of all crops: any other data has another."""
-        known = {record.crop: record.crop_sha256 for record in self.records}
+        """Of names and contents of all crops, wherever they lie: any other data has another."""
         digest = hashlib.sha256()
         for crop in sorted(self.crops):
-            name = crop.path.relative_to(self.root).as_posix()
-            digest.update(f"{name} {known.get(name) or sha256([crop.path])}\n".encode())
+            digest.update(f"{crop.video_key}/{crop.path.name} {sha256([crop.path])}\n".encode())
         return digest.hexdigest()
 
 
@@ -138,8 +135,11 @@ class TrainingSets(L.LightningDataModule):
 
     def sha256(self) -> str:
         """Of all that is learnt from."""
-        said = json.dumps(self._config.data.train.model_dump(mode="json"), sort_keys=True)
         tree = self._trees["train"].sha256() if "train" in self._trees else ""
+        made = self._config.data.train.generate
+        if made is None:
+            return tree
+        said = json.dumps(made.model_dump(mode="json", exclude={"root", "lists"}), sort_keys=True)
         return hashlib.sha256(f"{said} {tree}".encode()).hexdigest()
 
     def train_dataloader(self) -> TrainingLoader:
@@ -156,17 +156,19 @@ class TrainingSets(L.LightningDataModule):
         """Where to go on."""
         self._handed_out = int(state_dict["batches"])
 
-    def val_dataloader(self) -> DataLoader[Judged]:
+    def val_dataloader(self) -> JudgingLoader:
         """Of this process."""
         assert self.trainer is not None
         config, rank, ranks = self._config, self.trainer.global_rank, self.trainer.world_size
         size, workers = config.run.batch_size, config.data.workers
         if config.data.validation.root is not None:
             crops = self._trees["validation"].crops
-            return validation_batches(crops, self._view, size, workers=workers, rank=rank, ranks=ranks)
+            loaded = crops_to_judge(crops, self._view, size, workers=workers, rank=rank, ranks=ranks)
+            return JudgingLoader(loaded, config.data.unreadable)
         assert config.data.validation.generate is not None
-        samples = self._generated("validation", config.data.validation.generate, _VALIDATION_SEED, flip=False)
-        return generated_batches(samples, size, workers=workers, rank=rank, ranks=ranks)
+        samples = self._generated("validation", config.data.validation.generate, UNVARIED, _VALIDATION_SEED)
+        loaded = pairs_to_judge(samples, size, workers=workers, rank=rank, ranks=ranks)
+        return JudgingLoader(loaded, config.data.unreadable)
 
     def _loader(self, ranks: int, rank: int = 0) -> TrainingLoader:
         config = self._config
@@ -184,18 +186,17 @@ class TrainingSets(L.LightningDataModule):
     def _training_set(self) -> SampleSet:
         config = self._config
         if config.data.train.generate is not None:
-            return self._generated("train", config.data.train.generate, config.seed, flip=config.augmentation.flip > 0)
+            return self._generated("train", config.data.train.generate, config.augmentation, config.seed)
         tree = self._trees["train"]
         if config.data.pairing:
             return CropPairs(tree.crops, tree.pairs, self._view, config.augmentation, config.seed)
         return ShuffledCrops(tree.crops, self._view, config.augmentation, config.seed)
 
-    def _generated(self, name: str, section: GenerateSection, seed: int, *, flip: bool) -> GeneratedPairs:
-        if section.sources == "crops":
-            sources = Sources((OwnFaces(self._trees[name].crops),), (1.0,), ("own faces",))
-        else:
-            sources = Sources.fetched() if section.sources == "fetched" else Sources.drawn()
+    def _generated(
+        self, name: str, section: GenerateSection, augmentation: AugmentationSection, seed: int
+    ) -> GeneratedPairs:
+        sources = pair_sources(section, () if section.root is None else self._trees[name].crops)
         manipulations = Manipulations(lowres=section.lowres, selfblend=section.selfblend)
         return GeneratedPairs(
-            sources, manipulations, section.pairs, self._view.input_px, section.seed + seed, flip=flip
+            sources, manipulations, section.pairs, self._view.input_px, augmentation, section.seed + seed
         )

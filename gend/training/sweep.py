@@ -9,8 +9,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from gend.errors import ConfigError
 from gend.training.config import TrainingConfig
-from gend.training.run import SUMMARY, train
+from gend.training.run import SUMMARY, differences, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,10 @@ def run_sweep(
         say(f"{number} of {len(changes)}: {' '.join(each)}")
         done = folder / SUMMARY
         if resume and done.is_file():
-            figures = json.loads(done.read_text())["validation"]
+            summary = json.loads(done.read_text())
+            if changed := differences(summary["configuration"], config.model_dump(mode="json")):
+                raise ConfigError(f"{folder}: was trained with another configuration: {', '.join(changed)}")
+            figures = summary["validation"]
         else:
             figures = train(config, folder, resume=resume and folder.is_dir(), say=say).figures
         members.append(Member(each, figures))

@@ -10,9 +10,9 @@ import torch
 from gend.data.crop_files import CropFile, find_crops
 from gend.data.pairs import Manipulations, Sources
 from gend.data.selection import known_pairs, spread_frames
-from gend.errors import PictureError
+from gend.errors import ConfigError, PictureError
 from gend.training.config import AugmentationSection
-from gend.training.loader import Batch, TrainingLoader, validation_batches
+from gend.training.loader import Batch, JudgingLoader, TrainingLoader, crops_to_judge
 from gend.training.samples import (
     CropPairs,
     Example,
@@ -128,7 +128,7 @@ def test_several_processes_get_different_batches_that_make_up_the_epoch(paired: 
 
 
 def test_generated_pairs_are_new_in_each_epoch_and_know_what_was_changed() -> None:
-    samples = GeneratedPairs(Sources.drawn(), Manipulations(), 16, 48, seed=5, flip=True)
+    samples = GeneratedPairs(Sources.drawn(), Manipulations(), 16, 48, AugmentationSection(jpeg=None), seed=5)
     first, again, other = samples.draw(0, 1), samples.draw(0, 1), samples.draw(1, 1)
     assert first.crops.shape == (16, 48, 48, 3)
     assert np.array_equal(first.crops, again.crops)
@@ -169,20 +169,72 @@ def test_a_damaged_crop_stops_in_one_line_or_is_left_out_and_told_once(
     )
     with caplog.at_level(logging.WARNING):
         left = epochs(TrainingLoader(Damaged(paired), 8, seed=1, workers=workers, unreadable="skip"), 2)
-    assert sum(len(batch.crops) for batch in left) == 2 * (24 - 2)
+    assert [len(batch.crops) for batch in left] == [8] * 6  # another takes its place: all processes stay in step
+    assert all(batch.labels.tolist() == [0, 1] * 4 for batch in left)
     assert caplog.text.count("a.png") == 1
+
+
+def test_where_nothing_can_be_read_that_is_said(paired: CropPairs) -> None:
+    class Ruined(Damaged):
+        def draw(self, epoch: int, item: int) -> Example:
+            return super().draw(epoch, 0)
+
+    with pytest.raises(PictureError, match="100 crops one after the other cannot be read"):
+        epochs(TrainingLoader(Ruined(paired), 8, seed=1, unreadable="skip"), 1)
+
+
+def test_less_than_a_batch_for_each_process_is_refused(paired: CropPairs) -> None:
+    with pytest.raises(ConfigError, match="less than a batch of 16 for each of 2 processes"):
+        TrainingLoader(paired, 16, seed=1, ranks=2)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_crop_of_the_validation_stops_in_one_line_or_is_left_out(
+    tree: Path, tmp_path: Path, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = tmp_path / "drawn" / "lowres" / "v9" / "0.png"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"no picture")
+    crops = [*find_crops(tree), *find_crops(tmp_path)]
+    with pytest.raises(PictureError) as raised:
+        list(JudgingLoader(crops_to_judge(crops, VIEW, 8, workers=workers), "stop"))
+    assert len(str(raised.value).splitlines()) == 1
+    assert str(raised.value).startswith(f"{damaged}: not a picture")
+    with caplog.at_level(logging.WARNING):
+        left = list(JudgingLoader(crops_to_judge(crops, VIEW, 8, workers=workers), "skip"))
+    assert sum(len(batch.crops) for batch in left) == 24
+    assert str(damaged) in caplog.text
+
+
+def test_pairs_that_were_made_go_through_calls_together_and_their_map_with_them() -> None:
+    def drawn(**call: float) -> Example:
+        how = AugmentationSection.model_validate({"flip": 0, "jpeg": None, "call": call})
+        return GeneratedPairs(Sources.drawn(), Manipulations(), 8, 96, how, seed=5).draw(0, 0)
+
+    plain = drawn(probability=0)
+    coded = drawn(probability=1, ladder=0, loss=0, recapture=0)
+    filmed = drawn(probability=1, codec=0, ladder=0, loss=0)
+    assert plain.changed is not None
+    assert coded.changed is not None
+    assert filmed.changed is not None
+    assert not np.array_equal(coded.crops, plain.crops)
+    assert np.array_equal(coded.changed, plain.changed)
+    assert not np.array_equal(filmed.changed, plain.changed)
+    differs = np.abs(filmed.crops[:8].astype(int) - filmed.crops[8:]).mean(axis=-1)
+    assert differs[filmed.changed[8:] > 200].mean() > 2 * differs[filmed.changed[8:] == 0].mean()
 
 
 def test_validation_sees_every_crop_as_it_is(tree: Path) -> None:
     crops = find_crops(tree)
-    batches = list(validation_batches(crops, VIEW, 7))
+    batches = list(JudgingLoader(crops_to_judge(crops, VIEW, 7), "stop"))
     assert torch.equal(
         torch.cat([batch.crops for batch in batches]),
         torch.from_numpy(np.stack([read_crop(crop, VIEW) for crop in crops])),
     )
     video = torch.cat([batch.video for batch in batches]).tolist()
     assert [video.count(number) for number in range(6)] == [4] * 6
-    shares = [torch.cat([b.video for b in validation_batches(crops, VIEW, 7, rank=r, ranks=2)]) for r in (0, 1)]
+    loaders = [JudgingLoader(crops_to_judge(crops, VIEW, 7, rank=rank, ranks=2), "stop") for rank in (0, 1)]
+    shares = [torch.cat([batch.video for batch in loader]) for loader in loaders]
     assert sorted(torch.cat(shares).tolist()) == sorted(video)
 
 

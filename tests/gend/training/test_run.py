@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,33 +11,23 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from torch.nn import functional as F  # noqa: N812  (torch's own custom)
+from torch import nn
 
 from gend.adapter import cut_adapter, load_adapter
-from gend.checkpoint import load_checkpoint, save_checkpoint
+from gend.backbones import BACKBONES
+from gend.checkpoint import load_checkpoint
 from gend.errors import ConfigError, GendError, PictureError
 from gend.experiments import load_experiment
 from gend.network import GenD
-from gend.training.config import TrainingConfig
-from gend.training.losses import alignment, uniformity
+from gend.training.config import UNVARIED, TrainingConfig
+from gend.training.loader import TrainingLoader
 from gend.training.module import TrainingModule
 from gend.training.run import ADAPTER, METRICS, MODEL, SUMMARY, starting_model, train
-from gend.training.samples import View
-from gend.training.schedule import Schedule
-from gend.training.sets import TrainingSets, read_trees
+from gend.training.samples import CropPairs, View
+from gend.training.sets import read_trees
 from gend.training.sweep import run_sweep
+from tests.gend.training.test_tuning import SMALL_CLIP
 from tests.gend.training.trees import make_tree
-
-PLAIN = {
-    "flip": 0,
-    "degrees": 0,
-    "translate": 0,
-    "scale": [1, 1],
-    "blur": {"probability": 0},
-    "brightness": 0,
-    "contrast": 0,
-    "jpeg": None,
-}
 
 
 @pytest.fixture(scope="module")
@@ -127,75 +119,99 @@ def test_resumed_training_ends_bit_for_bit_where_the_uninterrupted_one_does(
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
-def test_ten_steps_are_those_of_a_plain_loop(trees: tuple[Path, Path], tmp_path: Path) -> None:
+def test_ten_steps_are_those_of_a_plain_loop(
+    trees: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small random CLIP, LN-tuned; the loop knows nothing of ours but the network and the batches."""
+    monkeypatch.setitem(BACKBONES, SMALL_CLIP.name, SMALL_CLIP)
     recipe = config(
         trees,
-        augmentation=PLAIN,
-        optimiser={"warm_up_epochs": 0.4, "weight_decay": 0.1},
-        run={"best": "loss"},
+        model={"detector": None, "fresh": SMALL_CLIP.name},
+        augmentation=UNVARIED.model_dump(),
+        optimiser={"warm_up_epochs": 0.4, "weight_decay": 0.1, "learning_rate": 1e-2, "least_learning_rate": 1e-3},
     )
-    start = tmp_path / "start.safetensors"
-    model = starting_model(recipe.model, 0)
-    save_checkpoint(model, start, {})
+    train(recipe, tmp_path / "run", say=quiet)
+    last = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["state_dict"]
 
-    sets = TrainingSets(recipe, read_trees(recipe), View(model.backbone.input_px, model.backbone.interpolation))
-    network = load_checkpoint(start).model
-    learnt = [*network.head.parameters(), *(p for norm in network.encoder.norms() for p in norm.parameters())]
+    network = starting_model(recipe.model, recipe.seed)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    tree = read_trees(recipe)["train"]
+    view = View(SMALL_CLIP.input_px, SMALL_CLIP.interpolation)
+    loader = TrainingLoader(CropPairs(tree.crops, tree.pairs, view, UNVARIED, recipe.seed), 8, recipe.seed)
     network.requires_grad_(False)
+    learnt = [*network.head.parameters()]
+    learnt += [p for module in network.modules() if isinstance(module, nn.LayerNorm) for p in module.parameters()]
     for parameter in learnt:
         parameter.requires_grad_(True)
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": [p for p in learnt if p.ndim > 1], "weight_decay": 0.1},
-            {"params": [p for p in learnt if p.ndim < 2], "weight_decay": 0},
-        ],
-        lr=3e-4,
-    )
-    rate = Schedule("cosine", 10, warm_up=2, least=1e-5 / 3e-4)
-    loader = sets._loader(1)
-    by_epoch: list[dict[str, torch.Tensor]] = []
+    matrices, vectors = [p for p in learnt if p.ndim > 1], [p for p in learnt if p.ndim == 1]
+    optimiser = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0}])
     step = 0
     for _ in range(2):
         for batch in loader:
+            ramp = (step + 1) / 3  # over two steps
+            fall = 0.1 + 0.9 * (1 + math.cos(math.pi * (step - 2) / 8)) / 2
             for group in optimiser.param_groups:
-                group["lr"] = 3e-4 * rate.at(step)
-            features = F.normalize(network.encoder(network.normalise(batch.crops)), dim=-1)
-            loss = F.cross_entropy(network.head(features), batch.labels)
-            loss = loss + 0.5 * uniformity(features) + 0.1 * alignment(features, batch.labels)
+                group["lr"] = 1e-2 * (ramp if step < 2 else fall)
+            images = (batch.crops.permute(0, 3, 1, 2) / 255 - torch.tensor(SMALL_CLIP.mean)[:, None, None]) / (
+                torch.tensor(SMALL_CLIP.std)[:, None, None]
+            )
+            features = network.encoder(images)
+            features = features / features.norm(dim=-1, keepdim=True)
+            loss = nn.functional.cross_entropy(network.head(features), batch.labels)
+            apart = torch.cdist(features, features).square()
+            pairs = torch.triu(torch.ones(8, 8), diagonal=1) == 1
+            alike = pairs & (batch.labels[:, None] == batch.labels[None])
+            loss = loss + 0.5 * torch.log(torch.exp(-2 * apart[pairs]).mean()) + 0.1 * apart[alike].mean()
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             step += 1
-        by_epoch.append({name: tensor.clone() for name, tensor in network.state_dict().items()})
     assert step == 10
-
-    recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"detector": str(start)})})
-    trained = train(recipe, tmp_path / "run", say=quiet)
-    last = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["state_dict"]
     for name, tensor in last.items():
-        torch.testing.assert_close(tensor, by_epoch[1][name.removeprefix("network.")], atol=1e-5, rtol=0)
-    best = load_file(trained.model)
-    closest = min(
-        max(float((best[name] - epoch[name]).abs().max()) for name in best if best[name].is_floating_point())
-        for epoch in by_epoch
-    )
-    assert closest <= 1e-5
+        ours = dict(network.named_parameters())[name.removeprefix("network.")]
+        torch.testing.assert_close(tensor, ours.detach(), atol=1e-5, rtol=0)
+    assert not torch.equal(network.head.weight, before["head.weight"])
 
 
-def test_two_processes_learn_together_and_agree(trees: tuple[Path, Path], tmp_path: Path) -> None:
-    recipe = config(trees, run={"devices": 2, "batch_size": 4, "epochs": 1})
-    trained = train(recipe, tmp_path / "run", say=quiet)
-    assert trained.steps == 5
-    before, after = (cut_adapter(load_checkpoint(weights).model) for weights in ("demo", trained.model))
-    assert not np.array_equal(before.norms, after.norms)
-    assert set(trained.figures) == {"loss", "video_ap", "video_auroc", "frame_ap", "frame_auroc"}
+def test_two_processes_learn_what_one_does_from_twice_the_batch(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    alike = {"losses": {"uniformity": 0, "alignment": 0}, "augmentation": UNVARIED.model_dump()}
+    together = config(trees, run={"devices": 2, "batch_size": 4, "epochs": 1, "threads": 1}, **alike)
+    alone = config(trees, run={"devices": 1, "batch_size": 8, "epochs": 1, "threads": 1}, **alike)
+    figures = [train(recipe, tmp_path / str(n), say=quiet) for n, recipe in enumerate((together, alone))]
+    assert [each.steps for each in figures] == [5, 5]
+    one, other = (load_file(each.model) for each in figures)
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, other[name], atol=1e-6, rtol=0)
+    assert figures[0].figures == pytest.approx(figures[1].figures, abs=1e-5)
 
 
-def test_training_ends_early_where_nothing_gets_better(trees: tuple[Path, Path], tmp_path: Path) -> None:
+def test_training_ends_early_where_nothing_gets_better_also_when_resumed(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
     recipe = config(
         trees, optimiser={"learning_rate": 1e-12, "least_learning_rate": 0}, run={"epochs": 9, "patience": 1}
     )
     assert train(recipe, tmp_path / "run", say=quiet).steps == 10
+    (tmp_path / "run" / MODEL).unlink()  # as if it had been interrupted while it was written
+    assert train(recipe, tmp_path / "run", resume=True, say=quiet).steps == 10
+
+
+def test_an_epoch_whose_validation_was_interrupted_is_validated(
+    trees: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = config(trees, run={"keep_every_steps": 5})
+    straight = train(recipe, tmp_path / "straight", say=quiet)
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingModule, "validation_step", no_power)
+        with pytest.raises(GendError, match="no power"):
+            train(recipe, tmp_path / "resumed", say=quiet)
+    resumed = train(recipe, tmp_path / "resumed", resume=True, say=quiet)
+    assert (resumed.folder / METRICS).read_text() == (straight.folder / METRICS).read_text()
+    assert resumed.figures == straight.figures
+
+
+def no_power(*_: object) -> None:
+    raise GendError("no power")
 
 
 def test_a_folder_of_another_training_is_left_alone(trees: tuple[Path, Path], tmp_path: Path) -> None:
@@ -269,8 +285,8 @@ def test_a_full_disk_is_told_and_training_can_be_resumed(
     trees: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(TrainingModule, "on_save_checkpoint", full_disk)
-        with pytest.raises(GendError, match="the disk is full; with room again, --resume goes on"):
+        patched.setattr(torch, "save", full_disk)
+        with pytest.raises(GendError, match=r"last\.ckpt: cannot be written \(.*No space left"):
             train(config(trees), tmp_path / "run", say=quiet)
     assert train(config(trees), tmp_path / "run", resume=True, say=quiet).steps == 10
 
@@ -279,6 +295,39 @@ def full_disk(*_: object) -> None:
     """As far as a disk of 4 kB goes."""
     with Path("/dev/full").open("w") as disk:
         disk.write("a checkpoint")
+
+
+def test_a_damaged_checkpoint_is_named(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe = config(trees, run={"epochs": 1})
+    train(recipe, tmp_path / "run", say=quiet)
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    with pytest.raises(GendError, match=r"last\.ckpt: damaged; without it, --resume begins anew"):
+        train(recipe, tmp_path / "run", resume=True, say=quiet)
+
+
+def test_crops_may_be_listed_from_elsewhere_and_the_hash_is_of_the_data(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(trees[0], elsewhere)
+    (tmp_path / "root").mkdir()
+    listed = config(
+        trees, data={"train": {"root": tmp_path / "root", "lists": [elsewhere / "drawn"]}}, run={"epochs": 1}
+    )
+    plain = config(trees, run={"epochs": 1})
+    hashes = []
+    for number, recipe in enumerate((listed, plain)):
+        out = tmp_path / str(number)
+        train(recipe, out, say=quiet)
+        hashes.append(json.loads((out / SUMMARY).read_text())["data_sha256"])
+    assert hashes[0] == hashes[1]
+
+
+def test_a_training_that_diverges_says_so(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe = config(trees, optimiser={"learning_rate": 1e30, "warm_up_epochs": 0}, losses={"uniformity": 0})
+    with pytest.raises(GendError, match=r"training diverged: .* lower optimiser\.learning_rate"):
+        train(recipe, tmp_path / "run", say=quiet)
 
 
 def test_a_detector_keeps_its_head_and_a_fresh_one_has_a_new_one(trees: tuple[Path, Path]) -> None:
