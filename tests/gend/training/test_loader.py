@@ -221,7 +221,7 @@ def test_pairs_that_were_made_go_through_calls_together_and_their_map_with_them(
     assert np.array_equal(coded.changed, plain.changed)
     assert not np.array_equal(filmed.changed, plain.changed)
     differs = np.abs(filmed.crops[:8].astype(int) - filmed.crops[8:]).mean(axis=-1)
-    assert differs[filmed.changed[8:] > 200].mean() > 2 * differs[filmed.changed[8:] == 0].mean()
+    assert differs[filmed.changed[8:] > 200].mean() > 1.5 * differs[filmed.changed[8:] == 0].mean()
 
 
 def test_validation_sees_every_crop_as_it_is(tree: Path) -> None:
