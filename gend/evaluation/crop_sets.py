@@ -9,7 +9,8 @@ from pathlib import Path
 from gend.data.crop_files import CropFile
 from gend.data.manifest import CropRecord, read_manifest
 from gend.data.overlap import Origin, origins, refuse_shared
-from gend.data.selection import by_video, known_pairs, listed_crops, spread, spread_frames
+from gend.data.pair_sources import source_crops
+from gend.data.selection import by_video, listed_crops, spread, spread_frames
 from gend.errors import PictureError
 from gend.evaluation.config import Evaluation, SetSection, TrainedOnSection
 from gend.evaluation.generated import drawn_pairs
@@ -25,10 +26,8 @@ class CropSet:
     crops: Sequence[CropFile]
     pairs: dict[str, str] = field(default_factory=dict)
     """Of a manipulated video's key: the key of the real one it was made from, where that is known."""
-    drawn: bool = False
-    """Whether its pictures were made by this project."""
     origins: Sequence[Origin] = ()
-    """Of its videos."""
+    """Of its videos, and of those that its pairs are made of."""
 
     def group_of(self, crop: CropFile) -> str:
         """What is drawn together in a bootstrap: a real video, and those made from it."""
@@ -41,7 +40,7 @@ class CropSet:
             found = by_video(crop for crop in self.crops if crop.label == label)
             for key in spread(sorted(found), videos):
                 crops += spread(found[key], frames_per_video)
-        return CropSet(self.name, self.root, crops, self.pairs, self.drawn)
+        return CropSet(self.name, self.root, crops, self.pairs)
 
 
 def find_sets(config: Evaluation, folder: Path, under_way: UnderWay) -> list[CropSet]:
@@ -95,13 +94,14 @@ def training_crops(section: TrainedOnSection) -> list[Origin]:
     Raises:
         PictureError: they are not here.
     """
-    return origins(section.root, listed_crops(section.root, section.lists))
+    root = section.root.expanduser()
+    return origins(root, listed_crops(root, section.lists))
 
 
 def _root(name: str, section: SetSection, config: Evaluation, folder: Path, under_way: UnderWay) -> Path:
     """The root of a set's tree, which is drawn where it is to be."""
     if section.generate is None:
-        return section.root or config.root
+        return (section.root or config.root).expanduser()
     with under_way(f"drawing {name}") as told:
         return drawn_pairs(section.generate, folder / name, told)
 
@@ -114,5 +114,8 @@ def _found(
     if root not in manifests:  # of many sets in one tree it is large, and always the same
         manifests[root] = read_manifest(root)
     known = origins(root, crops, manifests[root])
-    pairs = known_pairs(crops, {origin.video_key: origin.pair for origin in known if origin.pair is not None})
-    return CropSet(name, root, crops, pairs, section.generate is not None, known)
+    pairs = {origin.video_key: origin.pair for origin in known if origin.pair is not None}
+    if section.generate is not None and section.generate.root is not None:
+        made_of = section.generate.root.expanduser()
+        known += origins(made_of, source_crops(made_of, section.generate.lists))
+    return CropSet(name, root, crops, pairs, known)

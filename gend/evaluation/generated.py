@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from gend.data.crop_files import CropFile
 from gend.data.manifest import MANIFEST, CropRecord
-from gend.data.own_faces import OwnFaces
+from gend.data.pair_sources import pair_sources, source_crops
 from gend.data.pairs import Manipulations, Pairs, Sources, draw_pairs
 from gend.data.sample import Sample, Source, aligned_landmarks
-from gend.data.selection import listed_crops
 from gend.errors import PictureError
 from gend.evaluation.config import GenerateSection
 
 DATASET = "drawn"
 REAL_SOURCE = "real"
+_DRAWING = 1
+"""Counted up with every change of what is drawn: trees of before are not it."""
 _MANIPULATIONS = {"low-resolution": Manipulations(), "self-blended": Manipulations(lowres=0, selfblend=1)}
 
 
@@ -33,18 +35,18 @@ def drawn_pairs(section: GenerateSection, folder: Path, told: Callable[[int, int
 
     Args:
         section: what to draw.
-        folder: the tree lies in it, in a folder named after these settings.
+        folder: the tree lies in it, in a folder named after these settings, and after the crops that pairs are made of.
         told: how many pairs are done, and of how many.
 
     Raises:
         FetchError: a picture to draw from cannot be fetched.
         PictureError: the tree cannot be written, or crops are missing.
     """
-    settings = json.dumps(section.model_dump(mode="json"), sort_keys=True)
-    root = folder / hashlib.sha256(settings.encode()).hexdigest()[:12]
+    crops = [] if section.root is None else source_crops(section.root, section.lists)
+    root = folder / _name(section, crops)
     if (root / MANIFEST).exists():  # written last
         return root
-    sources = _sources(section)
+    sources = pair_sources(section, crops)
     lines: list[str] = []
     try:
         for number in range(section.pairs):
@@ -60,12 +62,21 @@ def drawn_pairs(section: GenerateSection, folder: Path, told: Callable[[int, int
     return root
 
 
-def _sources(section: GenerateSection) -> Sources:
-    if section.root is not None:
-        root = section.root.expanduser()
-        own = OwnFaces(listed_crops(root, section.lists))
-        return Sources((own,), (1.0,), ("own faces",))
-    return Sources.fetched() if section.sources == "fetched" else Sources.drawn()
+def _name(section: GenerateSection, crops: Sequence[CropFile]) -> str:
+    """Another one for whatever draws other pictures; where crops lie, but not what they are called, is all the same.
+
+    Raises:
+        PictureError: a crop cannot be read.
+    """
+    said = {"drawing": _DRAWING} | section.model_dump(mode="json", exclude={"root", "lists"})
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    for crop in crops:  # drawn by their order
+        try:
+            content = hashlib.sha256(crop.path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise PictureError(f"{crop.path}: cannot be read ({error.strerror})") from error
+        digest.update(f"\n{crop.video_key}/{crop.path.name} {content}".encode())
+    return digest.hexdigest()[:12]
 
 
 class _Again:

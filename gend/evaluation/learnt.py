@@ -9,10 +9,13 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from gend.data.overlap import Origin, origins
+from gend.data.pair_sources import source_crops
+from gend.data.selection import listed_crops
 from gend.engines.exported import is_exported
 from gend.engines.spec import Spec
-from gend.errors import WeightsError
-from gend.evaluation.config import GendDetector, TrainedOnSection
+from gend.errors import PictureError, WeightsError
+from gend.evaluation.config import GendDetector
 from gend.locate import locate
 
 _CONFIGURATION = "configuration"
@@ -20,8 +23,10 @@ _TRAINING = "training"
 """Where an adapter keeps what is known of its training."""
 
 
-def trained_on(section: GendDetector) -> TrainedOnSection | None:
-    """The crops that weights, or their fine-tune, have learnt from; None where they name none.
+def learnt_from(section: GendDetector) -> list[Origin]:
+    """Where the crops come from that weights, or their fine-tune, have learnt from, as they are or as made pairs.
+
+    Nothing where they name none, or what they name is not here.
 
     Raises:
         WeightsError: the weights are missing.
@@ -33,10 +38,15 @@ def trained_on(section: GendDetector) -> TrainedOnSection | None:
     for file in files:
         said = _metadata(file)
         train = _within(said if _CONFIGURATION in said else _parsed(said.get(_TRAINING)))
-        if isinstance(train.get("root"), str):
-            lists = train.get("lists") or ()
-            return TrainedOnSection(root=Path(train["root"]), lists=tuple(Path(str(each)) for each in lists))
-    return None
+        pairs = _parsed(train.get("generate"))
+        of = pairs or train
+        if isinstance(of.get("root"), str):
+            root, lists = Path(of["root"]).expanduser(), [Path(str(each)) for each in of.get("lists") or ()]
+            try:
+                return origins(root, source_crops(root, lists) if pairs else listed_crops(root, lists))
+            except PictureError:  # trained elsewhere
+                return []
+    return []
 
 
 def _metadata(file: Path) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ MEAN_OF_SETS = "mean of sets"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class ScoredSample:
     """What figures are taken of: scores of frames or of videos."""
 
     scores: Floats
@@ -37,10 +37,10 @@ class Sample:
     keys: NDArray[np.str_]
     """(n,) the video of each."""
 
-    def where(self, chosen: NDArray[np.bool_]) -> Sample:
+    def where(self, chosen: NDArray[np.bool_]) -> ScoredSample:
         """A part of it."""
         parts = (self.scores, self.labels, self.groups, self.sources, self.keys)
-        return Sample(*(part[chosen] for part in parts))  # type: ignore[arg-type]
+        return ScoredSample(*(part[chosen] for part in parts))  # type: ignore[arg-type]
 
     def count(self, label: int) -> int:
         """How many have a label."""
@@ -80,11 +80,11 @@ class _Place(NamedTuple):
     pooling: Pooling | None
 
 
-def frame_sample(sets: Mapping[str, Scores]) -> Sample:
+def frame_sample(sets: Mapping[str, Scores]) -> ScoredSample:
     """All frames of some sets."""
     crops = [(name, crop) for name, scores in sets.items() for crop in scores.crops]
     groups = [f"{name}/{crop.group}" for name, crop in crops]
-    return Sample(
+    return ScoredSample(
         scores=probability(np.array([crop.logit for _, crop in crops], np.float64)),
         labels=np.array([crop.label for _, crop in crops], np.int64),
         groups=np.unique(np.array(groups, np.str_), return_inverse=True)[1].astype(np.int64),
@@ -93,7 +93,7 @@ def frame_sample(sets: Mapping[str, Scores]) -> Sample:
     )
 
 
-def video_sample(frames: Sample, pooling: Pooling) -> Sample:
+def video_sample(frames: ScoredSample, pooling: Pooling) -> ScoredSample:
     """One score per video: the mean, or the median, of its frames' p(fake)."""
     _, first, of = np.unique(frames.keys, return_index=True, return_inverse=True)
     order = np.lexsort((frames.scores, of))
@@ -103,7 +103,7 @@ def video_sample(frames: Sample, pooling: Pooling) -> Sample:
         scores = np.add.reduceat(ranked, starts) / counts
     else:
         scores = (ranked[starts + (counts - 1) // 2] + ranked[starts + counts // 2]) / 2
-    return Sample(scores, frames.labels[first], frames.groups[first], frames.sources[first], frames.keys[first])
+    return ScoredSample(scores, frames.labels[first], frames.groups[first], frames.sources[first], frames.keys[first])
 
 
 def rows_of(scores: Mapping[str, Mapping[str, Scores]], seed: int) -> list[Row]:
@@ -147,7 +147,7 @@ def _rows(
     return rows
 
 
-def _row(place: _Place, sample: Sample, against: Sample | None, seed: int) -> Row:
+def _row(place: _Place, sample: ScoredSample, against: ScoredSample | None, seed: int) -> Row:
     figures = measure(sample.scores, sample.labels)
     difference = None
     if figures is not None and against is not None and np.array_equal(against.keys, sample.keys):

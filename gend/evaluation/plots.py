@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from gend.evaluation.measuring import Row, Sample
+from gend.evaluation.measuring import Row, ScoredSample
 from gend.metrics import Figures, Floats, operating_points
 
 SERIES = ("#3477c9", "#c8701a", "#2f9468", "#8d63c4", "#c8475f", "#1f949c", "#93693f", "#7a8290")
@@ -86,7 +86,7 @@ def overview(rows: Sequence[Row]) -> str:
         return as_svg(canvas)
 
 
-def curves(samples: Mapping[str, tuple[Sample, Sample]]) -> str:
+def curves(samples: Mapping[str, tuple[ScoredSample, ScoredSample]]) -> str:
     """ROC, precision over recall, and F1 over the threshold.
 
     Args:
@@ -110,7 +110,7 @@ def curves(samples: Mapping[str, tuple[Sample, Sample]]) -> str:
         return as_svg(canvas)
 
 
-def histograms(videos: Sample, frames: Sample, figures: Figures | None) -> str:
+def histograms(videos: ScoredSample, frames: ScoredSample, figures: Figures | None) -> str:
     """How scores of real and fake lie, of videos and frames, and what the EER's threshold makes of videos."""
     with mpl.rc_context(STYLE):
         canvas = Canvas(figsize=(3 * PANEL_INCHES, 0.8 * PANEL_INCHES), layout="constrained")
@@ -137,7 +137,7 @@ def standalone(svg: str) -> str:
     return svg.replace("currentColor", "#222222").replace("var(--line)", "#cccccc")
 
 
-def _confusion(axes: Any, videos: Sample, threshold: float) -> None:
+def _confusion(axes: Any, videos: ScoredSample, threshold: float) -> None:
     said = videos.scores >= threshold
     counts = np.array([[(said[videos.labels == truth] == answer).sum() for answer in (0, 1)] for truth in (0, 1)])
     shares = counts / counts.sum(axis=1, keepdims=True)

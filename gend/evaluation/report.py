@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from gend.evaluation.measuring import ALL_SETS, Sample, frame_sample, video_sample
+from gend.evaluation.measuring import ALL_SETS, ScoredSample, frame_sample, video_sample
 from gend.evaluation.page import page
 from gend.evaluation.plots import curves, histograms, overview, standalone
 from gend.evaluation.results import PLOTS, REPORT, Results, write_text
 from gend.evaluation.robustness_plots import robustness_curves
-from gend.evaluation.run import Judged
+from gend.evaluation.run import DetectorScores
 from gend.metrics import measure
 
 
-def write_report(results: Results, judged: Mapping[str, Judged], out: Path) -> Path:
+def write_report(results: Results, judged: Mapping[str, DetectorScores], out: Path) -> Path:
     """Writes `report.html` and `plots/`; the path of the report.
 
     Raises:
@@ -29,7 +29,7 @@ def write_report(results: Results, judged: Mapping[str, Judged], out: Path) -> P
     return report
 
 
-def _plots(results: Results, judged: Mapping[str, Judged]) -> dict[str, str]:
+def _plots(results: Results, judged: Mapping[str, DetectorScores]) -> dict[str, str]:
     """SVG elements by the names that the page knows them by."""
     plots = {}
     videos = [row for row in results.rows if (row.level, row.pooling) == ("video", "mean")]
@@ -47,7 +47,7 @@ def _plots(results: Results, judged: Mapping[str, Judged]) -> dict[str, str]:
     return plots | robustness_curves(results.robustness)
 
 
-def _samples(judged: Judged, name: str) -> tuple[Sample, Sample]:
+def _samples(judged: DetectorScores, name: str) -> tuple[ScoredSample, ScoredSample]:
     """Videos and frames of a set, or of all."""
     frames = frame_sample(judged.sets if name == ALL_SETS else {name: judged.sets[name]})
     return video_sample(frames, "mean"), frames

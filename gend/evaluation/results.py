@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gend.data.pair_sources import SourceKind
 from gend.errors import GendError
 from gend.evaluation.detectors import Identity
 from gend.evaluation.measuring import Row
@@ -40,8 +41,8 @@ class JudgedSet:
     fake: int
     paired: bool
     """Whether it is known which real video a manipulated one was made from."""
-    drawn: bool
-    """Whether this project drew its pictures."""
+    made_of: SourceKind | None
+    """Where the real pictures of its pairs come from, where this project made them."""
     selected_on: bool
     sha256: str
     """Of the paths and contents of its crops."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from gend.errors import GendError, PictureError
+from gend.errors import GendError
 from gend.evaluation.caveats import caveats
 from gend.evaluation.config import Evaluation, GendDetector
 from gend.evaluation.corruptions import Corruption
-from gend.evaluation.crop_sets import CropSet, check_sets, find_sets, training_crops
+from gend.evaluation.crop_sets import CropSet, check_sets, find_sets
 from gend.evaluation.detectors import Scorer
 from gend.evaluation.detectors.load import check_detectors, load_scorer
-from gend.evaluation.learnt import trained_on
+from gend.evaluation.learnt import learnt_from
 from gend.evaluation.measuring import rows_of
 from gend.evaluation.results import SCORES, JudgedBy, JudgedSet, Results
 from gend.evaluation.robustness import RobustnessRow, corruptions, robustness_rows
@@ -39,7 +39,7 @@ _DRAWN = "crops"
 
 
 @dataclass(slots=True)
-class Judged:
+class DetectorScores:
     """What one detector says."""
 
     by: JudgedBy
@@ -48,7 +48,7 @@ class Judged:
     """Of some videos of each set, under each corruption; None: as they are."""
 
 
-def evaluate(config: Evaluation, out: Path, under_way: UnderWay) -> tuple[Results, Mapping[str, Judged]]:
+def evaluate(config: Evaluation, out: Path, under_way: UnderWay) -> tuple[Results, Mapping[str, DetectorScores]]:
     """Scores what has not been scored, and measures.
 
     Args:
@@ -112,28 +112,24 @@ class _Run:
         self.unreadable: dict[str, Unreadable] = {}
         self.unchecked = self._unchecked()
 
-    def judged(self) -> dict[str, Judged]:
+    def judged(self) -> dict[str, DetectorScores]:
         return {name: self._judged(name, load_scorer(section)) for name, section in self._config.detectors.items()}
 
     def _unchecked(self) -> list[str]:
         """Refuses sets that detectors say they have learnt from; the detectors of which that cannot be told."""
         unchecked = []
         for name, section in self._config.detectors.items():
-            known = trained_on(section) if isinstance(section, GendDetector) else None
-            try:
-                learnt = [] if known is None else training_crops(known)
-            except PictureError:  # trained elsewhere
-                learnt = []
+            learnt = learnt_from(section) if isinstance(section, GendDetector) else []
             check_sets(self._sets, learnt)
             if not learnt:
                 unchecked.append(name)
         return [] if self._config.trained_on else unchecked
 
-    def _judged(self, name: str, scorer: Scorer) -> Judged:
+    def _judged(self, name: str, scorer: Scorer) -> DetectorScores:
         config, folder = self._config, self._out / SCORES / name
         detector_folder(folder, scorer.identity)
         scoring = SetScoring(name, scorer, batch=config.batch, skip_unreadable=config.skip_unreadable)
-        judged = Judged(JudgedBy(name, scorer.identity))
+        judged = DetectorScores(JudgedBy(name, scorer.identity))
         for each in self._sets:
             with self._under_way(f"{name}: {each.name}") as told:
                 judged.sets[each.name], left_out = scoring.score(each, folder / f"{each.name}.csv", told)
@@ -150,10 +146,10 @@ class _Run:
         return scores
 
 
-def _read(name: str, config: Evaluation, folder: Path) -> Judged:
+def _read(name: str, config: Evaluation, folder: Path) -> DetectorScores:
     """Scores of an earlier run."""
     own = folder / name
-    judged = Judged(JudgedBy(name, read_identity(own)))
+    judged = DetectorScores(JudgedBy(name, read_identity(own)))
     judged.sets = {each: _nonempty(own / f"{each}.csv") for each in config.sets}
     if config.robustness is not None:
         for corruption in corruptions(config.robustness):
@@ -168,7 +164,7 @@ def _nonempty(path: Path) -> Scores:
     return scores
 
 
-def _with_clean(judged: Judged) -> Judged:
+def _with_clean(judged: DetectorScores) -> DetectorScores:
     """Beside the scores of worse pictures, those of the same pictures as they are."""
     if judged.worse:
         some = next(iter(judged.worse.values()))
@@ -181,7 +177,7 @@ def _with_clean(judged: Judged) -> Judged:
     return judged
 
 
-def _same_crops(judged: Mapping[str, Judged]) -> None:
+def _same_crops(judged: Mapping[str, DetectorScores]) -> None:
     """Two detectors in one table have seen the same; scores of different runs may not have."""
     [first, *others] = judged.values()
     for other in others:
@@ -201,7 +197,7 @@ def _set_facts(name: str, scores: Scores, config: Evaluation) -> JudgedSet:
         real=len(videos) - len(fakes),
         fake=len(fakes),
         paired=any(crop.group != crop.video for crop in fakes),
-        drawn=section.generate is not None,
+        made_of=None if section.generate is None else section.generate.sources,
         selected_on=section.selected_on,
         sha256=scores.sha256,
     )

@@ -201,23 +201,52 @@ def test_what_was_trained_on_is_refused(config: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("as_adapter", [False, True])
-def test_weights_say_themselves_what_they_were_trained_on(config: Path, tmp_path: Path, as_adapter: bool) -> None:
-    """As `gend train` writes it into what it trains."""
+@pytest.mark.parametrize("of_made_pairs", [False, True])
+def test_weights_say_themselves_what_they_were_trained_on(
+    config: Path, tmp_path: Path, as_adapter: bool, of_made_pairs: bool
+) -> None:
+    """As `gend train` writes it into what it trains. Pairs are made of real faces alone."""
     model = load_checkpoint("demo").model
-    learnt = {"data": {"train": {"root": str(tmp_path / "tree"), "lists": [str(tmp_path / "tree/set/swap")]}}}
-    metadata = {"configuration": json.dumps(learnt)}
+    tree: dict[str, Any] = {"root": str(tmp_path / "tree"), "lists": ["set/real/v0"]}
+    if of_made_pairs:
+        tree = {
+            "root": None,
+            "lists": [],
+            "generate": {**tree, "sources": "crops", "lists": ["set/real/v0", "set/swap/v1"]},
+        }
+    metadata = {"configuration": json.dumps({"data": {"train": tree}})}
     file = tmp_path / "tuned.safetensors"
     if as_adapter:
         cut_adapter(model, metadata).save(file)
     else:
         save_checkpoint(model, file, metadata)
     change = f"adapter={file}" if as_adapter else f"weights={file}"
-    with pytest.raises(ConfigError, match="10 source videos are in the training data as well"):
+    with pytest.raises(ConfigError) as raised:
         run(config, change, "--out", tmp_path / "out")
-    run(config, change, "sets.noise.lists=[set/real, set/reenact]", "--out", tmp_path / "out")
+    assert str(raised.value).splitlines() == [
+        "sets.noise: 3 source videos are in the training data as well",
+        "sets.noise: set/real/v0 (trained on)",
+        "sets.noise: set/reenact/v0 (made from set/real/v0, which was trained on)",
+        "sets.noise: set/swap/v0 (made from set/real/v0, which was trained on)",
+    ]
+    others = ", ".join(f"set/{source}/v{number}" for source in ("real", "swap") for number in range(1, 10))
+    run(config, change, f"sets.noise.lists=[{others}]", "--out", tmp_path / "out")
     assert "it was not checked" not in (tmp_path / "out/report.html").read_text()
     run(config, "--out", tmp_path / "out")
     assert "What gend learnt from is not said" in (tmp_path / "out/report.html").read_text()
+
+
+def test_pairs_of_own_faces_are_footage_and_said_to_be_made(config: Path, tmp_path: Path) -> None:
+    generate = f"{{sources: crops, root: {tmp_path}/tree, pairs: 2, frames: 1, side_px: 48}}"
+    run(config, f"sets.noise.generate={generate}", "--out", tmp_path / "out")
+    said = results(tmp_path / "out")["caveats"]
+    assert any(line.startswith("noise: pairs of real faces of this footage") for line in said)
+    assert any("it was not checked" in line for line in said)
+    assert not any("demo encoder has learnt from" in line for line in said)
+    run(config, "sets.noise.generate={sources: drawn, pairs: 2, frames: 1}", "--out", tmp_path / "out")
+    said = results(tmp_path / "out")["caveats"]
+    assert any(line.startswith("noise: drawn by this project, no camera") for line in said)
+    assert not any("it was not checked" in line for line in said)
 
 
 def test_a_folder_that_cannot_be_written_is_said_before_anything_is_scored(config: Path, tmp_path: Path) -> None:

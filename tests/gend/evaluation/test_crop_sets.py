@@ -111,6 +111,49 @@ def test_generated_pairs_are_the_same_again_and_others_with_another_seed(tmp_pat
     assert not set(hashes) & {record.crop_sha256 for record in read_manifest(others.root)}
 
 
+def test_pairs_of_own_crops_are_drawn_anew_where_these_have_changed(tmp_path: Path) -> None:
+    root = make_tree(tmp_path / "tree")
+    generate = {"pairs": 2, "frames": 1, "sources": "crops", "root": str(root), "side_px": 48}
+
+    def drawn(**changes: Any) -> tuple[Path, list[str]]:
+        [made] = find(tmp_path, sets={"s": {"generate": generate | changes}})
+        return made.root, [record.crop_sha256 for record in read_manifest(made.root)]
+
+    first = drawn()
+    Image.new("RGB", (40, 40)).save(root / "set/swap/v0/0.png")
+    assert drawn() == first, "manipulated crops are not drawn from"
+    assert drawn(root=str(root.rename(tmp_path / "moved"))) == first, "the same pictures at another place"
+    root = (tmp_path / "moved").rename(root)
+    for path in sorted((root / "set/real").rglob("*.png")):
+        Image.open(path).transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(path)
+    changed = drawn()
+    assert changed[0] != first[0]
+    assert not set(changed[1]) & set(first[1])
+    (root / "set/real/v2/0.png").unlink()
+    assert drawn()[0] != changed[0]
+
+
+def test_pairs_of_crops_that_were_trained_on_are_refused(tmp_path: Path) -> None:
+    root = make_tree(tmp_path / "tree")
+    learnt = [{"root": str(root), "lists": ["set/real/v0"]}]
+    generate = {"pairs": 2, "frames": 1, "sources": "crops", "root": str(root), "side_px": 48}
+    find(tmp_path, sets={"own": {"generate": generate | {"lists": ["set/real/v1"]}}}, trained_on=learnt)
+    with pytest.raises(ConfigError, match=r"sets.own: set/real/v0 \(trained on\)"):
+        find(tmp_path, sets={"own": {"generate": generate}}, trained_on=learnt)
+
+
+def test_a_root_may_lie_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_tree(tmp_path / "tree")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    generate = {"pairs": 1, "frames": 1, "sources": "crops", "root": "~/tree", "side_px": 48}
+    sets = {
+        "here": {"root": "~/tree", "lists": ["set/real/v1"]},
+        "own": {"generate": generate | {"lists": ["set/real/v1"]}},
+    }
+    here, own = find(tmp_path, sets=sets, trained_on=[{"root": "~/tree", "lists": ["set/real/v2"]}])
+    assert (len(here.crops), len(own.crops)) == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("said", "fault"),
     [
