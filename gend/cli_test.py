@@ -49,9 +49,12 @@ def evaluate(
         raise GendError("the plots need matplotlib: pip install 'gend-monitor[research]'")
 
     from gend.evaluation.config import Evaluation  # noqa: PLC0415
+    from gend.evaluation.optional import without_missing  # noqa: PLC0415
     from gend.experiments import load_experiment  # noqa: PLC0415
 
-    settings = load_experiment(config, Evaluation, changes or ())
+    settings, left_out = without_missing(load_experiment(config, Evaluation, changes or ()))
+    for line in left_out:
+        _say("notice", line)
     folder = out or Path("runs") / f"test-{config.stem}"
     _make(folder)
 

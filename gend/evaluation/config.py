@@ -73,7 +73,11 @@ class TrainedOnSection(Section):
     lists: tuple[Path, ...] = ()
 
 
-class GendDetector(Section):
+class _Detector(Section):
+    optional: bool = Field(default=False, description="Leave it out, and say so, where its file is missing.")
+
+
+class GendDetector(_Detector):
     """A detector of ours: other weights, another fine-tune, engine or precision."""
 
     kind: Literal["gend"] = "gend"
@@ -85,7 +89,7 @@ class GendDetector(Section):
     threads: int | None = Field(default=None, ge=1, description="CPU threads; null takes all cores.")
 
 
-class _Tensors(Section):
+class _Tensors(_Detector):
     """A network in a file: how it wants crops, and what its answer means."""
 
     file: Path

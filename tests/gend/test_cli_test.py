@@ -276,11 +276,37 @@ def test_every_configuration_of_the_project_is_sound(monkeypatch: pytest.MonkeyP
     assert len(read["comparators"].detectors) == 6
 
 
-def test_the_example_runs_in_small(tmp_path: Path) -> None:
+def test_the_example_runs_in_small_and_shows_what_was_trained_once_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     example = Path(__file__).parents[2] / "configs/eval/example.yaml"
     small = ["sets.drawn.generate.pairs=10", "sets.drawn.generate.frames=2", "sets.drawn.generate.sources=drawn"]
-    run(example, *small, "threads=1", "--out", tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    done = run(example, *small, "threads=1", "--out", "out")
+    assert "notice: what you trained is left out: runs/example/model.safetensors: no such file" in done.stderr
     found = results(tmp_path / "out")
     low_resolution = next(row for row in found["figures"] if row["source"] == "low-resolution")
     assert low_resolution["auroc"] > 0.8, "what the demo encoder has learnt"
     assert found["sets"][0]["paired"]
+    assert [each["name"] for each in found["detectors"]] == ["gend"]
+
+    (tmp_path / "runs/example").mkdir(parents=True)
+    save_checkpoint(load_checkpoint("demo").model, tmp_path / "runs/example/model.safetensors", {})
+    done = run(example, *small, "threads=1", "beside.what you trained.threads=1", "--out", "out")
+    assert "left out" not in done.stderr
+    found = results(tmp_path / "out")
+    assert [each["name"] for each in found["detectors"]] == ["gend", "what you trained"]
+    ours, mine = (
+        [row["auroc"] for row in found["figures"] if row["detector"] == name] for name in ("gend", "what you trained")
+    )
+    assert ours == mine, "it is a copy"
+
+    again = ["scores=out/scores", "beside.other={kind: gend, weights: demo, optional: true}", "--out", "again"]
+    assert "notice: other is left out: out/scores/other: no such file" in run(example, *small, *again).stderr
+    assert [each["name"] for each in results(tmp_path / "again")["detectors"]] == ["gend", "what you trained"]
+
+
+def test_where_all_detectors_are_optional_and_missing_it_is_an_error(config: Path, tmp_path: Path) -> None:
+    beside = "beside={mine: {kind: gend, weights: gone.safetensors, optional: true}}"
+    with pytest.raises(ConfigError, match=r"no detector is there\nmine is left out: gone\.safetensors: no such"):
+        run(config, "weights=null", beside, "--out", tmp_path / "out")

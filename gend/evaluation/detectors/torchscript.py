@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
 
@@ -13,9 +14,11 @@ from gend.evaluation.config import TorchScriptDetector
 from gend.evaluation.detectors import Floats, Pixels
 from gend.evaluation.detectors.answers import identity_of, log_odds, normalised
 
+_log = logging.getLogger(__name__)
+
 
 class TorchScriptScorer:
-    """Runs a TorchScript file.
+    """Runs a TorchScript file, and says beforehand that it does.
 
     Raises:
         WeightsError: there is no such file, or it is no TorchScript.
@@ -30,6 +33,9 @@ class TorchScriptScorer:
         if section.device == "cuda" and not gpu:
             raise GendError("device cuda: torch finds no CUDA GPU")
         self._device = torch.device("cuda" if gpu else "cpu")
+        _log.warning(
+            "notice: %s: TorchScript is code, which runs here as you; name only files that you trust", section.file
+        )
         try:
             with warnings.catch_warnings():
                 # torch would rather have other formats; these files are what people have.

@@ -84,11 +84,12 @@ def test_answers_of_another_kind_are_errors(answer: Any, meaning: Any, fake: Any
         log_odds(np.array(answer), meaning, 1, fake=fake, inverted=False, name="x")
 
 
-def test_torchscript(crops: list[NDArray[np.uint8]], tmp_path: Path) -> None:
+def test_torchscript(crops: list[NDArray[np.uint8]], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "means.pt"
     torch.jit.script(Means()).save(path)  # type: ignore[no-untyped-call]
     section = TorchScriptDetector(kind="torchscript", file=path, output="logits", **MEANS)  # type: ignore[arg-type]
     scorer = load_scorer(section)
+    assert "means.pt: TorchScript is code, which runs here as you" in caplog.text
     assert scorer.logits(crops) == pytest.approx(expected(crops), abs=1e-5)
     other = load_scorer(section.model_copy(update={"fake": (0,)}))
     assert other.logits(crops) == pytest.approx(-expected(crops), abs=1e-5)
