@@ -20,6 +20,8 @@ from gend.model import Detector
 from gend.network import GenD
 from tests.gend.released import TINY
 
+PX = DEMO_VIT.input_px
+
 SMALL = [
     TINY,
     replace(PE_B_16, name="small-pe", image_px=32, positions_px=48, width=32, layers=2, heads=2),
@@ -109,7 +111,7 @@ def test_mixed_batch_equals_each_fine_tune_alone_to_the_last_bit(
 
 def test_adapters_are_added_and_swapped_while_the_encoder_stays(tmp_path: Path, base: Path, adapter: Path) -> None:
     detector = Detector.load(str(base), device="cpu", adapters={"door": adapter})
-    pixels = crops(2, 112)
+    pixels = crops(2, PX)
     first = detector.logits(pixels, ["door", None])
     other = tmp_path / "other.safetensors"
     cut_adapter(fine_tuned(load_checkpoint(base).model, 2)).save(other)
@@ -128,13 +130,13 @@ def test_adapters_are_added_and_swapped_while_the_encoder_stays(tmp_path: Path, 
 def test_names_that_are_not_there_are_said(base: Path, adapter: Path) -> None:
     detector = Detector.load(str(base), device="cpu", adapters={"door": adapter})
     with pytest.raises(WeightsError, match="no adapter is called yard; there are: door"):
-        detector.logits(crops(2, 112), ["door", "yard"])
+        detector.logits(crops(2, PX), ["door", "yard"])
     with pytest.raises(GendError, match="2 crops and 1 names"):
-        detector.logits(crops(2, 112), ["door"])
+        detector.logits(crops(2, PX), ["door"])
     without = Detector.load(str(base), device="cpu")
-    assert without.logits(crops(1, 112), [None]).shape == (1,)
+    assert without.logits(crops(1, PX), [None]).shape == (1,)
     with pytest.raises(WeightsError, match="no adapter is called door"):
-        without.logits(crops(1, 112), ["door"])
+        without.logits(crops(1, PX), ["door"])
     with pytest.raises(WeightsError, match="loaded without any"):
         without.set_adapters({"door": adapter})
 

@@ -15,6 +15,8 @@ from gend.errors import WeightsError
 from gend.network import GenD
 from tests.gend.released import TINY, TOWER, UNUSED, standard_tensors, write_release
 
+PX = DEMO_VIT.input_px
+
 
 @pytest.fixture(autouse=True)
 def _tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +47,7 @@ def trained_demo() -> GenD:
     """The demo encoder after one batch, so that its running statistics are no longer the first ones."""
     torch.manual_seed(0)
     model = GenD(DEMO_VIT)
-    model(torch.randn(4, 3, 112, 112))
+    model(torch.randn(4, 3, PX, PX))
     return model.eval()
 
 

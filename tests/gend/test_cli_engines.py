@@ -9,12 +9,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from gend import cli_engines
+from gend.backbones import DEMO_VIT
 from gend.checkpoint import load_checkpoint
 from gend.engines.exported import Exported, read_exported
 from gend.engines.reports import find_reports
 from gend.errors import GendError
 from gend.export import export
 from tests.gend.engines.networks import crops
+
+PX = DEMO_VIT.input_px
 
 runner = CliRunner()
 app = typer.Typer()
@@ -31,7 +34,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Aligned, 20 real and 20 fake."""
     folder = tmp_path_factory.mktemp("faces")
-    for number, pixels in enumerate(crops(40, 112)):
+    for number, pixels in enumerate(crops(40, PX)):
         path = folder / ("real" if number % 2 else "fake") / f"{number}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(pixels).save(path)

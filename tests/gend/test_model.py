@@ -19,6 +19,8 @@ from gend.model import Detector
 from gend.network import GenD
 from tests.gend.released import TINY, UNUSED, clip_shapes, standard_tensors, write_release
 
+PX = DEMO_VIT.input_px
+
 # Computed with the authors' implementation, from the weights of `standard_tensors`.
 GOLDEN_LOGITS = [[0.01185949333012104, 0.015391437336802483], [0.00401374651119113, 0.008584698662161827]]
 GOLDEN_FEATURES = [
@@ -92,7 +94,7 @@ def test_engine_takes_uint8_as_the_network_takes_normalised_floats() -> None:
 
 def test_detector_scores_what_it_prepares(demo_file: Path) -> None:
     detector = Detector.load(str(demo_file), device="cpu")
-    assert detector.input_px == 112
+    assert detector.input_px == PX
     faces = [detector.prepare(crops(1, px)[0]) for px in (90, 300)]
     logits = detector.logits(np.stack(faces))
     assert logits.shape == (2,)
@@ -103,7 +105,7 @@ def test_detector_scores_what_it_prepares(demo_file: Path) -> None:
 
 def test_detector_logit_is_the_log_odds_of_its_probability(demo_file: Path) -> None:
     model = load_checkpoint(demo_file).model
-    pixels = crops(3, 112)
+    pixels = crops(3, PX)
     with torch.inference_mode():
         probability = model(model.normalise(torch.from_numpy(pixels))).softmax(dim=1)[:, 1]
     logits = Detector.load(str(demo_file), device="cpu").logits(pixels)
@@ -121,11 +123,11 @@ def test_detector_says_who_it_is(demo_file: Path) -> None:
 @pytest.mark.parametrize(
     ("pixels", "said"),
     [
-        (np.zeros((1, 112, 112, 3), np.float32), "uint8, not float32"),
-        (np.zeros((112, 112, 3), np.uint8), r"not \(112, 112, 3\)"),
-        (np.zeros((1, 3, 112, 112), np.uint8), r"not \(1, 3, 112, 112\)"),
-        (np.zeros((1, 224, 224, 3), np.uint8), r"\(B, 112, 112, 3\)"),
-        (np.zeros((0, 112, 112, 3), np.uint8), "B > 0"),
+        (np.zeros((1, PX, PX, 3), np.float32), "uint8, not float32"),
+        (np.zeros((PX, PX, 3), np.uint8), rf"not \({PX}, {PX}, 3\)"),
+        (np.zeros((1, 3, PX, PX), np.uint8), rf"not \(1, 3, {PX}, {PX}\)"),
+        (np.zeros((1, 224, 224, 3), np.uint8), rf"\(B, {PX}, {PX}, 3\)"),
+        (np.zeros((0, PX, PX, 3), np.uint8), "B > 0"),
     ],
 )
 def test_detector_refuses_crops(
@@ -145,7 +147,7 @@ def test_detector_without_a_gpu_refuses_cuda(demo_file: Path) -> None:
 def test_detector_on_a_gpu_equals_the_cpu(demo_file: Path) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA GPU on this machine")
-    pixels = crops(4, 112)
+    pixels = crops(4, PX)
     on_cpu = Detector.load(str(demo_file), device="cpu").logits(pixels)
     np.testing.assert_allclose(Detector.load(str(demo_file)).logits(pixels), on_cpu, atol=1e-4, rtol=0)
 

@@ -109,7 +109,8 @@ def test_a_second_start_needs_no_torch(tmp_path: Path, monkeypatch: pytest.Monke
         "from gend.engines.choose import Wish\n"
         "from gend.engines.load import load_engine\n"
         "loaded = load_engine('demo', Wish('openvino', 'bf16', mixes=True), threads=1)\n"
-        "assert np.isfinite(loaded.engine.logits(np.zeros((2, 112, 112, 3), np.uint8))).all()\n"
+        "side = loaded.input_px\n"
+        "assert np.isfinite(loaded.engine.logits(np.zeros((2, side, side, 3), np.uint8))).all()\n"
         "assert loaded.own is not None\n"
         "sys.exit('torch' in sys.modules)\n"
     )

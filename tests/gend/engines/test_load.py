@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gend.adapter import bank as bank_of
+from gend.backbones import DEMO_VIT
 from gend.checkpoint import load_checkpoint
 from gend.engines import Mix, load
 from gend.engines.choose import Wish
@@ -22,8 +23,10 @@ from gend.locate import DEMO_WEIGHTS
 from gend.tensor_files import sha256
 from tests.gend.engines.networks import crops, reference
 
+PX = DEMO_VIT.input_px
+
 DEMO_SHA256 = sha256([DEMO_WEIGHTS])
-PIXELS = crops(16, 112)
+PIXELS = crops(16, PX)
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +47,7 @@ def fp32(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 def int8(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     pytest.importorskip("nncf")
     folder = tmp_path_factory.mktemp("int8") / "made"
-    calibration = list(crops(4, 112, seed=1))
+    calibration = list(crops(4, PX, seed=1))
     return export(load_checkpoint("demo"), folder, "openvino", "int8", weights="demo", calibration=calibration)
 
 
@@ -56,7 +59,7 @@ def report_on(int8: Exported, max_drift: float = 0.05) -> Report:
 def test_load_of_a_folder_runs_what_is_in_it(fp32: Exported) -> None:
     loaded = load_engine(str(fp32.folder), threads=1)
     assert (loaded.engine.name, loaded.engine.precision) == ("openvino-cpu", "fp32")
-    assert (loaded.weights, loaded.sha256, loaded.input_px) == (str(fp32.folder), DEMO_SHA256, 112)
+    assert (loaded.weights, loaded.sha256, loaded.input_px) == (str(fp32.folder), DEMO_SHA256, PX)
     assert loaded.notices == ("demo encoder: not for real use",)
     assert loaded.own is None
     due = reference(load_checkpoint("demo").model, PIXELS)
