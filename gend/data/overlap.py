@@ -65,7 +65,7 @@ def origins(root: Path, crops: Iterable[CropFile], manifest: Sequence[CropRecord
             files.setdefault(record.video_key, set()).add(record.file_sha256)
             if record.pair is not None:
                 said[record.video_key] = record.pair
-    pairs = known_pairs(list(videos.values()), said)
+    pairs = said | known_pairs(list(videos.values()), said)
     found = {Origin(key, sha256, pairs.get(key)) for key in videos for sha256 in files.get(key, {None})}
     return sorted(found, key=_order)
 
