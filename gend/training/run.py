@@ -1,6 +1,7 @@
 """A training from its configuration to its weights: a folder that holds all of it, and can be gone on with.
 
 config.json          what it was told, defaults included
+data.sha256          hash of what it learns from
 events.out.tfevents* curves for TensorBoard
 metrics.csv          figures of each epoch's validation
 checkpoints/         last.ckpt to resume from, best.ckpt by the validation
@@ -40,7 +41,7 @@ from gend.training.samples import View
 from gend.training.sets import TrainingSets, read_trees
 from gend.training.tuning import Tuned, is_adapter
 
-CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "training.json"
+CONFIG, DATA, METRICS, SUMMARY = "config.json", "data.sha256", "metrics.csv", "training.json"
 MODEL, ADAPTER = "model.safetensors", "adapter.safetensors"
 CHECKPOINTS = "checkpoints"
 
@@ -74,7 +75,7 @@ def train(config: TrainingConfig, out: Path, *, resume: bool = False, say: Calla
         config: what to do.
         out: folder of this training; made, and empty unless it is resumed.
         resume: go on from the last checkpoint of `out`, which must be of this very configuration. What comes out is
-            what would have come out without the interruption, bit for bit on the same machine.
+            what would have come out without the interruption, bit for bit on the same CPU.
         say: told what is trained on what, and each epoch's figures, a line at a time.
 
     Raises:
@@ -92,7 +93,7 @@ def train(config: TrainingConfig, out: Path, *, resume: bool = False, say: Calla
     tuned = Tuned(model, config.model.tuning, config.model.lora)
     for line in (tuned.summary(), *sets.summary()):
         say(line)
-    data_sha256 = sets.sha256()
+    data_sha256 = _same_data(out, sets.sha256(), resume=resume)
     module = TrainingModule(tuned, config, -(-sets.batches() // config.run.accumulate)).train()
     (out / CONFIG).write_text(config.model_dump_json(indent=2) + "\n")
     with _told(config, out):
@@ -138,6 +139,15 @@ def _folder(config: TrainingConfig, out: Path, *, resume: bool) -> Path | None:
     if changed := differences(json.loads(said.read_text()), config.model_dump(mode="json")):
         raise ConfigError(f"{out}: was begun with another configuration: {', '.join(changed)}")
     return last if last.is_file() else None  # interrupted before the first checkpoint
+
+
+def _same_data(out: Path, sha256: str, *, resume: bool) -> str:
+    """The hash of what is learnt from, which must not change in between."""
+    said = out / DATA
+    if resume and said.is_file() and said.read_text().strip() != sha256:
+        raise ConfigError(f"{out}: was begun with other data; what it learns from has changed since")
+    said.write_text(f"{sha256}\n")
+    return sha256
 
 
 def _make(out: Path) -> None:

@@ -16,6 +16,7 @@ from gend.cli import main
 from gend.data.crop_files import find_crops
 from tests.gend.data.footage import face_picture, need_detector, write_face, write_faceless
 from tests.gend.fetched import offer_models
+from tests.interruptible import interruptible
 from tests.waiting import wait_until
 
 Gend = Callable[..., int]
@@ -165,7 +166,8 @@ def test_other_arguments_on_the_same_folder(
 
 def test_interrupted_by_the_keyboard(src: Path, tmp_path: Path) -> None:
     write_face(src / "real/long.mp4", frames=3000, shift=5)
-    command = [sys.executable, "-m", "gend.cli", "prepare", str(src), str(tmp_path / "out"), *QUICK, "--stride=1"]
+    out = str(tmp_path / "out")
+    command = interruptible(sys.executable, "-m", "gend.cli", "prepare", str(src), out, *QUICK, "--stride=1")
     # As a terminal does it: the signal is for the whole group.
     running = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -16,6 +16,7 @@ from gend.experiments import list_experiments, load_experiment
 from gend.training.config import TrainingConfig
 from gend.training.sweep import combinations
 from tests.gend.training.trees import make_tree
+from tests.interruptible import interruptible
 from tests.waiting import wait_until
 
 _GEND = str(Path(sys.executable).with_name("gend"))
@@ -82,7 +83,7 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_been(project: Path) -> Non
 
 
 def test_ctrl_c_ends_in_one_line(project: Path) -> None:
-    command = [_GEND, "train", "recipe.yaml", "run.epochs=500", "--out", "interrupted"]
+    command = interruptible(_GEND, "train", "recipe.yaml", "run.epochs=500", "--out", "interrupted")
     running = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: (project / "interrupted/checkpoints/last.ckpt").exists() or running.poll() is not None)
     running.send_signal(signal.SIGINT)

@@ -225,6 +225,15 @@ def test_a_folder_of_another_training_is_left_alone(trees: tuple[Path, Path], tm
         train(config(trees), tmp_path / "none", resume=True, say=quiet)
 
 
+def test_a_training_whose_data_has_changed_is_not_resumed(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    shutil.copytree(trees[0], tmp_path / "train")
+    recipe = config((tmp_path / "train", trees[1]), run={"epochs": 1})
+    train(recipe, tmp_path / "run", say=quiet)
+    next((tmp_path / "train").rglob("*.png")).unlink()
+    with pytest.raises(ConfigError, match="was begun with other data"):
+        train(recipe, tmp_path / "run", resume=True, say=quiet)
+
+
 def test_a_source_in_both_sets_is_refused(trees: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.validation: 8 source videos are in the training data as well"):
         train(config((trees[0], trees[0])), tmp_path / "run", say=quiet)
