@@ -36,7 +36,7 @@ from gend.data.crop_files import find_crops
 from gend.data.pairs import Sources, draw_pairs
 from gend.data.selection import known_pairs
 from gend.network import GenD
-from gend.training.config import AugmentationSection, TrainingConfig, TuningKind
+from gend.training.config import UNVARIED, AugmentationSection, TrainingConfig, TuningKind
 from gend.training.loader import Batch, TrainingLoader
 from gend.training.module import TrainingModule
 from gend.training.samples import CropPairs, View
@@ -111,7 +111,7 @@ def _ours(encoder: str, kind: TuningKind) -> TrainingModule:
         {
             "model": {"fresh": encoder, "tuning": kind},
             "data": {name: {"generate": {"pairs": 8}} for name in ("train", "validation")},
-            "augmentation": _NOTHING,
+            "augmentation": UNVARIED.model_dump(),
             "losses": {"uniformity": 0, "alignment": 0},
         }
     )
@@ -187,24 +187,12 @@ class _Watch(L.Callback):
             self._most = max(self._most, process.memory_info().rss)
 
 
-_NOTHING: dict[str, Any] = {
-    "flip": 0,
-    "degrees": 0,
-    "translate": 0,
-    "scale": [1, 1],
-    "blur": {"probability": 0},
-    "brightness": 0,
-    "contrast": 0,
-    "jpeg": None,
-}
-
-
 def _data() -> None:
     """Pictures a second out of the data pipeline."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     recipes = {
-        "nothing": AugmentationSection.model_validate(_NOTHING),
+        "nothing": UNVARIED,
         "flip and JPEG (the paper's)": AugmentationSection(),
         "and calls, half of the time": AugmentationSection.model_validate({"call": {"probability": 0.5}}),
     }

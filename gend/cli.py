@@ -22,6 +22,7 @@ from rich.table import Table
 
 from gend import cli_adapter, cli_engines, cli_prepare, cli_test, cli_train
 from gend.cli_options import FaceDetectorOption
+from gend.cli_terminal import say
 from gend.errors import ConfigError, GendError
 
 if TYPE_CHECKING:
@@ -111,10 +112,10 @@ def score(
 
     failures = _Failures()
     files = _input_files(paths, annotate, failures)
-    face_detector = load_detector(detector, threads=_threads(), warn=lambda line: _say("warning", line))
+    face_detector = load_detector(detector, threads=_threads(), warn=lambda line: say("warning", line))
     encoder = Detector.load(weights, engine=engine, precision=precision)
     for notice in encoder.notices:
-        _say("notice", notice)
+        say("notice", notice)
     scorer = FileScorer(
         detector=encoder,
         faces=face_detector,
@@ -125,7 +126,7 @@ def score(
     )
     _score_files(scorer, files, failures, as_json=as_json)
     if annotate is not None:
-        _say("annotated", str(annotate))
+        say("annotated", str(annotate))
     failures.end()
 
 
@@ -260,15 +261,11 @@ def _threads() -> int:
     return min(4, os.cpu_count() or 1)
 
 
-def _say(kind: str, line: str) -> None:
-    print(f"{kind}: {line}", file=sys.stderr)
-
-
 def _tell(error: GendError) -> None:
     if _DEBUG in sys.argv:
         traceback.print_exception(error)
     for line in str(error).splitlines():
-        _say("error", line)
+        say("error", line)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.progress import track
 from rich.table import Table
 
 from gend.cli_options import FaceDetectorOption
+from gend.cli_terminal import say
 from gend.errors import GendError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def export(
                 break
         if not crops:
             raise GendError("no faces in these pictures")
-        _say("calibration", f"{len(crops)} faces")
+        say("calibration", f"{len(crops)} faces")
     with Console(stderr=True).status(f"writing {out}"):
         exported = write(checkpoint, out, to, precision, weights=weights, calibration=crops)
     print(f"{out}: {exported.model.name}, {sum(file.stat().st_size for file in out.iterdir()) / 1e6:,.0f} MB")
@@ -104,7 +104,7 @@ def compare(
     comparison = run(first, second, lambda: _faces(files, faces, failures))
     report = report_of(comparison, second)
     if report is not None:
-        _say("kept", f"{save_report(report)}: int8 counts where max_logit_drift is {report.max_drift:.3g} or more")
+        say("kept", f"{save_report(report)}: int8 counts where max_logit_drift is {report.max_drift:.3g} or more")
     if as_json:
         figures = asdict(comparison.figures) | {"auroc_difference": comparison.figures.auroc_difference}
         print(json.dumps(asdict(comparison) | {"figures": figures}))
@@ -112,7 +112,7 @@ def compare(
         Console().print(_table(comparison))
     too_far = max_drift is not None and comparison.figures.max_drift > max_drift
     if too_far:
-        _say("error", f"a logit differs by {comparison.figures.max_drift:.3g}, more than {max_drift:g}")
+        say("error", f"a logit differs by {comparison.figures.max_drift:.3g}, more than {max_drift:g}")
     if too_far or failures.any:
         raise typer.Exit(1)
 
@@ -130,14 +130,14 @@ class _Failures:
 
     def __call__(self, error: GendError) -> None:
         if str(error) not in self._told:
-            _say("error", str(error))
+            say("error", str(error))
         self._told.add(str(error))
 
 
 def _detector(name: str) -> FaceDetector:
     from gend.faces import load_detector  # noqa: PLC0415
 
-    return load_detector(name, warn=lambda line: _say("warning", line))
+    return load_detector(name, warn=lambda line: say("warning", line))
 
 
 def _faces(
@@ -171,7 +171,3 @@ def _table(comparison: Comparison) -> Table:
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.4f}"
-
-
-def _say(kind: str, line: str) -> None:
-    print(f"{kind}: {line}", file=sys.stderr)

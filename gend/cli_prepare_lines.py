@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gend.cli_terminal import say
 from gend.data.extract import Extracted
 from gend.data.outputs import Prepared
 from gend.data.prepare import Watcher
@@ -56,7 +56,7 @@ class Lines(Watcher):
         """As `Watcher.planned`; from here on there is progress."""
         self._done, self._total = done, done + todo
         if done:
-            _say("notice", f"{done} of {self._total} videos were done before")
+            say("notice", f"{done} of {self._total} videos were done before")
         self._progress = self._stack.enter_context(FileProgress(todo, shown=self._shown))
 
     def began(self, video: SourceVideo) -> None:
@@ -78,7 +78,7 @@ class Lines(Watcher):
         if 1 < extracted.looked_at < len(video.files) and not self._told_of_pictures:
             self._told_of_pictures = True
             some = f"{extracted.looked_at} of its {len(video.files)} pictures were looked at, as a video's frames"
-            _say("notice", f"{Path(video.files[0]).parent}: {some}; photographs want --alone")
+            say("notice", f"{Path(video.files[0]).parent}: {some}; photographs want --alone")
         kinds = Counter(problem.kind for problem in extracted.problems)
         if not extracted.records:
             why = ", ".join(f"{kind} in {number} of {extracted.looked_at} frames" for kind, number in kinds.items())
@@ -90,31 +90,31 @@ class Lines(Watcher):
     def problem(self, problem: Problem) -> None:
         """As `Watcher.problem`."""
         if problem.severity == Severity.ERROR:
-            _say("error", str(problem))
+            say("error", str(problem))
         else:
             self._say_some(problem.severity, problem.kind, str(problem))
 
     def warning(self, line: str) -> None:
         """As `Watcher.warning`."""
-        _say("warning", line)
+        say("warning", line)
 
     def interrupted(self) -> None:
         """Says what Ctrl-C has left."""
         if self._total:
-            _say("interrupted", f"{self._done} of {self._total} videos are done; the same command goes on from there")
+            say("interrupted", f"{self._done} of {self._total} videos are done; the same command goes on from there")
 
     def rest(self, prepared: Prepared) -> None:
         """What was not said yet, for there was too much of it, or it was not known."""
         for kind, number in self._lines.items():
             if number > _MOST_LINES:
-                _say("notice", f"{kind}: {number - _MOST_LINES} more; all are in {prepared.skipped}")
+                say("notice", f"{kind}: {number - _MOST_LINES} more; all are in {prepared.skipped}")
         if prepared.sources and all(source.label for source in prepared.sources):
-            _say("notice", "no source is called `real`: all of these crops count as manipulated")
+            say("notice", "no source is called `real`: all of these crops count as manipulated")
 
     def _say_some(self, what: str, kind: str, line: str) -> None:
         self._lines[kind] += 1
         if self._lines[kind] <= _MOST_LINES:
-            _say(what, line)
+            say(what, line)
 
 
 def print_tables(prepared: Prepared) -> None:
@@ -172,7 +172,3 @@ def _problem_table(prepared: Prepared) -> Table:
         example = problems[0].file if problems[0].frame is None else f"{problems[0].file}, frame {problems[0].frame}"
         table.add_row(severity, kind, f"{frames:,}" if frames else "", f"{files:,}", escape(example))
     return table
-
-
-def _say(kind: str, line: str) -> None:
-    print(f"{kind}: {line}", file=sys.stderr)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from gend.cli_terminal import experiments_table, say
 from gend.errors import ConfigError, GendError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def evaluate(
     Crops are scored once: in the same folder a second run takes the scores of the first.
     """
     if listed:
-        Console().print(_list(_EVALUATIONS))
+        Console().print(experiments_table(_EVALUATIONS))
         return
     if config is None:
         raise typer.BadParameter("CONFIG is missing; --list shows what there is")
@@ -54,7 +55,7 @@ def evaluate(
 
     settings, left_out = without_missing(load_experiment(config, Evaluation, changes or ()))
     for line in left_out:
-        _say("notice", line)
+        say("notice", line)
     folder = out or Path("runs") / f"test-{config.stem}"
     _make(folder)
 
@@ -69,7 +70,7 @@ def evaluate(
     write_results(results, folder)
     report = write_report(results, judged, folder)
     for notice in dict.fromkeys(notice for each in results.detectors for notice in each.identity.notices):
-        _say("notice", notice)
+        say("notice", notice)
     if as_json:
         print(json.dumps(results.json_object()))
     else:
@@ -78,7 +79,7 @@ def evaluate(
         print(report)
     if results.unreadable:
         for missed in results.unreadable:
-            _say("error", missed.why)
+            say("error", missed.why)
         raise typer.Exit(1)
 
 
@@ -118,16 +119,3 @@ def _cells(row: Row) -> list[str]:
     span = "" if low is None else f"{low:.3f}-{high:.3f}"
     others = (found.average_precision, found.eer, found.tpr_at_fpr_1_percent)
     return [f"{found.auroc:.3f}", span, *(f"{value:.3f}" for value in others)]
-
-
-def _list(folder: Path) -> Table:
-    from gend.experiments import list_experiments  # noqa: PLC0415
-
-    table = Table("file", "what it is for")
-    for path, about in list_experiments(folder):
-        table.add_row(str(path), escape(about))
-    return table
-
-
-def _say(kind: str, line: str) -> None:
-    print(f"{kind}: {line}", file=sys.stderr)

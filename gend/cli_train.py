@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gend.cli_terminal import experiments_table
 from gend.errors import GendError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def train(
 ) -> None:
     """Train a detector, or fine-tune one: LayerNorms, head, LoRA or everything."""
     if listed:
-        Console().print(_table(_EXPERIMENTS))
+        Console().print(experiments_table(_EXPERIMENTS))
         return
     if config is None:
         raise typer.BadParameter("CONFIG is missing; --list shows what there is")
@@ -83,13 +84,3 @@ def _sweep(load: Callable[[Sequence[str]], TrainingConfig], folder: Path, *, res
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _table(folder: Path) -> Table:
-    from gend.experiments import list_experiments  # noqa: PLC0415
-
-    table = Table("file", "what it is for")
-    table.columns[0].no_wrap = True
-    for path, about in list_experiments(folder):
-        table.add_row(str(path), about)
-    return table

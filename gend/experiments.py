@@ -75,21 +75,19 @@ def _read(path: Path, from_files: tuple[Path, ...]) -> tuple[dict[str, Any], dic
         if not isinstance(base, str):
             raise ConfigError(f"{path}: {EXTENDS}: expected the name of a file, found {base!r}")
         settings, origins = _read(path.parent / base, (*from_files, path.resolve()))
-        _merge(tree, said_by, settings, origins)
-    _merge(tree, said_by, own, {place: str(path) for place in _places(own)})
-    return tree, said_by
+        _merge(tree, settings)
+        said_by |= origins
+    _merge(tree, own)
+    return tree, said_by | {place: str(path) for place in _places(own)}
 
 
-def _merge(
-    tree: dict[str, Any], said_by: dict[Place, str], other: Mapping[str, Any], origins: Mapping[Place, str]
-) -> None:
+def _merge(tree: dict[str, Any], other: Mapping[str, Any]) -> None:
     """Puts settings over others, section by section."""
     for key, value in other.items():
         if isinstance(value, dict) and isinstance(tree.get(key), dict):
-            _merge(tree[key], {}, value, {})
+            _merge(tree[key], value)
         else:
             tree[key] = value
-    said_by.update(origins)
 
 
 def _change(tree: dict[str, Any], said_by: dict[Place, str], change: str) -> None:

@@ -84,6 +84,18 @@ def read_picture(path: Path) -> Pixels | None:
         raise PictureError(f"{path}: cannot read this picture: {reason}") from error
 
 
+def picture_at(path: Path) -> Pixels:
+    """A picture where nothing else will do, RGB uint8 (h, w, 3).
+
+    Raises:
+        PictureError: as `read_picture`; or the file is something else.
+    """
+    picture = read_picture(path)
+    if picture is None:
+        raise PictureError(f"{path}: not a picture")
+    return picture
+
+
 def rgb_pixels(picture: Image.Image | NDArray[Any]) -> Pixels:
     """A picture in memory, RGB uint8 (h, w, 3).
 

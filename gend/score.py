@@ -19,7 +19,7 @@ from scipy.special import expit
 from gend.errors import GendError, PictureError
 from gend.faces import Face, FaceDetector, align
 from gend.following import Follower
-from gend.media import read_picture, rgb_pixels
+from gend.media import picture_at, rgb_pixels
 from gend.model import MIN_FACE_PX, Detector
 from gend.tally import FaceScore, FileScore, Tally, TrackScore
 from gend.video import Frame, Sampling, Video
@@ -90,9 +90,7 @@ def score_image(
         PictureError: it is no picture, a damaged one, or an array of another type or shape.
     """
     path = Path(picture) if isinstance(picture, str | Path) else None
-    pixels = rgb_pixels(picture) if isinstance(picture, Image.Image | np.ndarray) else read_picture(Path(picture))
-    if pixels is None:
-        raise PictureError(f"{path}: not a picture")
+    pixels = rgb_pixels(picture) if isinstance(picture, Image.Image | np.ndarray) else picture_at(Path(picture))
     tally = Tally(details=True)
     for scored in score_frames([still(pixels)], detector, faces, FaceChoice(largest, min_face_px)):
         tally.add(scored.faces, left_out=scored.left_out)

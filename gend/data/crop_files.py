@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gend.errors import PictureError
+from gend.whole_files import written_whole
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 _MOST_NAMED = 20
@@ -106,12 +107,11 @@ def write_list(path: Path, root: Path, entries: Iterable[Path]) -> None:
     Raises:
         PictureError: it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = "".join(f"{entry.relative_to(root).as_posix()}\n" for entry in entries)
-        unfinished.write_text(lines, encoding="utf-8")
-        unfinished.replace(path)
+        with written_whole(path) as unfinished:
+            unfinished.write_text(lines, encoding="utf-8")
     except OSError as error:
         raise PictureError(f"{path}: cannot be written ({error.strerror})") from error
 

@@ -15,6 +15,7 @@ from gend.data.journal import Done
 from gend.data.manifest import MANIFEST, CropRecord, read_manifest
 from gend.data.source_videos import Problem, Severity, source_label
 from gend.errors import PictureError
+from gend.whole_files import written_whole
 
 _COLUMNS = ("severity", "kind", "file", "frame", "detail")
 
@@ -150,10 +151,9 @@ def _totals(done: Iterable[Done]) -> tuple[SourceTotal, ...]:
 
 
 def _replace(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(text.encode(errors="surrogateescape"))
-        unfinished.replace(path)
+        with written_whole(path) as unfinished:
+            unfinished.write_bytes(text.encode(errors="surrogateescape"))
     except OSError as error:
         raise CannotWriteError(f"{path}: cannot be written ({error.strerror})") from error

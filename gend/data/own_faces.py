@@ -11,7 +11,7 @@ from gend.data.augment import vary_geometry
 from gend.data.crop_files import REAL, CropFile
 from gend.data.sample import Sample, aligned_landmarks
 from gend.errors import PictureError
-from gend.media import read_picture
+from gend.media import picture_at
 
 
 class OwnFaces:
@@ -32,9 +32,7 @@ class OwnFaces:
     def draw(self, rng: np.random.Generator, side: int) -> Sample:
         """One face in a crop of `side` pixels. Raises `PictureError` where its file cannot be read."""
         crop = self._crops[rng.integers(len(self._crops))]
-        picture = read_picture(crop.path)
-        if picture is None:
-            raise PictureError(f"{crop.path}: not a picture")
+        picture = picture_at(crop.path)
         height, width = picture.shape[:2]
         if min(height, width) > side:  # else the warp would sample it with gaps
             picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)

@@ -22,6 +22,7 @@ from gend.data.pairs import Manipulations, Pairs, Sources, draw_pairs
 from gend.data.sample import Sample, Source, aligned_landmarks
 from gend.errors import PictureError
 from gend.evaluation.config import GenerateSection
+from gend.whole_files import written_whole
 
 DATASET = "drawn"
 REAL_SOURCE = "real"
@@ -54,9 +55,8 @@ def drawn_pairs(section: GenerateSection, folder: Path, told: Callable[[int, int
             pairs = _drawn(section, sources, manipulation, number)
             lines += [record.line() for record in _written(pairs, root, manipulation, number)]
             told(number + 1, section.pairs)
-        unfinished = root / f".{MANIFEST}.unfinished"
-        unfinished.write_text("".join(lines))
-        unfinished.replace(root / MANIFEST)
+        with written_whole(root / MANIFEST) as unfinished:
+            unfinished.write_text("".join(lines))
     except OSError as error:
         raise PictureError(f"{root}: cannot be written ({error.strerror})") from error
     return root

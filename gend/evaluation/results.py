@@ -16,6 +16,7 @@ from gend.evaluation.measuring import Row
 from gend.evaluation.robustness import RobustnessRow
 from gend.evaluation.scoring import Unreadable
 from gend.metrics import NAMES
+from gend.whole_files import written_whole
 
 RESULTS, FIGURES, ROBUSTNESS, REPORT, SCORES, PLOTS = (
     "results.json",
@@ -104,23 +105,20 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         GendError: it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+        with written_whole(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
     except OSError as error:
         raise GendError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
+        with written_whole(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-        unfinished.replace(path)
     except OSError as error:
         raise GendError(f"{path}: cannot be written ({error.strerror})") from error
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from gend.errors import GendError
 from gend.evaluation.detectors import Identity
+from gend.whole_files import written_whole
 
 _COLUMNS = ("path", "video", "group", "label", "logit", "sha256")
 _IDENTITY = "detector.json"
@@ -124,12 +125,11 @@ def write_scores(path: Path, crops: Iterable[ScoredCrop]) -> None:
     Raises:
         GendError: it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        unfinished.unlink(missing_ok=True)
-        with ScoreWriter(unfinished) as writer:
-            writer.write(crops)
-        unfinished.replace(path)
+        with written_whole(path) as unfinished:
+            unfinished.unlink(missing_ok=True)
+            with ScoreWriter(unfinished) as writer:
+                writer.write(crops)
     except OSError as error:
         raise GendError(f"{path}: cannot be written ({error.strerror})") from error
 

@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAverag
 
 from gend.errors import GendError
 from gend.training.config import TrainingConfig
+from gend.whole_files import written_whole
 
 _LAST, _BEST = "last", "best"
 
@@ -73,11 +74,10 @@ class WholeCheckpoints(TorchCheckpointIO):
             GendError: it cannot be written.
         """
         place = Path(path)
-        unfinished = place.with_suffix(".unfinished")
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(checkpoint, unfinished)
-            unfinished.replace(place)
+            with written_whole(place) as unfinished:
+                torch.save(checkpoint, unfinished)
         except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
             reason = str(error).splitlines()[0]
             raise GendError(f"{place}: cannot be written ({reason}); once it can, --resume goes on") from error

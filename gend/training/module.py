@@ -60,7 +60,7 @@ class TrainingModule(L.LightningModule):
         weights = self._config.losses
         loss = torch.stack([getattr(weights, name) * part for name, part in parts.items()]).sum()
         self.log_dict({f"train/{name}": part.detach() for name, part in parts.items()}, batch_size=len(crops))
-        self.log("train/loss", loss.detach(), batch_size=len(crops), prog_bar=True)
+        self.log("train/loss", loss.detach(), batch_size=len(crops))
         return loss
 
     def train(self, mode: bool = True) -> Self:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gend.data.crop_files import FAKE, REAL, CropFile
 from gend.data.pairs import Manipulations, Sources, draw_pairs
 from gend.errors import PictureError
-from gend.media import read_picture
+from gend.media import picture_at
 from gend.preprocess import encoder_input
 from gend.resample import Interpolation
 from gend.training.config import AugmentationSection
@@ -136,7 +136,7 @@ class CropPairs:
         crop, partners = self._items[item]
         partner = partners[rng.integers(len(partners))]
         members = (partner, crop) if crop.label == FAKE else (crop, partner)
-        pixels = vary_pictures(rng, [_read(member) for member in members], self._augmentation)
+        pixels = vary_pictures(rng, [picture_at(member.path) for member in members], self._augmentation)
         return Example(_seen(pixels, self._view), np.array([REAL, FAKE]), np.zeros(2, np.int64), None)
 
 
@@ -156,7 +156,7 @@ class ShuffledCrops:
         """One crop."""
         rng = np.random.default_rng((self._seed, epoch, item))
         crop = self._crops[item]
-        pixels = vary_pictures(rng, [_read(crop)], self._augmentation)
+        pixels = vary_pictures(rng, [picture_at(crop.path)], self._augmentation)
         return Example(_seen(pixels, self._view), np.array([crop.label]), np.array([ALONE]), None)
 
 
@@ -208,14 +208,7 @@ class GeneratedPairs:
 
 def read_crop(crop: CropFile, view: View) -> Pixels:
     """A crop as the encoder sees it where nothing varies it, RGB uint8 (S, S, 3). Raises as `SampleSet.draw`."""
-    return encoder_input(_read(crop), view.input_px, interpolation=view.interpolation)
-
-
-def _read(crop: CropFile) -> Pixels:
-    pixels = read_picture(crop.path)
-    if pixels is None:
-        raise PictureError(f"{crop.path}: not a picture")
-    return pixels
+    return encoder_input(picture_at(crop.path), view.input_px, interpolation=view.interpolation)
 
 
 def _seen(pictures: Sequence[Pixels], view: View) -> Pixels:

@@ -39,20 +39,19 @@ class CropTree:
 
     root: Path
     crops: Sequence[CropFile]
-    records: Sequence[CropRecord]
+    manifest: Sequence[CropRecord]
+    """Of the whole tree."""
 
     @classmethod
     def read(cls, root: Path, lists: Sequence[Path], frames_per_video: int | None) -> CropTree:
         """Raises `PictureError` where crops or lists are missing or a manifest is damaged."""
         root = root.expanduser()
-        crops = spread_frames(listed_crops(root, lists), frames_per_video)
-        names = {crop.path.relative_to(root).as_posix() for crop in crops if crop.path.is_relative_to(root)}
-        return cls(root, crops, [record for record in read_manifest(root) if record.crop in names])
+        return cls(root, spread_frames(listed_crops(root, lists), frames_per_video), read_manifest(root))
 
     @property
     def pairs(self) -> dict[str, str]:
         """Manipulated video → the real one it was made from, as `known_pairs`."""
-        said = {record.video_key: record.pair for record in self.records if record.pair is not None}
+        said = {record.video_key: record.pair for record in self.manifest if record.pair is not None}
         return known_pairs(self.crops, said)
 
     def sha256(self) -> str:
@@ -84,7 +83,7 @@ def read_trees(config: TrainingConfig) -> dict[str, CropTree]:
             what = "manipulated" if labels == {REAL} else "real"
             raise ConfigError(f"data.validation: has no {what} crops; without them nothing can be said")
     if len(trees) == 2:
-        learnt, judging = (origins(tree.root, tree.crops) for tree in trees.values())
+        learnt, judging = (origins(tree.root, tree.crops, tree.manifest) for tree in trees.values())
         refuse_shared(learnt, judging, "data.validation")
     return trees
 
