@@ -38,11 +38,12 @@ from gend.data.selection import known_pairs
 from gend.network import GenD
 from gend.training.config import UNVARIED, AugmentationSection, TrainingConfig, TuningKind
 from gend.training.loader import Batch, TrainingLoader
+from gend.training.memory import return_large_tensors
 from gend.training.module import TrainingModule
 from gend.training.samples import CropPairs, View
 from gend.training.tuning import Tuned
 
-ROWS = ("ours:norms", "ours:full", "plain:norms")
+ROWS = ("ours:norms", "ours:norms:again", "ours:full", "plain:norms")
 _SAMPLED_S = 0.02
 _CROP_PX = 256
 
@@ -60,11 +61,17 @@ def main() -> None:
         print(json.dumps(_row(options)))
         return
     found = {row: _apart(options, row) for row in ROWS}
-    norms, full, plain = (found[row] for row in ROWS)
+    norms, again, full, plain = (found[row] for row in ROWS)
     print(f"{options.encoder}, batch of {options.batch}, {options.threads} thread(s), fp32")
     print("| step | CPU-s | memory beyond the network, MB | CPU-s ÷ full | memory ÷ full |")
     print("|---|---|---|---|---|")
-    for name, row in (("LN-tuning", norms), ("full fine-tuning", full), ("plain Lightning loop, LN-tuning", plain)):
+    named = {
+        "LN-tuning": norms,
+        "LN-tuning, `run.checkpointing`": again,
+        "full fine-tuning": full,
+        "plain Lightning loop, LN-tuning": plain,
+    }
+    for name, row in named.items():
         shares = f"{row['cpu_s'] / full['cpu_s']:.2f} | {row['memory_mb'] / full['memory_mb']:.2f}"
         print(f"| {name} | {row['cpu_s']:.2f} | {row['memory_mb']:.0f} | {shares} |")
     print(f"LN-tuning ÷ plain Lightning loop: {norms['cpu_s'] / plain['cpu_s']:.2f}")
@@ -85,12 +92,16 @@ def _row(options: argparse.Namespace) -> dict[str, float]:
     warnings.simplefilter("ignore")
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    loop, kind = options.row.split(":")
+    loop, kind, *more = options.row.split(":")
     backbone = BACKBONES[options.encoder]
     side = backbone.input_px
     crops = torch.randint(0, 256, (options.batch, side, side, 3), dtype=torch.uint8)
     batch = Batch(crops, torch.arange(options.batch) % 2, torch.full((options.batch,), -1), None)
     module = _ours(options.encoder, kind) if loop == "ours" else _Plain(options.encoder)
+    if more:
+        assert isinstance(module, TrainingModule)
+        module.network.encoder.checkpointing = True
+        return_large_tensors()
     module.train()
     watch = _Watch()
     trainer = L.Trainer(

@@ -216,6 +216,9 @@ class RunSection(Section):
     batch_size: int = Field(default=128, ge=2, description="Crops of one step on one device.")
     accumulate: int = Field(default=1, ge=1, description="Batches of one step of the optimiser.")
     precision: Literal["bf16", "fp32"] = "bf16"
+    checkpointing: bool = Field(
+        default=False, description="Compute blocks again for their gradient: a tenth of the memory, half more time."
+    )
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = Field(default=1, ge=1, description="More are trained by DDP.")
     threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; null takes all cores.")

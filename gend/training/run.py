@@ -35,6 +35,7 @@ from gend.errors import ConfigError, GendError
 from gend.network import GenD
 from gend.training.config import ModelSection, TrainingConfig
 from gend.training.keeping import WholeCheckpoints, best_checkpoint, keepers, last_checkpoint, read_checkpoint
+from gend.training.memory import return_large_tensors
 from gend.training.module import TrainingModule
 from gend.training.progress import EpochLog, TrainingProgress
 from gend.training.samples import View
@@ -88,6 +89,9 @@ def train(config: TrainingConfig, out: Path, *, resume: bool = False, say: Calla
         torch.set_num_threads(config.run.threads)
     trees = read_trees(config)
     model = starting_model(config.model, config.seed)
+    if config.run.checkpointing:
+        model.encoder.checkpointing = True
+        return_large_tensors()
     backbone = model.backbone
     sets = TrainingSets(config, trees, View(backbone.input_px, backbone.interpolation))
     tuned = Tuned(model, config.model.tuning, config.model.lora)
@@ -198,9 +202,10 @@ def _told(config: TrainingConfig, out: Path) -> Iterator[None]:
             yield
     except (OSError, RuntimeError, MemoryError) as error:
         if _is_memory(error):
+            other = "" if config.run.checkpointing else "; run.checkpointing=true takes a tenth and learns the same"
             raise GendError(
                 f"out of memory with run.batch_size={config.run.batch_size}; a smaller one with as much more "
-                f"run.accumulate learns similarly"
+                f"run.accumulate learns similarly{other}"
             ) from error
         if "PytorchStreamReader" in str(error):
             raise GendError(

@@ -8,7 +8,7 @@ import torch
 from gend.adapter import base_sha256, cut_adapter
 from gend.backbones import CLIP_L_14, DEMO_VIT, Backbone
 from gend.network import GenD
-from gend.training.config import LoRASection
+from gend.training.config import LoRASection, TuningKind
 from gend.training.tuning import Tuned
 
 SMALL_CLIP = replace(CLIP_L_14, name="small-clip", image_px=28, patch_px=14, width=32, layers=2, heads=2)
@@ -89,3 +89,30 @@ def test_batch_statistics_stay_as_they_are_unless_everything_learns() -> None:
         step(tuned)
         after = base_sha256({n: t.numpy() for n, t in tuned.model.state_dict().items() if "running" in n})
         assert (after != before) == moves
+
+
+@pytest.mark.parametrize("kind", ["norms", "full", "lora"])
+@pytest.mark.parametrize("backbone", [SMALL_CLIP, DEMO_VIT])
+def test_blocks_that_are_computed_again_learn_the_same_from_less_memory(backbone: Backbone, kind: TuningKind) -> None:
+    def learnt(*, checkpointing: bool) -> tuple[int, dict[str, torch.Tensor]]:
+        model = small(backbone)
+        model.encoder.checkpointing = checkpointing
+        tuned = Tuned(model, kind, LoRASection(rank=2, dropout=0.5, modules=("query", "fc1")))
+        own = {each.untyped_storage().data_ptr() for each in model.parameters()}
+        kept: dict[int, int] = {}
+
+        def keep(tensor: torch.Tensor) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in own:
+                kept[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        torch.manual_seed(2)  # dropout's
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            step(tuned)
+        return sum(kept.values()), {name: each.detach() for name, each in tuned.learnt().items()}
+
+    (plain_bytes, plain), (again_bytes, again) = learnt(checkpointing=False), learnt(checkpointing=True)
+    assert plain.keys() == again.keys()
+    assert all(torch.equal(plain[name], again[name]) for name in plain)
+    assert again_bytes < plain_bytes
