@@ -153,6 +153,23 @@ def replay(
     replay_files(files, _load(config) if config else None, weights=weights, as_json=as_json)
 
 
+@app.command(epilog="Example: gend-monitor calibrate monday.mp4 tuesday/ --config monitor.yaml --out lobby.json")
+def calibrate(
+    footage: Annotated[
+        list[Path], typer.Argument(help="Real people only; each a session: a file, or a folder of its chunks.")
+    ],
+    config: Annotated[Path, typer.Option(help="Takes faces, encoder and decision from this file.")],
+    out: Annotated[Path, typer.Option(help="File to write, for decision.calibration.")],
+    session_hours: Annotated[
+        float | None, typer.Option(help="Hours of a session; by default those of the shortest.", min=0.001, max=24)
+    ] = None,
+) -> None:
+    """Measure false alarms on your own footage, and say what can be promised."""
+    from monitor.calibrating import calibrate_files  # noqa: PLC0415
+
+    calibrate_files(footage, _load(config), out, session_hours=session_hours)
+
+
 @app.command(epilog="Example: gend-monitor alerts --config monitor.yaml --follow --json")
 def alerts(
     config: Annotated[Path, typer.Option(help="The service's configuration; its store is read.")],

@@ -184,17 +184,23 @@ class DecisionConfig(_Section):
     false_alarms_per_stream_day: float = Field(
         default=0.1, gt=0, le=1000, description="False alarms a day and stream that you accept."
     )
-    confidence: Annotated[float | None, _not_yet("a confidence for the promise is")] = Field(
-        default=None, gt=0, lt=1, description="Hold the promise in this share of calibrations."
+    confidence: float | None = Field(
+        default=None, gt=0, lt=1, description="Hold the promise in this share of calibrations; null is on average."
     )
     prior: float = Field(
-        default=0.0017, gt=0, lt=1, description="Share of sessions with a fake that you expect (unused uncalibrated)."
+        default=0.0017, gt=0, lt=1, description="Share of sessions with a fake that you expect; tells an alert's odds."
     )
-    calibration: Annotated[str | None, _not_yet("a calibration file is")] = Field(
-        default=None, description="File made by `gend-monitor calibrate`."
+    assumed_sensitivity: float = Field(
+        default=0.5, gt=0, le=1, description="Share of fakes that you expect to be found; tells an alert's odds."
+    )
+    calibration: Path | None = Field(
+        default=None, description="File made by `gend-monitor calibrate`; null leaves false alarms unmeasured."
+    )
+    session_hours: float | None = Field(
+        default=None, gt=0, le=24, description="Hours of a session; null takes the calibration's."
     )
     max_alerts_per_session: int = Field(
-        default=1, ge=1, le=1000, description="Alerts a calibrated session raises at the most (unused uncalibrated)."
+        default=1, ge=1, le=1000, description="Alerts that a session raises at the most, with a calibration."
     )
     threshold: float = Field(
         default=16, gt=0, le=1000, description="Evidence that raises an alert while there is no calibration."

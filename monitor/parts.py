@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 
 from gend.faces import load_detector
 from gend.model import Detector
 from monitor.adapters import StreamAdapters
 from monitor.config import MonitorConfig
+from monitor.decision import Calibration, read_calibration, sampling_policy
+from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
 from monitor.pipeline import Parts
 
@@ -23,7 +26,9 @@ def load_parts(config: MonitorConfig) -> Parts:
 
     Raises:
         GendError: weights or detector cannot be had.
+        ConfigError: the calibration cannot be read, or is of another encoder or other settings.
     """
+    calibration = None if config.decision.calibration is None else read_calibration(config.decision.calibration)
     # The demo encoder is so small that more threads than one only get in each other's way.
     threads = 1 if config.encoder.weights == "demo" else None
     adapters = config.encoder.adapters or None
@@ -46,4 +51,21 @@ def load_parts(config: MonitorConfig) -> Parts:
     new_face_detector = partial(load_detector, kind, threshold=_SEARCH_CONFIDENCE, warn=_log.debug)
     identity = encoder.identity
     model = ModelIdentity(identity.weights, identity.sha256, None, identity.engine, identity.precision)
-    return Parts(encoder, model, new_face_detector, StreamAdapters(config, encoder.set_adapters))
+    stream_adapters = StreamAdapters(config, encoder.set_adapters)
+    if calibration is not None:
+        _check_calibration(calibration, config, model, kind)
+    return Parts(encoder, model, new_face_detector, stream_adapters, kind, calibration)
+
+
+def _check_calibration(calibration: Calibration, config: MonitorConfig, model: ModelIdentity, detector: str) -> None:
+    path, hours = config.decision.calibration, config.decision.session_hours
+    if hours is not None and hours != calibration.session_hours:
+        raise ConfigError(
+            f"decision.calibration: {path}: made for sessions of {calibration.session_hours:g} h, but "
+            f"decision.session_hours is {hours:g}"
+        )
+    policy = sampling_policy(config.faces, detector)
+    for stream in config.streams:
+        why = calibration.refusal(replace(model, adapter=stream.adapter), policy)
+        if why is not None:
+            raise ConfigError(f"decision.calibration: {path}: {why} (stream {stream.name}); calibrate again")

@@ -24,7 +24,7 @@ from gend.resample import Interpolation
 from monitor.adapters import StreamAdapters
 from monitor.clock import Clock, LiveClock, RecordingClock
 from monitor.config import MonitorConfig, StreamConfig
-from monitor.decision import Decision, DecisionStatistics
+from monitor.decision import Calibration, Decision, DecisionStatistics, calibrated, uncalibrated
 from monitor.ingest import SourceStatus, read_file
 from monitor.isolation import IsolatedWorker
 from monitor.mailbox import Mailbox, MailboxStatistics
@@ -66,6 +66,10 @@ class Parts:
     """Makes a detector for one stream, in the process that will use it: can be pickled."""
     adapters: StreamAdapters = field(default_factory=StreamAdapters)
     """Which fine-tune of the encoder judges which stream."""
+    face_detector: str = "auto"
+    """Name of the face detector."""
+    calibration: Calibration | None = None
+    """What false alarms are measured by; None where nobody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,15 +234,76 @@ class Pipeline:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the steps before decision made of one frame of a recording."""
+
+    at_s: float
+    crops: list[Crop]
+    logits: list[Logit]
+    """One for each of `crops`, in their order."""
+    observations: list[TrackObservation]
+
+
+class Recording:
+    """A recording on its way to decision: nothing is dropped, and equal input gives equal output.
+
+    Args:
+        path: the video.
+        config: `faces` and `encoder` are used.
+        parts: encoder and face detectors.
+        stream: the name under which it is seen.
+    """
+
+    def __init__(self, path: Path, config: MonitorConfig, parts: Parts, *, stream: str) -> None:
+        self._path = path
+        self._stream = stream
+        self._parts = parts
+        self._batch = config.encoder.max_batch
+        stream_config = StreamConfig.model_validate({"name": stream, "url": f"file:{path}"})
+        self._tracking = _plan(config, stream_config, parts).tracking(track_ids("replay"))
+
+    def demand(self, demand: Demand) -> None:
+        """Changes how often a track is sampled, from the next frame on."""
+        self._tracking.demand(demand)
+
+    def frames(self) -> Iterator[Seen]:
+        """Every frame in order, and once more what the last second held.
+
+        Raises:
+            SourceError: no such file, or no video in it.
+        """
+        at_s = 0.0
+        for frame in read_file(self._path, self._stream):
+            at_s = frame.at_s
+            yield self._seen(at_s, self._tracking.process(frame) if self._tracking.due(at_s) else [])
+        yield self._seen(at_s, [*self._tracking.flush(at_s)])
+
+    def _seen(self, at_s: float, messages: list[Crop | TrackObservation]) -> Seen:
+        adapter = self._parts.adapters.of(self._stream)
+        crops = [replace(message, adapter=adapter) for message in messages if isinstance(message, Crop)]
+        observations = [message for message in messages if isinstance(message, TrackObservation)]
+        return Seen(at_s, crops, score_all(crops, self._parts, self._batch), observations)
+
+
+def score_all(crops: list[Crop], parts: Parts, batch: int) -> list[Logit]:
+    """The encoder's answers to crops, in their order, `batch` at a time."""
+    return [
+        logit
+        for start in range(0, len(crops), batch)
+        for logit in score(parts.encoder, crops[start : start + batch], parts.model.weights)
+    ]
+
+
 def replay(
     path: Path, config: MonitorConfig, parts: Parts, *, stream: str, started: datetime
 ) -> Iterator[tuple[float, list[Verdict | Alert | Event]]]:
-    """Runs a recording through the same steps as a live stream: nothing is dropped, and equal input gives equal output.
+    """Runs a recording through the same steps as a live stream.
 
     Args:
         path: the video.
         config: `faces`, `encoder` and `decision` are used.
-        parts: encoder and face detectors.
+        parts: encoder, face detectors and calibration.
         stream: the name under which it is judged.
         started: time of day of its first frame.
 
@@ -252,42 +317,30 @@ def replay(
     numbers, sequence = itertools.count(1), itertools.count(1)
     space = uuid.uuid5(uuid.NAMESPACE_URL, f"{stream}@{started.isoformat()}")
     decision = _decision(config, parts, clock, lambda: uuid.uuid5(space, str(next(numbers))).hex)
-    stream_config = StreamConfig.model_validate({"name": stream, "url": f"file:{path}"})
-    tracking = _plan(config, stream_config, parts).tracking(track_ids("replay"))
-    model = parts.model.weights
-
-    def decide(messages: list[Crop | TrackObservation]) -> list[Verdict | Alert | Event]:
-        adapter = parts.adapters.of(stream)
-        crops = [replace(message, adapter=adapter) for message in messages if isinstance(message, Crop)]
-        logits = [
-            logit
-            for start in range(0, len(crops), config.encoder.max_batch)
-            for logit in score(parts.encoder, crops[start : start + config.encoder.max_batch], model)
-        ]
-        observations = [message for message in messages if isinstance(message, TrackObservation)]
+    recording = Recording(path, config, parts, stream=stream)
+    for seen in recording.frames():
+        clock.advance(seen.at_s)
+        outputs = [output for logit in seen.logits for output in decision.score(logit)]
+        outputs += [output for observation in seen.observations for output in decision.observe(observation)]
         decided: list[Verdict | Alert | Event] = []
-        outputs = [output for logit in logits for output in decision.score(logit)]
-        outputs += [output for observation in observations for output in decision.observe(observation)]
         for output in outputs:
             if isinstance(output, Demand):
-                tracking.demand(output)
+                recording.demand(output)
             elif isinstance(output, Alert):
                 decided.append(replace(output, sequence=next(sequence)))
             else:
                 decided.append(output)
-        return decided
-
-    at_s = 0.0
-    for frame in read_file(path, stream):
-        at_s = frame.at_s
-        clock.advance(at_s)
-        yield at_s, decide(tracking.process(frame)) if tracking.due(at_s) else []
-    yield at_s, decide([*tracking.flush(at_s)])
+        yield seen.at_s, decided
 
 
 def _decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callable[[], str]) -> Decision:
+    if parts.calibration is None:
+        statistic = uncalibrated(config.decision)
+    else:
+        statistic = calibrated(parts.calibration, config.decision)
     return Decision(
         config.decision,
+        statistic,
         clock=clock,
         model_of=lambda stream: replace(parts.model, adapter=parts.adapters.of(stream)),
         notices=parts.encoder.notices,

@@ -1,5 +1,19 @@
 """Decision: calibrate, accumulate, decide. From logits and observations to verdicts, alerts and demand."""
 
+from monitor.decision.calibration import Calibration, read_calibration, sampling_policy
 from monitor.decision.decision import Decision, DecisionOutput, DecisionStatistics
+from monitor.decision.promise import Promise
+from monitor.decision.statistic import Statistic, calibrated, uncalibrated
 
-__all__ = ["Decision", "DecisionOutput", "DecisionStatistics"]
+__all__ = [
+    "Calibration",
+    "Decision",
+    "DecisionOutput",
+    "DecisionStatistics",
+    "Promise",
+    "Statistic",
+    "calibrated",
+    "read_calibration",
+    "sampling_policy",
+    "uncalibrated",
+]

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from monitor.clock import Clock
 from monitor.config import DecisionConfig
 from monitor.decision.episodes import EpisodeChange, Episodes
-from monitor.decision.evidence import EvidenceRule, TrackEvidence
+from monitor.decision.evidence import TrackEvidence
+from monitor.decision.sessions import Sessions
+from monitor.decision.statistic import Statistic, notices_of
 from monitor.decision.verdicts import Abstentions, VerdictRule, next_state
 from monitor.messages import Alert, Demand, Event, Logit, ModelIdentity, TrackObservation, Verdict, VerdictState
 
@@ -64,7 +66,8 @@ class Decision:
     translates those into the time of day.
 
     Args:
-        config: threshold, quorum, refractory time.
+        config: quorum, refractory time, and what is asked for.
+        statistic: how logits become evidence, and what raises an alert.
         clock: translates `at_s` into the time of day.
         model_of: what is written into a stream's alerts.
         notices: sentences that go with every alert.
@@ -76,6 +79,7 @@ class Decision:
     def __init__(
         self,
         config: DecisionConfig,
+        statistic: Statistic,
         *,
         clock: Clock,
         model_of: Callable[[str], ModelIdentity],
@@ -87,12 +91,14 @@ class Decision:
         self._config = config
         self._clock = clock
         self._model_of = model_of
-        self._notices = notices
+        self._statistic = statistic
+        self._notices = (*notices, *notices_of(statistic, config))
+        self._shortly = tuple(notice.partition(":")[0] for notice in notices)
         self._new_id = new_id
         self._base_crops_per_s = base_crops_per_s
         self._max_crops_per_s = max_crops_per_s
-        self._evidence_rule = EvidenceRule(cap=1.5 * config.threshold)
-        self._verdict_rule = VerdictRule(config.threshold, config.min_blocks)
+        self._verdict_rule = VerdictRule(statistic.threshold, config.min_blocks)
+        self._sessions = Sessions(statistic.session_s, statistic.most_alerts)
         self._tracks: dict[tuple[str, str], _Track] = {}
         # Tracks that ended a moment ago: their last crops may still be on the way and must not revive them.
         self._ended: dict[tuple[str, str], None] = {}
@@ -101,14 +107,15 @@ class Decision:
     def observe(self, observation: TrackObservation) -> list[DecisionOutput]:
         """Takes in what a track did in one block; a track that ended is judged for the last time."""
         key = (observation.stream, observation.track)
+        ended = self._turn_session(observation.stream, observation.at_s)
         if key in self._ended:
-            return []
+            return ended
         track = self._track(key, observation.first_seen_s)
         track.abstentions.add(observation)
         if observation.ended:
-            return self._end(key, track, observation.at_s, "track ended")
+            return [*ended, *self._end(key, track, observation.at_s, "track ended")]
         track.evidence.close_before(observation.at_s - _LATE_S)
-        return [*self._judge(key, track, observation.at_s), *_events(observation, track)]
+        return [*ended, *self._judge(key, track, observation.at_s), *_events(observation, track)]
 
     def score(self, logit: Logit) -> list[DecisionOutput]:
         """Takes in the encoder's answer to one crop. An answer that is not a number is counted and adds nothing."""
@@ -116,16 +123,18 @@ class Decision:
         if key in self._ended or not math.isfinite(logit.logit):
             self._orphans += 1
             return []
+        ended = self._turn_session(logit.stream, logit.at_s)
         track = self._track(key, logit.at_s)
-        if not track.evidence.add(logit.logit, logit.at_s):
+        over = self._sessions.over(logit.stream, logit.at_s)
+        if over or not track.evidence.add(self._statistic.score(logit), logit.at_s):
             self._late += 1
-            return []
+            return ended
         self._logits += 1
         track.samples += 1
         track.probability_sum += _probability(logit.logit)
         track.last_logit_s = logit.at_s
         track.abstaining = False
-        return self._judge(key, track, logit.at_s)
+        return [*ended, *self._judge(key, track, logit.at_s)]
 
     def close(self, streams: Iterable[str], reason: str) -> list[DecisionOutput]:
         """Ends every track of `streams`, for a stream or service that stops."""
@@ -150,7 +159,7 @@ class Decision:
     def _track(self, key: tuple[str, str], first_seen_s: float) -> _Track:
         track = self._tracks.get(key)
         if track is None:
-            evidence = TrackEvidence(self._evidence_rule)
+            evidence = TrackEvidence(self._statistic.rule)
             episodes = Episodes(self._config.refractory_s, self._new_id)
             track = self._tracks[key] = _Track(
                 evidence, episodes, first_seen_s, last_logit_s=first_seen_s, now_s=first_seen_s
@@ -167,14 +176,29 @@ class Decision:
             track.state, evidence.fake, evidence.real, evidence.blocks, self._verdict_rule, unseen_s=unseen_s
         )
         outputs: list[DecisionOutput] = [self._verdict(key, track, at_s)]
-        change = track.episodes.follow(track.state, evidence.fake, at_s)
+        change = track.episodes.follow(track.state, evidence.fake, at_s, may_raise=self._sessions.may_raise(*key))
         if change is not None:
             outputs.append(self._alert(key, track, change))
-        level = min(1.0, evidence.fake / self._config.threshold)
+        level = min(1.0, evidence.fake / self._statistic.threshold)
         if level > 0:
-            more = (self._max_crops_per_s - self._base_crops_per_s) * level
-            rate = self._base_crops_per_s + max(0.0, more)
+            # Blocks of more crops scatter less: calibrated evidence comes from as many as it was calibrated on.
+            more = 0.0 if self._statistic.promise is not None else self._max_crops_per_s - self._base_crops_per_s
+            rate = self._base_crops_per_s + max(0.0, more * level)
             outputs.append(Demand(*key, rate, priority=level, expires_s=at_s + _DEMAND_LASTS_S))
+        return outputs
+
+    def _turn_session(self, stream: str, at_s: float) -> list[DecisionOutput]:
+        """Where a session has ended, everything of the stream begins anew."""
+        if not self._sessions.turn(stream, at_s):
+            return []
+        outputs: list[DecisionOutput] = []
+        for key, track in self._tracks.items():
+            if key[0] == stream:
+                change = track.episodes.close("session ended", at_s)
+                if change is not None:
+                    outputs.append(self._alert(key, track, change))
+                track.evidence.restart()
+                track.state = "inconclusive"
         return outputs
 
     def _end(self, key: tuple[str, str], track: _Track, at_s: float, reason: str) -> list[DecisionOutput]:
@@ -192,13 +216,15 @@ class Decision:
         reasons = track.abstentions.reasons()
         if track.evidence.blocks < self._config.min_blocks:
             reasons = ("few crops", *reasons)
-        reasons += tuple(notice.partition(":")[0] for notice in self._notices)
+        if track.state == "fake" and not track.episodes.open and not self._sessions.may_raise(*key):
+            reasons += ("session's alerts used up",)
+        reasons += self._shortly
         return Verdict(
             *key,
             at_s=at_s,
             state=track.state,
             evidence=track.evidence.fake,
-            threshold=self._config.threshold,
+            threshold=self._statistic.threshold,
             samples=track.samples,
             mean_probability=track.mean_probability,
             reasons=reasons,
@@ -206,7 +232,9 @@ class Decision:
         )
 
     def _alert(self, key: tuple[str, str], track: _Track, change: EpisodeChange) -> Alert:
-        self._raised += change.type == "raised"
+        if change.type == "raised":
+            self._raised += 1
+            self._sessions.raised(*key)
         return Alert(
             id=self._new_id(),
             alert_id=change.alert_id,
@@ -219,12 +247,12 @@ class Decision:
             first_seen=self._clock.wall(track.first_seen_s),
             verdict=track.state,
             evidence=track.evidence.fake,
-            threshold=self._config.threshold,
+            threshold=self._statistic.threshold,
             samples=track.samples,
             mean_probability=track.mean_probability,
             false_alarms_target_per_stream_day=self._config.false_alarms_per_stream_day,
-            false_alarms_promised_per_stream_day=None,
-            calibrated=False,
+            false_alarms_promised_per_stream_day=self._statistic.promised_per_day,
+            calibrated=self._statistic.calibrated,
             model=self._model_of(key[0]),
             notices=self._notices,
         )

@@ -35,14 +35,16 @@ class Episodes:
         """Whether an alert stands."""
         return self._alert_id is not None
 
-    def follow(self, state: VerdictState, evidence: float, at_s: float) -> EpisodeChange | None:
-        """Opens, updates or closes the episode as the verdict asks.
+    def follow(
+        self, state: VerdictState, evidence: float, at_s: float, *, may_raise: bool = True
+    ) -> EpisodeChange | None:
+        """Opens, updates or closes the episode as the verdict asks; opens none unless it may.
 
         An open episode is told again when its evidence has changed, twice a minute at the most.
         """
         if self._alert_id is None:
             refractory = self._quiet_until_s is not None and at_s < self._quiet_until_s
-            if state != "fake" or refractory:
+            if state != "fake" or refractory or not may_raise:
                 return None
             self._alert_id = self._new_id()
             return self._told("raised", "evidence reached the threshold", evidence, at_s)

@@ -1,29 +1,60 @@
-"""How the logits of one track become evidence: a two-sided CUSUM over blocks of one second.
+"""How the scores of one track become evidence: a two-sided CUSUM over blocks of one second.
 
 Page, E. S. (1954), Continuous inspection schemes. Biometrika 41. The logits of one person are strongly
 correlated, so a block adds its mean once however many crops it holds, and no block adds more than the clip
 allows: no single picture, and no burst of them, decides anything.
 
-This first form knows no calibration: it takes the encoder's log-odds as they come.
+Each side forgets a little with every block. Without it a real person whom the encoder takes for a little too fake all
+day long (there is one on every camera) piles up evidence for as long as the session lasts, the threshold that keeps the
+false alarms down has to stand above that, and every real alert waits for it.
+
+Scores come in as a calibration makes them (`scores.py`), or, uncalibrated, as the encoder's log-odds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from monitor.messages import BLOCK_S
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRule:
-    """The constants of the statistic, in units of log-odds per block."""
+    """The constants of the statistic, in units of one block's score."""
 
     clip: float = 3.0
-    """Largest mean log-odds, either way, that a block may speak with."""
+    """Largest mean score, either way, that a block may speak with."""
     drift: float = 1.0
-    """Log-odds that a block must exceed, either way, to add to its side; below it the side decays."""
+    """Score that a block must exceed, either way, to add to its side; below it the side decays."""
     cap: float = 24.0
     """Where both sides saturate, so that a change is noticed in bounded time however long the past."""
+    forget: float = 0.0
+    """Share of either side that is lost with each block."""
+
+    def step(self, side: float, score: float, sign: float) -> float:
+        """One side after one more block: `sign` +1 for the upper side, which speaks for fake, -1 for the lower."""
+        clipped = max(-self.clip, min(self.clip, score))
+        return max(0.0, min(self.cap, side * (1.0 - self.forget) + sign * clipped - self.drift))
+
+    def upper(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The upper side of many tracks after each block, to the last bit what `step` makes of them one by one.
+
+        Args:
+            scores: mean score of each block, (blocks, tracks); NaN where a block held no crop.
+
+        Returns:
+            Evidence after each block, (blocks, tracks).
+        """
+        evidence = np.empty_like(scores)
+        side = np.zeros(scores.shape[1])
+        clipped = np.clip(scores, -self.clip, self.clip)
+        for block, score in enumerate(clipped):
+            after = np.maximum(0.0, np.minimum(self.cap, side * (1.0 - self.forget) + score - self.drift))
+            side = evidence[block] = np.where(np.isnan(score), side, after)
+        return evidence
 
 
 class TrackEvidence:
@@ -44,8 +75,8 @@ class TrackEvidence:
         self.late = 0
         """Crops that arrived after their block was final; they add nothing."""
 
-    def add(self, logit: float, at_s: float) -> bool:
-        """Takes one crop's log-odds of fake into the block it was seen in; False if that block is final."""
+    def add(self, score: float, at_s: float) -> bool:
+        """Takes one crop's score into the block it was seen in; False if that block is final."""
         block = int(at_s // BLOCK_S)
         if self._block is not None and block < self._block:
             self.late += 1
@@ -53,7 +84,7 @@ class TrackEvidence:
         if block != self._block:
             self._close()
             self._block = block
-        self._block_sum += logit
+        self._block_sum += score
         self._block_count += 1
         return True
 
@@ -62,6 +93,12 @@ class TrackEvidence:
         if self._block is not None and (self._block + 1) * BLOCK_S <= at_s:
             self._close()
             self._block += 1  # final is final: what comes for it from now on is late
+
+    def restart(self) -> None:
+        """Forgets all evidence, as a new session does; blocks that are final stay final."""
+        self._close()
+        self._fake = self._real = 0.0
+        self._closed_blocks = 0
 
     @property
     def fake(self) -> float:
@@ -81,9 +118,7 @@ class TrackEvidence:
     def _step(self, side: float, sign: float) -> float:
         if not self._block_count:
             return side
-        rule = self._rule
-        mean = max(-rule.clip, min(rule.clip, self._block_sum / self._block_count))
-        return max(0.0, min(rule.cap, side + sign * mean - rule.drift))
+        return self._rule.step(side, self._block_sum / self._block_count, sign)
 
     def _close(self) -> None:
         self._fake, self._real = self.fake, self.real

@@ -30,7 +30,7 @@ from sqlalchemy import Engine, event
 
 from monitor.clock import RecordingClock
 from monitor.config import DecisionConfig, MqttConfig
-from monitor.decision import Decision
+from monitor.decision import Decision, uncalibrated
 from monitor.messages import Alert, Logit, ModelIdentity, Status, TrackObservation
 from monitor.publish import MqttPublisher
 from monitor.recorder import Recorder
@@ -57,8 +57,10 @@ class Scenes:
 
     def __init__(self, run_id: int) -> None:
         self._clock = RecordingClock(datetime.now(UTC))
+        config = DecisionConfig(threshold=6, min_blocks=4)
         self.decision = Decision(
-            DecisionConfig(threshold=6, min_blocks=4),
+            config,
+            uncalibrated(config),
             clock=self._clock,
             model_of=lambda _stream: ModelIdentity("demo", "0" * 64, None, "torch", "fp32"),
             notices=(),

@@ -4,9 +4,15 @@ import itertools
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import pytest
+
 from monitor.clock import RecordingClock
 from monitor.config import DecisionConfig
-from monitor.decision import Decision, DecisionOutput
+from monitor.decision import Decision, DecisionOutput, Statistic, uncalibrated
+from monitor.decision.evidence import EvidenceRule
+from monitor.decision.promise import Promise
+from monitor.decision.scores import Curve, Scorer
+from monitor.decision.statistic import right_alarms
 from monitor.messages import Alert, Demand, Event, Logit, ModelIdentity, TrackObservation, Verdict
 
 MODEL = ModelIdentity("demo", "0" * 64, None, "torch", "fp32")
@@ -16,11 +22,13 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 class Bench:
     """One stream, one decision, and what came out of it."""
 
-    def __init__(self, **config: float) -> None:
+    def __init__(self, statistic: Statistic | None = None, /, **config: float) -> None:
         numbers = itertools.count()
         self.clock = RecordingClock(START)
+        settings = DecisionConfig.model_validate(config)
         self.decision = Decision(
-            DecisionConfig.model_validate(config),
+            settings,
+            statistic or uncalibrated(settings),
             clock=self.clock,
             model_of=lambda _stream: MODEL,
             notices=("demo encoder: not for real use",),
@@ -221,3 +229,95 @@ def test_decision_counts_an_answer_that_is_no_number_and_adds_nothing() -> None:
     bench.seconds([float("nan")] * 30)
     assert {verdict.state for verdict in bench.verdicts} == {"inconclusive"}
     assert bench.decision.statistics().orphan_logits == 30
+
+
+def calibrated_bench(*, session_s: float = 100.0, most_alerts: int = 1, kept: bool = True) -> Bench:
+    return Bench(
+        Statistic(
+            EvidenceRule(clip=3.0, drift=1.0, cap=15.0),
+            threshold=10.0,
+            scorer=Scorer((0.0,), (Curve("platt", 0.5, 0.5, 0.0),), correlation_blocks=1.0),
+            session_s=session_s,
+            most_alerts=most_alerts,
+            promise=Promise(10.0, 0.05, kept, sessions=500, missing_hours=0.0 if kept else 7.0),
+        ),
+        min_blocks=2,
+        false_alarms_per_stream_day=0.1,
+    )
+
+
+def test_a_calibrated_alert_says_what_is_promised_and_how_likely_it_is_right() -> None:
+    bench = calibrated_bench()
+    bench.seconds([6.0] * 20)
+    (alert,) = bench.alerts
+    assert (alert.calibrated, alert.false_alarms_promised_per_stream_day, alert.threshold) == (True, 0.05, 10.0)
+    # 0.0017 * 0.5 right ones, 0.9983 * 0.05 * 100 / 86400 wrong ones.
+    assert "odds: about 94% of such alerts are right, if 0.17% of sessions hold a fake, 50% of those" in str(
+        alert.notices
+    )
+
+
+def test_a_promise_that_is_missed_is_not_called_calibrated() -> None:
+    bench = calibrated_bench(kept=False)
+    bench.seconds([6.0] * 20)
+    (alert,) = bench.alerts
+    assert not alert.calibrated
+    assert alert.false_alarms_promised_per_stream_day == 0.05
+    assert "7 h of real footage missing" in str(alert.notices)
+
+
+def test_logits_are_scored_before_they_are_evidence() -> None:
+    bench = calibrated_bench()
+    bench.seconds([4.0] * 3)  # scored 2 each, less the drift of 1
+    assert bench.verdicts[-1].evidence == pytest.approx(3.0)
+
+
+def test_a_session_raises_no_more_alerts_than_it_may_and_a_track_only_one() -> None:
+    bench = calibrated_bench(most_alerts=2)
+    for track in ("a", "b", "c"):
+        bench.seconds([6.0] * 10, track=track)
+    assert [alert.track for alert in bench.alerts if alert.type == "raised"] == ["a", "b"]
+    assert bench.verdicts[-1].state == "fake"
+    assert "session's alerts used up" in bench.verdicts[-1].reasons
+    # The same face, real for a while and fake again, was told of already.
+    end_s = bench.seconds([-6.0] * 15, start=10, track="a")
+    bench.seconds([6.0] * 40, start=end_s, track="a")
+    assert [alert.type for alert in bench.alerts if alert.track == "a"] == ["raised", "cleared"]
+
+
+def test_evidence_and_alerts_begin_anew_with_a_session() -> None:
+    bench = calibrated_bench(session_s=50)
+    bench.seconds([6.0] * 95)  # after the clearing come 30 s without an alert of the track
+    assert [(alert.type, alert.reason) for alert in bench.alerts if alert.type != "updated"] == [
+        ("raised", "evidence reached the threshold"),
+        ("cleared", "session ended"),
+        ("raised", "evidence reached the threshold"),
+    ]
+    at_the_turn = [verdict for verdict in bench.verdicts if 50 <= verdict.at_s < 51]
+    assert at_the_turn[-1].evidence == pytest.approx(2.0)
+    assert at_the_turn[-1].state == "inconclusive"
+
+
+def test_an_answer_from_the_session_before_adds_nothing() -> None:
+    bench = calibrated_bench(session_s=50)
+    bench.seconds([6.0] * 50)
+    bench.observe(51.0)
+    bench.outputs += bench.decision.score(Logit("s", "t", 49.9, 6.0, 1.0, "demo"))
+    assert bench.decision.statistics().late_logits == 1
+    assert bench.verdicts[-1].evidence == 0.0
+
+
+def test_calibrated_evidence_asks_for_no_more_crops_than_it_was_calibrated_on() -> None:
+    bench = calibrated_bench()
+    bench.seconds([6.0] * 20)
+    demands = [output for output in bench.outputs if isinstance(output, Demand)]
+    assert demands[-1].priority == 1
+    assert {demand.crops_per_s for demand in demands} == {1}
+
+
+@pytest.mark.parametrize(
+    ("prior", "sensitivity", "false_alarm", "right"),
+    [(0.5, 1.0, 0.0, 1.0), (0.0017, 0.5, 0.01, 0.078), (0.0017, 0.0, 0.0, 0.0)],
+)
+def test_odds_are_those_of_bayes(prior: float, sensitivity: float, false_alarm: float, right: float) -> None:
+    assert right_alarms(prior, sensitivity, false_alarm) == pytest.approx(right, abs=1e-3)

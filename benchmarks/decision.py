@@ -1,0 +1,240 @@
+"""Whether alerts can be trusted: the statistic against theory, promises against what happens, delays against practice.
+
+All in simulated worlds (`decision_world.py`) through the code that the monitor decides with.
+
+Run: python -m benchmarks.decision (ten minutes on one core); --table arl, promise or delay for one of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.polynomial.legendre import leggauss
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from benchmarks.decision_world import EWMAS, HARDER, PRACTICES, STANDARD, Blocks, Practice, World, ewma
+from benchmarks.machine import described
+from monitor.decision.calibration import LEAST_THRESHOLD, calibrated_rule
+from monitor.decision.correlation import correlation_time
+from monitor.decision.evidence import EvidenceRule
+from monitor.decision.promise import Aim, promise, realised
+from monitor.decision.scores import Scorer, fit_curve
+
+_AT_ONCE = 1000
+_QUORUM = 8
+_CALL_S, _DAY_OF_FACES_S = 3600, 7200
+Sessions = list[NDArray[np.float64]]
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", choices=("arl", "promise", "delay"))
+    parser.add_argument("--share", type=float, default=1.0, help="of the sessions that are simulated")
+    options = parser.parse_args()
+    tables: dict[str, Callable[[float], None]] = {"arl": _run_lengths, "promise": _promises, "delay": _delays}
+    for name, table in tables.items():
+        if options.table in (None, name):
+            table(options.share)
+            print()
+    print(described("numpy", "scipy"))
+
+
+# (a) average run lengths
+
+
+def _run_lengths(share: float) -> None:
+    runs = round(200_000 * share)
+    print(f"Average run length of the upper side, normal scores of deviation 1, {runs:,} runs:")
+    print("| mean | drift | forgets | threshold | Page's integral equation | ours | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    rng = np.random.default_rng(0)
+    for mean, drift, forget, threshold in (
+        (0.0, 0.5, 0.0, 3.0),
+        (0.0, 0.5, 0.0, 4.0),
+        (1.0, 0.5, 0.0, 4.0),
+        (0.0, 0.25, 0.015, 5.0),
+        (-0.2, 0.1, 0.015, 6.0),
+    ):
+        rule = EvidenceRule(clip=np.inf, drift=drift, cap=np.inf, forget=forget)
+        theory = page_run_length(mean, rule, threshold)
+        lengths = _lengths(rng, mean, rule, threshold, runs)
+        error = 1.96 * lengths.std() / np.sqrt(runs)
+        ours = lengths.mean()
+        print(
+            f"| {mean:g} | {drift:g} | {forget:g} | {threshold:g} | {theory:.1f} | {ours:.1f} ± {error:.1f} "
+            f"| {ours / theory:.3f} |"
+        )
+
+
+def page_run_length(mean: float, rule: EvidenceRule, threshold: float, nodes: int = 200) -> float:
+    """Blocks until the upper side reaches the threshold from 0, for independent scores of deviation 1.
+
+    L(s) = 1 + L(0) P(next is 0 | s) + integral of L(y) p(next is y | s) dy over 0 < y < threshold (Page 1954), solved
+    at Gauss-Legendre nodes (Nystroem's method). Forgetting makes the state before a block `(1 - forget) s`.
+    """
+    at, weight = leggauss(nodes)
+    y, weight = (at + 1) * threshold / 2, weight * threshold / 2
+    states = np.concatenate([[0.0], y])
+    ahead = states * (1 - rule.forget) + mean - rule.drift  # where the next block leads on average
+    kernel = np.empty((nodes + 1, nodes + 1))
+    kernel[:, 0] = norm.cdf(-ahead)
+    kernel[:, 1:] = norm.pdf(y[None] - ahead[:, None]) * weight
+    return float(np.linalg.solve(np.eye(nodes + 1) - kernel, np.ones(nodes + 1))[0])
+
+
+def _lengths(rng: np.random.Generator, mean: float, rule: EvidenceRule, threshold: float, runs: int) -> Blocks:
+    """By `EvidenceRule.step`'s twin for many tracks, a stretch at a time until all have arrived."""
+    stretch = max(16, round(page_run_length(mean, rule, threshold)))
+    lengths = np.zeros(runs)
+    alive, side, passed = np.arange(runs), np.zeros(runs), 0
+    while len(alive):
+        scores = rng.normal(mean, 1, (stretch, len(alive)))
+        # A track goes on where it stood: the first score carries what was left of it.
+        scores[0] += side * (1 - rule.forget)
+        evidence = rule.upper(scores)
+        reached = evidence >= threshold
+        done = reached.any(axis=0)
+        lengths[alive[done]] = passed + reached[:, done].argmax(axis=0) + 1
+        alive, side = alive[~done], evidence[-1, ~done]
+        passed += stretch
+    return lengths
+
+
+# (b) promises
+
+
+def _promises(share: float) -> None:
+    sets = max(20, round(200 * share))
+    print(f"{sets} calibrations each, standard world; false alarms a day and stream:")
+    print("| sessions | promise | asked | n | promised, mean | happened, mean [95 %] | sets above what was asked |")
+    print("|---|---|---|---|---|---|---|")
+    rng = np.random.default_rng(1)
+    scorer = _scorer(rng, STANDARD)
+    for name, hours, seconds, per_day, n, confidence in (
+        ("camera-days", 24.0, _DAY_OF_FACES_S, 0.1, 20, None),
+        ("camera-days", 24.0, _DAY_OF_FACES_S, 0.1, 60, 0.95),
+        ("calls of 1 h", 1.0, _CALL_S, 1.0, 60, None),
+        ("calls of 1 h", 1.0, _CALL_S, 1.0, 120, 0.95),
+        ("calls of 1 h", 1.0, _CALL_S, 10.0, 30, None),
+        ("calls of 1 h", 1.0, _CALL_S, 10.0, 30, 0.95),
+    ):
+        aim = Aim(per_day, hours, confidence=confidence)
+        fresh = _sessions(rng, STANDARD, scorer, seconds, round(3000 * share))
+        learnt = _sessions(rng, STANDARD, scorer, seconds, sets * n)
+        how = "on average" if confidence is None else f"in {confidence:.0%}"
+        print(f"| {name} | {how} | {per_day:g} | {n} | {_kept(aim, learnt, fresh, sets, n)} |", flush=True)
+    print()
+    print("How it fails: calls of 1 h, 1 a day asked, 60 sessions, on average")
+    print("| what differs from the footage | promised, mean | happened, mean [95 %] | sets above what was asked |")
+    print("|---|---|---|---|")
+    aim, n, calls = Aim(1.0, 1.0), 60, round(3000 * share)
+    learnt = _sessions(rng, STANDARD, scorer, _CALL_S, sets * n)
+    few = [learnt[start : start + n // 6] * 6 for start in range(0, len(learnt), n)]
+    repeated = [session for sixfold in few for session in sixfold]
+    same = _sessions(rng, STANDARD, scorer, _CALL_S, calls)
+    other = _sessions(rng, replace(STANDARD, mean=-2.0), scorer, _CALL_S, calls)
+    drifted = _sessions(rng, STANDARD, scorer, _CALL_S, calls, drift=1.0)
+    print(f"| nothing | {_kept(aim, learnt, same, sets, n)} |")
+    print(f"| another camera: all logits 1.0 higher | {_kept(aim, learnt, other, sets, n)} |")
+    print(f"| drift: 1.0 higher by the end of each call | {_kept(aim, learnt, drifted, sets, n)} |")
+    print(f"| footage of 10 calls, each given six times | {_kept(aim, repeated, same, sets, n)} |")
+
+
+def _kept(aim: Aim, learnt: Sessions, fresh: Sessions, sets: int, n: int) -> str:
+    promised, happened = [], []
+    for number in range(sets):
+        made = promise(learnt[number * n : (number + 1) * n], aim, least=LEAST_THRESHOLD)
+        promised.append(made.promised_per_day)
+        happened.append(aim.per_day(realised(fresh, made.threshold, aim.most_alerts)))
+    mean, error = float(np.mean(happened)), 1.96 * float(np.std(happened)) / np.sqrt(sets)
+    above = np.mean([each > aim.alarms_per_day for each in happened])
+    return f"{np.mean(promised):.3g} | {mean:.3g} [{mean - error:.3g}, {mean + error:.3g}] | {above:.1%}"
+
+
+# (c) delays
+
+
+def _delays(share: float) -> None:
+    tracks = round(6000 * share)
+    for world in (STANDARD, HARDER):
+        print(f"Seconds from manipulation to alert at equal realised false alarms, {world.name} world, calls of 1 h:")
+        print("| false alarms a day | practice | found | median | p95 | of a switch at minute 20: found | median |")
+        print("|---|---|---|---|---|---|---|")
+        rng = np.random.default_rng(2)
+        scorer = _scorer(rng, world)
+        practices: dict[str, Practice] = {"ours": lambda logits, scorer=scorer: _evidence(logits, scorer)}  # type: ignore[misc]
+        practices |= PRACTICES | {f"EWMA {each:g}": ewma(each) for each in EWMAS}
+        real = world.real(rng, _CALL_S, tracks)
+        early = world.fake(rng, _CALL_S, tracks // 3)
+        late = world.fake(rng, _CALL_S, tracks // 3, from_s=1200)
+        said = {name: [practice(each) for each in (real, early, late)] for name, practice in practices.items()}
+        for per_day in (1.0, 3.0, 10.0):
+            for name, (of_real, of_early, of_late) in said.items():
+                # Sessions have two tracks on average.
+                threshold = np.quantile(of_real.max(axis=0), 1 - per_day / 24 / 2)
+                begun, switched = _delay(of_early, threshold, 0), _delay(of_late, threshold, 1200)
+                cells = [_found(begun), _at(begun, 0.5), _at(begun, 0.95), _found(switched), _at(switched, 0.5)]
+                print(f"| {per_day:g} | {name} | {' | '.join(cells)} |", flush=True)
+        print()
+
+
+def _delay(said: Blocks, threshold: float, from_s: int) -> NDArray[np.float64]:
+    """Seconds from the switch to the alert, infinite where none comes; tracks that alerted before it are left out."""
+    above = said > threshold
+    fair = ~above[:from_s].any(axis=0)
+    after = above[from_s:, fair]
+    return np.where(after.any(axis=0), after.argmax(axis=0) + 1.0, np.inf)
+
+
+def _found(delays: NDArray[np.float64]) -> str:
+    return f"{np.isfinite(delays).mean():.0%}"
+
+
+def _at(delays: NDArray[np.float64], share: float) -> str:
+    value = np.quantile(delays, share, method="lower")
+    return f"{value:.0f}" if np.isfinite(value) else "not in the hour"
+
+
+# what all of them stand on
+
+
+def _scorer(rng: np.random.Generator, world: World) -> Scorer:
+    """As a calibration makes one, of 40 people."""
+    real, fake = world.real(rng, _CALL_S, 40), world.fake(rng, _CALL_S, 40)
+    logits = np.concatenate([each[~np.isnan(each)] for each in (real, fake)])
+    sessions = np.concatenate([np.broadcast_to(np.arange(40), each.shape)[~np.isnan(each)] for each in (real, fake)])
+    is_fake = np.arange(len(logits)) >= (~np.isnan(real)).sum()
+    curve = fit_curve(logits, is_fake, sessions)
+    return Scorer((0.0,), (curve,), correlation_time(list(real.T)))
+
+
+def _evidence(logits: Blocks, scorer: Scorer) -> Blocks:
+    """Of crops of perfect quality, one a second; nothing before the quorum."""
+    scores = scorer.curves[0](logits) / scorer.correlation_blocks
+    evidence = calibrated_rule(scorer.correlation_blocks).upper(scores)
+    return np.where(np.cumsum(~np.isnan(logits), axis=0) >= _QUORUM, evidence, 0.0)
+
+
+def _sessions(
+    rng: np.random.Generator, world: World, scorer: Scorer, seconds: int, count: int, *, drift: float = 0.0
+) -> Sessions:
+    """The highest evidence of each track of each session."""
+    tracks = rng.integers(1, 4, count)
+    peaks = np.concatenate(
+        [
+            _evidence(world.real(rng, seconds, min(_AT_ONCE, int(tracks.sum()) - start), drift=drift), scorer).max(
+                axis=0
+            )
+            for start in range(0, int(tracks.sum()), _AT_ONCE)
+        ]
+    )
+    return np.split(peaks, np.cumsum(tracks)[:-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""`gend-monitor calibrate`: footage of real people through the pipeline, and what may be promised after it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from gend.data.sample import aligned_landmarks
+from gend.data.selfblend import SelfBlend, self_blend
+from monitor.config import DecisionConfig, MonitorConfig
+from monitor.decision import Calibration, Promise, sampling_policy
+from monitor.decision.calibration import Encoder
+from monitor.decision.fitting import Fakes, Fitted, RealSession, TrackCrops, fit
+from monitor.errors import ConfigError, MonitorError
+from monitor.ingest import inspect_file
+from monitor.messages import BLOCK_S, Crop, Logit
+from monitor.parts import load_parts
+from monitor.pipeline import Parts, Recording, score_all
+
+_STREAM = "calibrate"
+_FAKE_EVERY = 2
+"""Of so many crops one is manipulated as well."""
+_HOUR_S = 3600.0
+_SHORT = 0.98
+"""A recording this much of a session long still is one."""
+_RATES = (0.1, 1.0, 10.0)
+_VIDEO = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".m4v"}
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """One session: a recording, or a folder of its chunks in the order of their names."""
+
+    name: str
+    chunks: tuple[Path, ...]
+    duration_s: float
+
+
+def calibrate_files(
+    paths: Sequence[Path],
+    config: MonitorConfig,
+    out: Path,
+    *,
+    session_hours: float | None = None,
+    console: Console | None = None,
+) -> Calibration:
+    """Measures real footage, writes the calibration, and says what it is good for.
+
+    Args:
+        paths: each a session: a file, or a folder with the chunks of one recording.
+        config: `faces`, `encoder` and `decision` are used.
+        out: the file to write; replaced whole.
+        session_hours: length of a session; longer recordings are cut there. By default `decision.session_hours`, or
+            else the length of the shortest recording.
+        console: where the result is told; standard output by default.
+
+    Raises:
+        ConfigError: footage is missing, given twice, or shorter than a session.
+        MonitorError: too few faces could be scored, or the file cannot be written.
+        GendError: weights or face detector cannot be had.
+    """
+    console = console or Console()
+    footage = find_footage(paths)
+    hours = session_hours or config.decision.session_hours
+    session_s = _session_s(footage, hours)
+    if not out.parent.is_dir():
+        raise ConfigError(f"{out}: no such folder")
+    # A calibration is not judged by the one before it.
+    config = config.model_copy(update={"decision": config.decision.model_copy(update={"calibration": None})})
+    parts = load_parts(config)
+    sessions, fakes = _watched(footage, session_s, config, parts)
+    try:
+        fitted = fit(sessions, fakes)
+    except ValueError as error:
+        raise MonitorError(f"footage without faces: {error}") from error
+    calibration = Calibration(
+        made=datetime.now(UTC),
+        software=version("gend-monitor"),
+        encoder=Encoder.of(parts.model),
+        policy=sampling_policy(config.faces, parts.face_detector),
+        session_hours=session_s / _HOUR_S,
+        curves=fitted.curves,
+        calibration_error=fitted.calibration_error,
+        correlation_blocks=fitted.correlation_blocks,
+        sessions=fitted.sessions,
+    )
+    try:
+        calibration.write(out)
+    except OSError as error:
+        raise MonitorError(f"{out}: cannot be written ({error.strerror})") from error
+    _tell(calibration, fitted, config.decision, out, console)
+    return calibration
+
+
+def find_footage(paths: Sequence[Path]) -> list[Footage]:
+    """Opens every recording once, before the first is watched.
+
+    Raises:
+        ConfigError: one is missing, empty or given twice.
+        SourceError: one is no video.
+    """
+    seen: dict[str, Path] = {}
+    footage = []
+    for path in paths:
+        chunks = sorted(each for each in path.iterdir() if each.suffix.lower() in _VIDEO) if path.is_dir() else [path]
+        if not chunks:
+            raise ConfigError(f"{path}: a folder without video")
+        duration_s = 0.0
+        for chunk in chunks:
+            known = inspect_file(chunk).duration_s
+            if not known:
+                raise ConfigError(f"{chunk}: does not tell its length, which sessions are measured by")
+            duration_s += known
+            with chunk.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest in seen:
+                raise ConfigError(f"{chunk}: the same footage as {seen[digest]}; repeated footage promises too much")
+            seen[digest] = chunk
+        footage.append(Footage(path.name, tuple(chunks), duration_s))
+    return footage
+
+
+def _session_s(footage: Sequence[Footage], hours: float | None) -> float:
+    shortest = min(footage, key=lambda each: each.duration_s)
+    if hours is None:
+        return shortest.duration_s
+    session_s = hours * _HOUR_S
+    if shortest.duration_s < _SHORT * session_s:
+        raise ConfigError(
+            f"{shortest.name}: {shortest.duration_s / _HOUR_S:.3g} h long, a session is {hours:g} h; put chunks of one "
+            f"recording into a folder, or take shorter sessions"
+        )
+    return session_s
+
+
+@dataclass(slots=True)
+class _Crops:
+    block: list[int] = field(default_factory=list)
+    logits: list[float] = field(default_factory=list)
+    quality: list[float] = field(default_factory=list)
+
+    def add(self, block: int, logit: Logit) -> None:
+        self.block.append(block)
+        self.logits.append(logit.logit)
+        self.quality.append(logit.quality)
+
+    def track(self) -> TrackCrops:
+        return TrackCrops(np.array(self.block), np.array(self.logits), np.array(self.quality))
+
+
+def _watched(
+    footage: Sequence[Footage], session_s: float, config: MonitorConfig, parts: Parts
+) -> tuple[list[RealSession], Fakes]:
+    rng = np.random.default_rng(0)
+    sessions, fakes, fakes_of = [], _Crops(), []
+    for number, each in enumerate(_with_progress(footage)):
+        tracks: dict[tuple[int, str], _Crops] = defaultdict(_Crops)
+        for chunk, at_s, crops, logits in _seen(each, session_s, config, parts):
+            for logit in logits:
+                if math.isfinite(logit.logit):
+                    tracks[chunk, logit.track].add(int(at_s + logit.at_s) // int(BLOCK_S), logit)
+            chosen = [crop for crop in crops if rng.integers(_FAKE_EVERY) == 0]
+            for logit in score_all([_manipulated(crop, rng) for crop in chosen], parts, config.encoder.max_batch):
+                if math.isfinite(logit.logit):
+                    fakes.add(0, logit)
+                    fakes_of.append(number)
+        sessions.append(RealSession(each.name, tuple(crops.track() for crops in tracks.values())))
+    return sessions, Fakes(np.array(fakes.logits), np.array(fakes.quality), np.array(fakes_of, dtype=np.int64))
+
+
+def _seen(
+    footage: Footage, session_s: float, config: MonitorConfig, parts: Parts
+) -> Iterator[tuple[int, float, list[Crop], list[Logit]]]:
+    """Number and beginning of a chunk, and crops with their logits, up to the session's end."""
+    began_s = 0.0
+    for number, chunk in enumerate(footage.chunks):
+        at_s = 0.0
+        for seen in Recording(chunk, config, parts, stream=_STREAM).frames():
+            at_s = seen.at_s
+            if began_s + at_s >= session_s:
+                return
+            yield number, began_s, seen.crops, seen.logits
+        began_s += math.ceil(at_s / BLOCK_S) * BLOCK_S  # no block holds crops of two chunks
+
+
+def _manipulated(crop: Crop, rng: np.random.Generator) -> Crop:
+    """The same face blended with itself."""
+    pixels, _ = self_blend(crop.pixels, aligned_landmarks(crop.pixels.shape[0]), SelfBlend.draw(rng))
+    return replace(crop, pixels=np.ascontiguousarray(pixels))
+
+
+def _with_progress(footage: Sequence[Footage]) -> Iterator[Footage]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    stderr = Console(stderr=True)
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
+        task = progress.add_task("", total=sum(each.duration_s for each in footage))
+        for each in footage:
+            progress.update(task, description=each.name)
+            yield each
+            progress.advance(task, each.duration_s)
+
+
+def _tell(calibration: Calibration, fitted: Fitted, asked: DecisionConfig, out: Path, console: Console) -> None:
+    sessions = calibration.sessions
+    tracks, blocks = sum(len(each.peaks) for each in sessions), sum(each.blocks for each in sessions)
+    lines = [
+        (
+            f"{_count(len(sessions), 'session')} of {_duration(calibration.session_hours)}, {_count(tracks, 'track')}, "
+            f"{blocks:,} s with a scored face; correlation time {calibration.correlation_blocks:.1f} s"
+        )
+    ]
+    if fitted.uncurved is not None:
+        lines.append(f"{fitted.uncurved}: log-odds are taken as they are")
+    elif calibration.calibration_error is not None:
+        lines.append(f"scores: calibration error {calibration.calibration_error:.3f} on sessions left out")
+    for line in lines:
+        console.out(line, highlight=False)
+    table = Table("false alarms a day and stream", "promised", "threshold", "real footage missing")
+    mine = calibration.promise(asked)
+    for rate in sorted({*_RATES, asked.false_alarms_per_stream_day}):
+        promise = calibration.promise(asked.model_copy(update={"false_alarms_per_stream_day": rate}))
+        row = (_rate(promise.promised_per_day), f"{promise.threshold:.2f}") if promise.kept else ("no", "")
+        missing = "" if promise.kept else _duration(promise.missing_hours)
+        table.add_row(f"{rate:g}", *row, missing)
+    console.print(table)
+    console.out(_verdict(mine, asked), highlight=False)
+    console.out(f"{out} written", highlight=False)
+
+
+def _verdict(promise: Promise, asked: DecisionConfig) -> str:
+    how = "on average over calibrations" if asked.confidence is None else f"in {asked.confidence:.0%} of calibrations"
+    can = f"at most {_rate(promise.promised_per_day)} false alarms a day and stream, {how}"
+    if promise.kept:
+        return f"calibrated: true; {can}, on streams that are like this footage"
+    return (
+        f"calibrated: false; {asked.false_alarms_per_stream_day:g} a day cannot be promised, only {can}; "
+        f"{_duration(promise.missing_hours)} more of real footage needed"
+    )
+
+
+def _rate(per_day: float) -> str:
+    return f"{per_day:,.0f}" if per_day >= 10 else f"{per_day:.2g}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _duration(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:,.1f} h"
+    return f"{hours * 60:.1f} min" if hours * 60 >= 1 else f"{hours * _HOUR_S:.0f} s"

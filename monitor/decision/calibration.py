@@ -1,0 +1,206 @@
+"""What a calibration keeps: how logits are scored, and how high real sessions came. Nothing of any picture.
+
+It is of one encoder, one engine, one adapter, one way of sampling and one length of session; with another of these
+its numbers mean nothing, so it is refused. The promise is not in it but follows from it (`promise.py`), so that another
+rate of false alarms needs no new calibration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from monitor.config import DecisionConfig, FacesConfig
+from monitor.decision.evidence import EvidenceRule
+from monitor.decision.promise import Aim, Promise, promise
+from monitor.decision.scores import Curve, Scorer
+from monitor.errors import ConfigError
+from monitor.messages import ModelIdentity
+
+SCHEMA = 1
+LEAST_THRESHOLD = 3.0
+"""Evidence below this raises nothing, whatever a calibration would allow: about twenty to one."""
+
+_CLIP_NATS, _DRIFT_NATS, _FORGET = 6.0, 0.6, 0.015
+"""Of the log-likelihood ratio of a block, before it is divided by the correlation time; `benchmarks/decision.py`."""
+
+_POLICY = (
+    "analysis_fps",
+    "analysis_px",
+    "min_face_px",
+    "reassociate_s",
+    "crops_per_s",
+    "min_confidence",
+    "min_sharpness",
+    "max_yaw",
+)
+"""Settings of `faces` that decide which crops are scored."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Encoder(_Part):
+    """The encoder whose logits were calibrated; as `ModelIdentity`."""
+
+    weights: str
+    sha256: str
+    adapter: str | None
+    engine: str
+    precision: str
+
+    @classmethod
+    def of(cls, model: ModelIdentity) -> Self:
+        """The same, of a message."""
+        return cls(
+            weights=model.weights,
+            sha256=model.sha256,
+            adapter=model.adapter,
+            engine=model.engine,
+            precision=model.precision,
+        )
+
+
+class QualityCurve(_Part):
+    """The curve of crops from one quality on."""
+
+    least_quality: float = Field(ge=0, le=1)
+    kind: Literal["platt", "beta"]
+    above: float = Field(ge=0, allow_inf_nan=False)
+    below: float = Field(ge=0, allow_inf_nan=False)
+    offset: Finite
+
+
+class Session(_Part):
+    """One recording, one call or one camera-day of real people."""
+
+    name: str
+    blocks: int = Field(ge=0, description="Seconds of its tracks in which a crop was scored.")
+    peaks: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(
+        description="Highest evidence of each track."
+    )
+
+
+class Calibration(_Part):
+    """The whole file."""
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    made: datetime
+    software: str
+    encoder: Encoder
+    policy: dict[str, Any] = Field(description="The settings of `faces` that decide which crops are scored.")
+    session_hours: Positive
+    curves: tuple[QualityCurve, ...] = Field(min_length=1)
+    calibration_error: float | None = Field(description="ECE of the curves on sessions that they were not made of.")
+    correlation_blocks: float = Field(ge=1, allow_inf_nan=False)
+    sessions: tuple[Session, ...]
+    sha256: str = ""
+
+    @model_validator(mode="after")
+    def _bins_rise(self) -> Self:
+        edges = [curve.least_quality for curve in self.curves]
+        if edges[0] != 0 or edges != sorted(set(edges)):
+            raise ValueError("curves: their least_quality begins with 0 and rises")
+        return self
+
+    @property
+    def scorer(self) -> Scorer:
+        """What makes scores of logits."""
+        curves = tuple(Curve(each.kind, each.above, each.below, each.offset) for each in self.curves)
+        return Scorer(tuple(each.least_quality for each in self.curves), curves, self.correlation_blocks)
+
+    def rule(self, cap: float = math.inf) -> EvidenceRule:
+        """What makes evidence of scores."""
+        return calibrated_rule(self.correlation_blocks, cap)
+
+    def promise(self, config: DecisionConfig) -> Promise:
+        """What follows for what is asked for."""
+        aim = Aim(
+            config.false_alarms_per_stream_day, self.session_hours, config.max_alerts_per_session, config.confidence
+        )
+        return promise([np.array(session.peaks) for session in self.sessions], aim, least=LEAST_THRESHOLD)
+
+    def refusal(self, model: ModelIdentity, policy: Mapping[str, Any]) -> str | None:
+        """Why it cannot be used with this encoder and `sampling_policy`, with both values; None if it can."""
+        mine, here = self.encoder.model_dump(), Encoder.of(model).model_dump()
+        if (mine["sha256"], mine["adapter"]) != (here["sha256"], here["adapter"]):
+            said = [f"{each['weights']} ({each['sha256'][:12]}, adapter {each['adapter']})" for each in (mine, here)]
+            return f"made for the encoder {said[0]}, but {said[1]} is used"
+        for name in ("engine", "precision"):
+            if mine[name] != here[name]:
+                return f"made with encoder.{name} {mine[name]}, but {here[name]} is used"
+        for name in sorted({*self.policy, *policy}):
+            if self.policy.get(name) != policy.get(name):
+                return f"made with faces.{name} {self.policy.get(name)}, but it is {policy.get(name)} here"
+        return None
+
+    def write(self, path: Path) -> None:
+        """Writes the file, with the hash of what is in it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        content = self._content()
+        text = json.dumps({**content, "sha256": _digest(content)}, indent=1)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    def _content(self) -> dict[str, Any]:
+        content = self.model_dump(mode="json", by_alias=True)
+        content.pop("sha256")
+        return content
+
+
+def calibrated_rule(correlation_blocks: float, cap: float = math.inf) -> EvidenceRule:
+    """The statistic of every calibration, in units of the scores that such a correlation time makes."""
+    return EvidenceRule(
+        clip=_CLIP_NATS / correlation_blocks, drift=_DRIFT_NATS / correlation_blocks, cap=cap, forget=_FORGET
+    )
+
+
+def sampling_policy(faces: FacesConfig, detector: str) -> dict[str, Any]:
+    """The settings that decide which crops are scored; `detector` is the one that `auto` came to."""
+    return {"detector": detector, **{name: getattr(faces, name) for name in _POLICY}}
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Reads a file of `gend-monitor calibrate`.
+
+    Raises:
+        ConfigError: there is none, it is of another version, it was edited, or something in it is wrong.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: no calibration, but something else ({error})") from error
+    if not isinstance(content, dict) or "schema" not in content:
+        raise ConfigError(f"{path}: no calibration, but something else")
+    if content["schema"] != SCHEMA:
+        raise ConfigError(f"{path}: of version {content['schema']}; this software reads version {SCHEMA}")
+    said = content.pop("sha256", None)
+    if said != _digest(content):
+        raise ConfigError(f"{path}: was changed after it was made; calibrate again")
+    try:
+        return Calibration.model_validate({**content, "sha256": said})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path}: {place}: {first['msg']}") from error
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """Of the values, whatever the layout of the file."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,166 @@
+"""From the crops of real sessions, and fakes made of some of them, to what a calibration holds. It sees no picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.decision.calibration import QualityCurve, Session, calibrated_rule
+from monitor.decision.correlation import correlation_time
+from monitor.decision.scores import (
+    Curve,
+    ReliabilityBin,
+    Scorer,
+    calibration_error,
+    fit_curve,
+    held_out_scores,
+    reliability,
+)
+
+FEWEST_CROPS = 100
+"""Fewer crops of real faces make no curve."""
+_FEWEST_A_BIN = 300
+"""Of each class, for a curve of one quality alone."""
+_BINS = 3
+_AS_IT_IS = Curve("platt", 1.0, 1.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackCrops:
+    """All crops of one track that were scored, in order."""
+
+    block: NDArray[np.int64]
+    """Number of the second that each was seen in, (n,)."""
+    logits: NDArray[np.float64]
+    """Raw log-odds, finite, (n,)."""
+    quality: NDArray[np.float64]
+    """0 to 1, (n,)."""
+
+    def mean_by_block(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The mean of its crops in each block from its first to its last; NaN where there was none."""
+        number = self.block - self.block.min()
+        count = np.bincount(number)
+        with np.errstate(invalid="ignore"):
+            mean: NDArray[np.float64] = np.bincount(number, weights=values) / count
+        return mean
+
+
+@dataclass(frozen=True, slots=True)
+class RealSession:
+    """One session known to be real."""
+
+    name: str
+    tracks: tuple[TrackCrops, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fakes:
+    """Answers to crops that were manipulated to make curves."""
+
+    logits: NDArray[np.float64]
+    quality: NDArray[np.float64]
+    session: NDArray[np.int64]
+    """Number of the session that each was made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a calibration is made of."""
+
+    scorer: Scorer
+    curves: tuple[QualityCurve, ...]
+    reliability: tuple[ReliabilityBin, ...]
+    """Of curves on sessions that they were not made of; empty where there was but one session."""
+    calibration_error: float | None
+    correlation_blocks: float
+    sessions: tuple[Session, ...]
+    uncurved: str | None
+    """Why log-odds are taken as they are, in a sentence; None where curves could be made."""
+
+
+def fit(sessions: Sequence[RealSession], fakes: Fakes) -> Fitted:
+    """Curves, correlation time, and how high each track came. With few crops log-odds are taken as they are.
+
+    Raises:
+        ValueError: there is no crop of a real face at all.
+    """
+    real, quality, number = _all_crops(sessions)
+    if not len(real):
+        raise ValueError("no face in it could be scored")
+    logits = np.concatenate([real, fakes.logits])
+    qualities = np.concatenate([quality, fakes.quality])
+    fake = np.arange(len(logits)) >= len(real)
+    groups = np.concatenate([number, fakes.session])
+    uncurved = None
+    if min(len(real), len(fakes.logits)) < FEWEST_CROPS:
+        uncurved = f"{len(real)} scored crops are too few to calibrate scores ({FEWEST_CROPS} needed)"
+    edges = _edges(qualities, fake) if uncurved is None else np.zeros(1)
+    bin_of = np.searchsorted(edges, qualities, side="right") - 1
+    inside = [bin_of == n for n in range(len(edges))]
+    told: list[ReliabilityBin] = []
+    curves = [_AS_IT_IS]
+    if uncurved is None:
+        curves = [fit_curve(logits[here], fake[here], groups[here]) for here in inside]
+        if all(curve.above == curve.below == 0 for curve in curves):
+            uncurved = "the encoder does not tell these real faces from the same blended with themselves"
+            edges, curves = edges[:1], [_AS_IT_IS]
+        elif len(sessions) > 1:
+            scores = np.zeros(len(logits))
+            for here, curve in zip(inside, curves, strict=True):
+                scores[here] = held_out_scores(curve.kind, logits[here], fake[here], groups[here])
+            told = reliability(scores, fake)
+    tracks = [track for session in sessions for track in session.tracks]
+    tau = correlation_time([track.mean_by_block(track.logits) for track in tracks])
+    scorer = Scorer(tuple(float(edge) for edge in edges), tuple(curves), tau)
+    return Fitted(
+        scorer,
+        tuple(_kept(edge, curve) for edge, curve in zip(scorer.least_quality, curves, strict=True)),
+        tuple(told),
+        calibration_error(told) if told else None,
+        tau,
+        tuple(_session(session, scorer) for session in sessions),
+        uncurved,
+    )
+
+
+def peak(track: TrackCrops, scorer: Scorer) -> float:
+    """The highest evidence that the track ever comes to."""
+    scores = np.array([scorer.score(*crop) for crop in zip(track.logits, track.quality, strict=True)])
+    blocks = track.mean_by_block(scores)
+    return float(calibrated_rule(scorer.correlation_blocks).upper(blocks[:, None]).max())
+
+
+def _session(session: RealSession, scorer: Scorer) -> Session:
+    blocks = sum(len(np.unique(track.block)) for track in session.tracks)
+    return Session(name=session.name, blocks=blocks, peaks=tuple(peak(track, scorer) for track in session.tracks))
+
+
+def _all_crops(
+    sessions: Sequence[RealSession],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    found = [(number, track) for number, session in enumerate(sessions) for track in session.tracks]
+    if not found:
+        return np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64)
+    number = np.concatenate([np.full(len(track.logits), number) for number, track in found])
+    return (
+        np.concatenate([track.logits for _, track in found]),
+        np.concatenate([track.quality for _, track in found]),
+        number,
+    )
+
+
+def _edges(quality: NDArray[np.float64], fake: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Where bins begin: as many as there are crops of both classes for, equally filled with fakes."""
+    count = min(_BINS, int(min(fake.sum(), (~fake).sum()) // _FEWEST_A_BIN))
+    inner = np.quantile(quality[fake], np.arange(1, count) / count) if count > 1 else np.zeros(0)
+    edges = np.unique(np.concatenate([np.zeros(1), inner]))
+    bin_of = np.searchsorted(edges, quality, side="right") - 1
+    whole = all(fake[bin_of == n].any() and (~fake[bin_of == n]).any() for n in range(len(edges)))
+    return edges if whole else np.zeros(1)
+
+
+def _kept(edge: float, curve: Curve) -> QualityCurve:
+    return QualityCurve(least_quality=edge, kind=curve.kind, above=curve.above, below=curve.below, offset=curve.offset)

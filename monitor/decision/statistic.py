@@ -1,0 +1,96 @@
+"""What a decision stands on: how logits become evidence, which evidence raises an alert, and what that promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from monitor.config import DecisionConfig
+from monitor.decision.calibration import Calibration
+from monitor.decision.evidence import EvidenceRule
+from monitor.decision.promise import Promise
+from monitor.decision.scores import Scorer
+from monitor.messages import Logit
+
+_CAP = 1.5
+"""Of the threshold: where evidence saturates, so that a face that has become real is soon seen to be."""
+_HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """With a calibration or without."""
+
+    rule: EvidenceRule
+    threshold: float
+    scorer: Scorer | None = None
+    """None takes log-odds as they come."""
+    session_s: float | None = None
+    """After which evidence begins anew; None is never."""
+    most_alerts: int | None = None
+    """Alerts that a session may raise; None is any number."""
+    promise: Promise | None = None
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the false alarms asked for are promised."""
+        return self.promise is not None and self.promise.kept
+
+    @property
+    def promised_per_day(self) -> float | None:
+        """False alarms a day and stream that are not exceeded; None where nothing is promised."""
+        return None if self.promise is None else self.promise.promised_per_day
+
+    def score(self, logit: Logit) -> float:
+        """What one crop adds to its block."""
+        return logit.logit if self.scorer is None else self.scorer.score(logit.logit, logit.quality)
+
+
+def uncalibrated(config: DecisionConfig) -> Statistic:
+    """The encoder's log-odds against a threshold that nobody has measured."""
+    return Statistic(EvidenceRule(cap=_CAP * config.threshold), config.threshold)
+
+
+def calibrated(calibration: Calibration, config: DecisionConfig) -> Statistic:
+    """What a calibration says of the false alarms that are asked for."""
+    promise = calibration.promise(config)
+    return Statistic(
+        calibration.rule(cap=_CAP * promise.threshold),
+        promise.threshold,
+        scorer=calibration.scorer,
+        session_s=calibration.session_hours * _HOUR_S,
+        most_alerts=config.max_alerts_per_session,
+        promise=promise,
+    )
+
+
+def notices_of(statistic: Statistic, config: DecisionConfig) -> tuple[str, ...]:
+    """What must be said of the promise wherever alerts are shown: that it is missed, or what it means for an alert."""
+    promise = statistic.promise
+    if promise is None:
+        return ()
+    if not promise.kept:
+        missed = (
+            f"calibration: at most {promise.promised_per_day:.3g} false alarms a day are promised, not the "
+            f"{config.false_alarms_per_stream_day:g} asked for; {promise.missing_hours:.0f} h of real footage missing"
+        )
+        return (missed,)
+    assert statistic.session_s is not None
+    false_alarm = min(1.0, promise.promised_per_day * statistic.session_s / _HOUR_S / 24)
+    right = right_alarms(config.prior, config.assumed_sensitivity, false_alarm)
+    odds = (
+        f"odds: about {right:.0%} of such alerts are right, if {config.prior:.2%} of sessions hold a fake, "
+        f"{config.assumed_sensitivity:.0%} of those are found and {false_alarm:.2%} of real sessions raise an alarm"
+    )
+    return (odds,)
+
+
+def right_alarms(prior: float, sensitivity: float, false_alarm: float) -> float:
+    """Share of alarms that are right (positive predictive value).
+
+    Args:
+        prior: share of sessions with a fake.
+        sensitivity: share of those that raise an alarm.
+        false_alarm: share of the others that raise one.
+    """
+    right, wrong = prior * sensitivity, (1 - prior) * false_alarm
+    return right / (right + wrong) if right + wrong > 0 else 0.0
