@@ -61,7 +61,7 @@ def _check_calibration(calibration: Calibration, config: MonitorConfig, model: M
     path, hours = config.decision.calibration, config.decision.session_hours
     if hours is not None and hours != calibration.session_hours:
         raise ConfigError(
-            f"decision.calibration: {path}: made for sessions of {calibration.session_hours:g} h, but "
+            f"decision.calibration: {path}: made for sessions of {calibration.session_hours:.3g} h, but "
             f"decision.session_hours is {hours:g}"
         )
     policy = sampling_policy(config.faces, detector)

@@ -143,7 +143,9 @@ class Calibration(_Part):
                 return f"made with encoder.{name} {mine[name]}, but {here[name]} is used"
         for name in sorted({*self.policy, *policy}):
             if self.policy.get(name) != policy.get(name):
-                return f"made with faces.{name} {self.policy.get(name)}, but it is {policy.get(name)} here"
+                return (
+                    f"made with faces.{name} {_said(self.policy.get(name))}, but it is {_said(policy.get(name))} here"
+                )
         return None
 
     def write(self, path: Path) -> None:
@@ -199,6 +201,10 @@ def read_calibration(path: Path) -> Calibration:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{path}: {place}: {first['msg']}") from error
+
+
+def _said(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _digest(content: dict[str, Any]) -> str:

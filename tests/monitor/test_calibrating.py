@@ -1,0 +1,172 @@
+"""From footage to a promise, and from the promise to alerts that carry it: real clips, the bundled encoder."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from monitor.calibrating import calibrate_files, find_footage
+from monitor.config import MonitorConfig
+from monitor.decision import Calibration, read_calibration
+from monitor.decision.calibration import Session
+from monitor.demo.clip import make_clip
+from monitor.errors import ConfigError, MonitorError, SourceError
+from monitor.parts import load_parts
+from tests.monitor.service import RunningService, Subscriber
+from tests.monitor.test_cli import monitor, written
+
+SECONDS = 10
+
+
+def config(**decision: object) -> MonitorConfig:
+    return MonitorConfig.model_validate(
+        {
+            "streams": [{"name": "tape", "url": "file:tape.mp4"}],
+            "encoder": {"weights": "demo"},
+            "decision": {"min_blocks": 4, **decision},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recordings of real people, and one in two chunks."""
+    folder = tmp_path_factory.mktemp("footage")
+    make_clip(folder / "monday.mp4", seconds=SECONDS, manipulated_from_s=math.inf, names=["astronaut", "t1-1"])
+    make_clip(folder / "tuesday.mp4", seconds=SECONDS + 2, manipulated_from_s=math.inf, names=["t1-2", "astronaut"])
+    chunks = folder / "wednesday"
+    chunks.mkdir()
+    for number, name in enumerate(["t1-1", "t1-2"]):
+        make_clip(chunks / f"{number}.mp4", seconds=6, manipulated_from_s=math.inf, names=[name])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Calibration, Path, str]:
+    out = tmp_path_factory.mktemp("out") / "lobby.json"
+    told = io.StringIO()
+    paths = [footage / "monday.mp4", footage / "tuesday.mp4", footage / "wednesday"]
+    calibration = calibrate_files(paths, config(), out, console=Console(width=120, file=told))
+    return calibration, out, told.getvalue()
+
+
+def test_each_recording_is_a_session_and_chunks_of_one_are_one(made: tuple[Calibration, Path, str]) -> None:
+    calibration, out, _ = made
+    assert [session.name for session in calibration.sessions] == ["monday.mp4", "tuesday.mp4", "wednesday"]
+    assert [len(session.peaks) for session in calibration.sessions] == [2, 2, 2]
+    assert all(session.blocks >= SECONDS - 2 for session in calibration.sessions)
+    assert calibration.session_hours * 3600 == pytest.approx(SECONDS, abs=0.2)
+    assert read_calibration(out).sessions == calibration.sessions
+
+
+def test_little_footage_promises_little_and_says_how_much_is_missing(made: tuple[Calibration, Path, str]) -> None:
+    *_, told = made
+    assert "3 sessions of 10 s, 6 tracks" in told
+    assert "calibrated: false; 0.1 a day cannot be promised" in told
+    assert "240.0 h more of real footage needed" in told
+
+
+def test_no_picture_is_kept(made: tuple[Calibration, Path, str]) -> None:
+    _, out, _ = made
+    assert out.stat().st_size < 5000
+
+
+@pytest.fixture(scope="module")
+def enough(made: tuple[Calibration, Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As if there had been a thousand such recordings."""
+    calibration, *_ = made
+    sessions = tuple(Session(name=f"s{n}", blocks=20, peaks=(0.01 * n, 0.5)) for n in range(1000))
+    path = tmp_path_factory.mktemp("enough") / "lobby.json"
+    calibration.model_copy(update={"sessions": sessions}).write(path)
+    return path
+
+
+def test_a_service_with_enough_sessions_raises_alerts_that_carry_the_promise(enough: Path, tmp_path: Path) -> None:
+    make_clip(tmp_path / "call.mp4", seconds=9, manipulated_from_s=0, names=["astronaut"])
+    stream = {"name": "tape", "url": f"file:{tmp_path / 'call.mp4'}", "loop": True}
+    decision = {"calibration": str(enough), "false_alarms_per_stream_day": 20, "min_blocks": 4}
+    settings = {"streams": [stream], "decision": decision, "mqtt": {"url": "embedded:"}}
+    with RunningService(tmp_path, settings) as service, Subscriber(service.mqtt_port, "gend/alerts/#") as subscriber:
+        alert = subscriber.wait_for("gend/alerts/tape", type="raised")
+    assert alert["calibrated"] is True
+    assert alert["false_alarms_target_per_stream_day"] == 20
+    assert 0 < alert["false_alarms_promised_per_stream_day"] <= 20
+    assert alert["evidence"] >= alert["threshold"] > 3
+    assert any(notice.startswith("odds: about") for notice in alert["notices"])
+
+
+def test_a_calibration_of_another_encoder_ends_with_2_and_nothing_is_started(
+    made: tuple[Calibration, Path, str], tmp_path: Path
+) -> None:
+    calibration, *_ = made
+    other = calibration.encoder.model_copy(update={"weights": "others", "sha256": "cd" * 32})
+    calibration.model_copy(update={"encoder": other}).write(tmp_path / "other.json")
+    path = written(tmp_path / "monitor.yaml", decision={"calibration": str(tmp_path / "other.json")})
+    result = monitor("run", path)
+    assert result.returncode == 2
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith(f"error: decision.calibration: {tmp_path / 'other.json'}: made for the encoder others (cdcd")
+    assert line.endswith("(stream tape); calibrate again")
+    assert not (tmp_path / "alerts.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("faces", "decision", "said"),
+    [
+        ({"crops_per_s": 3}, {}, "made with faces.crops_per_s 1, but it is 3 here"),
+        ({}, {"session_hours": 2}, "made for sessions of 0.00278 h, but decision.session_hours is 2"),
+    ],
+)
+def test_other_sampling_and_other_sessions_are_refused_with_both(
+    made: tuple[Calibration, Path, str], faces: dict[str, float], decision: dict[str, float], said: str
+) -> None:
+    _, out, _ = made
+    tree = config(calibration=str(out), **decision).model_dump(exclude_unset=True, mode="json")
+    tree["streams"] = [{"name": "tape", "url": "file:tape.mp4"}]
+    with pytest.raises(ConfigError, match=r"decision\.calibration") as refused:
+        load_parts(MonitorConfig.model_validate({**tree, "faces": faces}))
+    assert said in str(refused.value)
+
+
+def test_footage_given_twice_is_refused(footage: Path, tmp_path: Path) -> None:
+    shutil.copy(footage / "monday.mp4", tmp_path / "copy.mp4")
+    with pytest.raises(ConfigError, match=r"copy\.mp4: the same footage as .*monday\.mp4"):
+        find_footage([footage / "monday.mp4", tmp_path / "copy.mp4"])
+
+
+def test_footage_shorter_than_a_session_is_refused(footage: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"monday\.mp4: 0\.00278 h long, a session is 1 h"):
+        calibrate_files([footage / "monday.mp4"], config(), tmp_path / "out.json", session_hours=1)
+
+
+def test_empty_folders_and_files_without_video_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="empty: a folder without video"):
+        find_footage([tmp_path / "empty"])
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(SourceError, match=r"text\.mp4"):
+        find_footage([tmp_path / "text.mp4"])
+
+
+def test_footage_without_faces_makes_no_file(tmp_path: Path) -> None:
+    make_clip(tmp_path / "empty.mp4", seconds=3, manipulated_from_s=math.inf, names=["astronaut"])
+    far = config()
+    far = far.model_copy(update={"faces": far.faces.model_copy(update={"min_face_px": 900})})
+    with pytest.raises(MonitorError, match="footage without faces"):
+        calibrate_files([tmp_path / "empty.mp4"], far, tmp_path / "out.json")
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_the_command_writes_a_file_and_ends_with_0(footage: Path, tmp_path: Path) -> None:
+    out = tmp_path / "lobby.json"
+    result = monitor("calibrate", footage / "monday.mp4", "--config", written(tmp_path / "c.yaml"), "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert "1 session of 10 s" in result.stdout
+    assert "calibrated: false" in result.stdout
+    assert json.loads(out.read_text())["encoder"]["weights"] == "demo"
