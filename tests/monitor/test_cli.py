@@ -35,9 +35,9 @@ def written(path: Path, **sections: object) -> Path:
 def test_help_tells_every_command_with_an_example() -> None:
     overview = monitor("--help")
     assert overview.returncode == 0
-    for command in ("run", "check", "demo", "replay", "alerts", "schema"):
-        assert command in overview.stdout
-        assert "Example: gend-monitor " + command in monitor(command, "--help").stdout
+    for command in ("run", "check", "demo", "replay", "alerts", "schema", "notify test"):
+        assert command.split()[0] in overview.stdout
+        assert "Example: gend-monitor " + command in monitor(*command.split(), "--help").stdout
 
 
 def test_schema_describes_the_configuration() -> None:

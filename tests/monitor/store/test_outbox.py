@@ -135,14 +135,14 @@ async def test_close_open_episodes_clears_what_a_former_run_left(url: str) -> No
         await store.record(an_alert(1, alert_id="a"), ["mqtt"])
         await store.record(an_alert(2, alert_id="b"), ["mqtt"])
     async with opened(url) as store:
-        cleared = await store.close_open_episodes(["mqtt"])
+        cleared = await store.close_open_episodes(lambda _: ["mqtt"])
         assert [(alert.alert_id, alert.type, alert.reason, alert.sequence) for alert in cleared] == [
             ("a", "cleared", "restarted", 3),
             ("b", "cleared", "restarted", 4),
         ]
         assert {(alert.verdict, alert.evidence) for alert in cleared} == {("inconclusive", 0.0)}
         assert len({alert.id for alert in cleared} | {"id-1", "id-2"}) == 4
-        assert await store.close_open_episodes(["mqtt"]) == []
+        assert await store.close_open_episodes(lambda _: ["mqtt"]) == []
         assert [row.alert.sequence for row in await store.pending("mqtt", 10)] == [1, 2, 3, 4]
 
 
