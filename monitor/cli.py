@@ -125,7 +125,7 @@ def check_command(
                 print(f"{stream.name}: {stream.error}")
         print(f"broker: {report.mqtt}")
         for target in report.notify:
-            print(f"notify {target.name}: {f'understood: {target.kind}' if target.ok else target.error}")
+            print(target.error or f"notify.{target.name}: understood: {target.kind}")
     if not report.ok:
         leave_now(1)
 

@@ -15,18 +15,22 @@ from monitor.redact import url_secrets
 
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 _DAY_S = 86_400
+_MIN_SECRET = 16
 _MIN_SECRET_PART = 8
 """Shorter parts of an address are words such as `mail`, which must stay readable in logs."""
 
 
-def _text_of_time(value: object) -> object:
+_TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
+
+
+def _time_of_day(value: object) -> object:
     """YAML 1.1 reads 22:00 without quotes as the number 1320, which must not become 00:22."""
-    if not isinstance(value, str):
-        raise ValueError('write the time of day in quotes, as in "22:00"')  # noqa: TRY004 - pydantic's kind of error
+    if not isinstance(value, str) or not re.match(_TIME_OF_DAY, value):
+        raise ValueError('expected a time of day in quotes, as in "07:00"')
     return value
 
 
-TimeOfDay = Annotated[str, BeforeValidator(_text_of_time), Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+TimeOfDay = Annotated[str, BeforeValidator(_time_of_day), Field(json_schema_extra={"pattern": _TIME_OF_DAY})]
 
 
 class _Section(BaseModel):
@@ -75,7 +79,7 @@ class TargetConfig(_Section):
         default=None, description="`https://…` or `http://…`, to which alerts are posted as JSON, signed with `secret`."
     )
     secret: SecretStr | None = Field(
-        default=None, min_length=16, description="Key of the webhook's HMAC-SHA256 signature, 16 characters or more."
+        default=None, description="Key of the webhook's HMAC-SHA256 signature, 16 characters or more."
     )
     streams: list[str] = Field(default=[], description="Names of the streams it is told of; empty: all.")
     types: list[AlertType] = Field(
@@ -139,6 +143,13 @@ class TargetConfig(_Section):
                 raise ValueError("expected an address such as https://alerts.example/gend")
             _ = parts.port  # raises ValueError where it is not a number
         return webhook
+
+    @field_validator("secret")
+    @classmethod
+    def _long(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < _MIN_SECRET:
+            raise ValueError(f"too easily guessed; use {_MIN_SECRET} characters or more")
+        return secret
 
     @field_validator("url")
     @classmethod

@@ -84,4 +84,4 @@ class Push:
             said = [str(entry.message) for entry in result.logs() if entry.level in _FAILURES]
         except Exception as error:  # noqa: BLE001 - a hundred services' code; none may take the service down
             return one_line(error)
-        return redact(said[-1].splitlines()[0]) if said and said[-1] else "apprise could not send it"
+        return redact(said[-1].splitlines()[0]).rstrip(".") if said and said[-1] else "apprise could not send it"

@@ -93,3 +93,22 @@ async def test_recorder_says_why_alerts_wait() -> None:
     assert recorder.failure == "disk full"
     assert recorder.statistics().waiting == 1
     running.cancel()
+
+
+@pytest.mark.anyio
+async def test_recorder_asks_for_each_alert_who_shall_receive_it() -> None:
+    class Store:
+        def __init__(self) -> None:
+            self.sinks: list[Sequence[str]] = []
+
+        async def record(self, alert: Alert, sinks: Sequence[str]) -> Alert:
+            self.sinks.append(sinks)
+            return alert
+
+    store = Store()
+    recorder = Recorder(store, lambda alert: ["mqtt", alert.id], lambda _: None)
+    recorder.put(alert(1))
+    recorder.put(alert(2))
+    recorder.close()
+    await asyncio.wait_for(recorder.run(), 5)
+    assert store.sinks == [["mqtt", "id1"], ["mqtt", "id2"]]
