@@ -102,7 +102,7 @@ class TargetConfig(_Section):
         default=48,
         ge=1,
         le=720,
-        description="Hours after which an alert that the target keeps refusing is given up: logged and counted.",
+        description="Hours after which an alert that a webhook keeps refusing is given up: logged and counted.",
     )
 
     @property

@@ -10,7 +10,7 @@ class DeliveryError(MonitorError):
 
     Args:
         reason: one line without credentials.
-        refused: it was the target that said no, or may have been: it will not help to wait for the network.
+        refused: the target has said no; to wait may not help.
     """
 
     def __init__(self, reason: str, *, refused: bool = False) -> None:

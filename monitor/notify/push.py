@@ -1,7 +1,7 @@
 """Sends notifications by apprise: mail, messengers, telephones, and some hundred services more.
 
 apprise waits for its services, so it does so in a thread of the target's own. It says whether it worked, and in words
-for people why not, but not whether trying again makes sense; so each failure may be a refusal.
+for people why not, but not whether trying again makes sense; so nothing counts as a refusal, and all is tried again.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Push:
         """Sends it.
 
         Raises:
-            DeliveryError: always `refused`, for apprise does not tell.
+            DeliveryError: it did not work, or took longer than a minute.
         """
         sending = asyncio.get_running_loop().run_in_executor(self._thread, self._notify, notification)
         try:
@@ -64,7 +64,7 @@ class Push:
         except TimeoutError as error:
             raise DeliveryError(f"no answer within {_WHOLE_S:g} s") from error
         if failure is not None:
-            raise DeliveryError(failure, refused=True)
+            raise DeliveryError(failure)
 
     async def aclose(self) -> None:
         """Leaves the thread to end by itself; one that hangs is not waited for."""

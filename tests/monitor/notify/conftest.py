@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import apprise  # noqa: F401 - it takes a while, and the service has it imported before its event loop runs
 import pytest
 
 from monitor.store import Store

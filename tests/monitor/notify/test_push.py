@@ -10,10 +10,10 @@ from monitor.errors import ConfigError
 from monitor.notify import check_target
 from monitor.notify_config import TargetConfig
 from monitor.store import Store
-from tests.monitor.notify.running import notifying
+from tests.monitor.notify.running import SetClock, a_webhook, notifying
 from tests.monitor.publish.running import until
 from tests.monitor.store.examples import an_alert
-from tests.webhook_receiver import Receiver
+from tests.webhook_receiver import HANG, Receiver
 
 pytestmark = pytest.mark.anyio
 
@@ -80,3 +80,33 @@ async def test_an_address_that_apprise_does_not_know_is_a_configuration_error() 
 
 async def test_the_kind_of_a_target_is_told_without_credentials() -> None:
     assert check_target(a_push("tgram://123456789:abcdefg_hijklmnop/12315544/")) == "Telegram"
+
+
+async def test_a_service_that_hangs_blocks_nothing_but_its_own_thread(store: Store, receiver: Receiver) -> None:
+    with Receiver() as hanging:
+        hanging.answer = lambda _: HANG
+        targets = [a_push(f"json://127.0.0.1:{hanging.port}/x"), a_webhook(receiver.url)]
+        async with notifying(targets, store) as notifier:
+            await store.record(an_alert(1), ["notify:guard"])
+            notifier.wake()
+            await until(lambda: hanging.requests)
+            await store.record(an_alert(2), ["notify:siem"])
+            notifier.wake()
+            await until(lambda: store.statistics().waiting["notify:siem"] == 0)
+            assert [row.alert.id for row in await store.pending("notify:guard", 9)] == ["id-1"]
+            assert len(hanging.requests) == 1
+
+
+async def test_what_apprise_cannot_send_is_never_given_up(store: Store, receiver: Receiver) -> None:
+    clock = SetClock()
+    receiver.answer = lambda _: 403
+    async with notifying([a_push(f"json://127.0.0.1:{receiver.port}/x", give_up_h=1)], store, clock) as notifier:
+        await store.record(an_alert(1), ["notify:guard"])
+        notifier.wake()
+        await until(lambda: notifier.statistics()[0].failures)
+        clock.advance(days=30)
+        before = notifier.statistics()[0].failures
+        await until(lambda: notifier.statistics()[0].failures > before + 2)
+        receiver.answer = lambda _: 200
+        await until(lambda: store.statistics().waiting["notify:guard"] == 0)
+        assert notifier.statistics()[0].gave_up == 0
