@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from monitor import payloads
 from monitor.messages import Alert
-from monitor.publish import payloads
 from monitor.store import AlertReader
 
 _LOOK_EVERY_S = 1.0

@@ -43,6 +43,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+notify = typer.Typer(help="Targets of notifications.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(notify, name="notify")
+
 _DEBUG = "--debug"
 ConfigFile = Annotated[Path, typer.Argument(help="YAML file; the README has an example.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -104,7 +107,7 @@ def check_command(
     as_json: AsJson = False,
     timeout_s: Annotated[float, typer.Option(help="Seconds given to each stream.", min=1, max=120)] = 15,
 ) -> None:
-    """Try every stream and the broker once."""
+    """Try every stream and the broker once; say whether the targets of `notify` are understood."""
     from monitor.check import check  # noqa: PLC0415
 
     report = asyncio.run(check(_load(config), timeout_s))
@@ -121,6 +124,8 @@ def check_command(
             if stream.error:
                 print(f"{stream.name}: {stream.error}")
         print(f"broker: {report.mqtt}")
+        for target in report.notify:
+            print(target.error or f"notify.{target.name}: understood: {target.kind}")
     if not report.ok:
         leave_now(1)
 
@@ -181,6 +186,20 @@ def alerts(
     from monitor.alerts import print_alerts  # noqa: PLC0415
 
     asyncio.run(print_alerts(_load(config).store.url.get_secret_value(), limit=limit, follow=follow, as_json=as_json))
+
+
+@notify.command("test", epilog="Example: gend-monitor notify test monitor.yaml guard")
+def test_target(
+    config: ConfigFile, name: Annotated[str, typer.Argument(help="Name of a target in the section `notify`.")]
+) -> None:
+    """Send one notification, which says that it is a test, to a target."""
+    from monitor.notify import send_trial  # noqa: PLC0415
+
+    targets = {target.name: target for target in _load(config).notify}
+    if name not in targets:
+        raise ConfigError(f"{config}: notify: no target is called {name}; there are: {', '.join(targets) or 'none'}")
+    asyncio.run(send_trial(targets[name]))
+    print(f"{name} has taken it")
 
 
 @app.command(epilog="Example: gend-monitor schema > monitor.schema.json")

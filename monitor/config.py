@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from gend.face_detectors import PATTERN as FACE_DETECTOR_PATTERN
+from monitor.notify_config import TargetConfig, check_targets
 from monitor.redact import url_secrets
 
 STREAM_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -324,7 +325,7 @@ class MonitorConfig(_Section):
     evidence: Annotated[dict[str, Any] | None, _not_yet("evidence packages are")] = Field(
         default=None, description="Where crops and clips of alerts are kept."
     )
-    notify: Annotated[list[Any], _not_yet("notifications are")] = Field(default=[], description="Targets besides MQTT.")
+    notify: list[TargetConfig] = Field(default=[], description="Whom to tell of alerts besides MQTT.")
     web: WebConfig = WebConfig()
 
     def secrets(self) -> list[str]:
@@ -333,7 +334,7 @@ class MonitorConfig(_Section):
         secrets = [secret.get_secret_value() for secret in found if secret is not None]
         for url in (self.store.url, *(stream.url for stream in self.streams)):
             secrets += url_secrets(url.get_secret_value())
-        return secrets
+        return secrets + [secret for target in self.notify for secret in target.secrets()]
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:
@@ -349,4 +350,9 @@ class MonitorConfig(_Section):
             if stream.adapter is not None and stream.adapter not in self.encoder.adapters:
                 known = ", ".join(self.encoder.adapters) or "none"
                 raise ValueError(f"streams.{stream.name}.adapter: {stream.adapter} is not in encoder.adapters: {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _sound_targets(self) -> Self:
+        check_targets(self.notify, [stream.name for stream in self.streams])
         return self

@@ -80,7 +80,7 @@ def _substitute(
 
 
 def _lines(error: ValidationError, name: str, tree: dict[str, Any]) -> list[str]:
-    """One line per fault: file, field (streams by their name), what is wrong."""
+    """One line per fault: file, field (streams and targets by their name), what is wrong."""
     lines = []
     for at, what in faults(error):
         place = _place(at, tree)
@@ -89,10 +89,10 @@ def _lines(error: ValidationError, name: str, tree: dict[str, Any]) -> list[str]
 
 
 def _place(at: tuple[str | int, ...], tree: dict[str, Any]) -> str:
-    """A field as people find it: `streams.lobby.url` rather than the stream's number."""
+    """A field as people find it: `streams.lobby.url` rather than the stream's number; targets of `notify` as well."""
     place = [str(part) for part in at]
-    if place[:1] == ["streams"] and len(at) > 1 and isinstance(at[1], int):
-        entry = tree["streams"][at[1]]
+    if place[:1] in (["streams"], ["notify"]) and len(at) > 1 and isinstance(at[1], int):
+        entry = tree[place[0]][at[1]]
         named = entry.get("name") if isinstance(entry, dict) else None
         place[1] = str(named) if named else place[1]
     return ".".join(place)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from monitor.messages import Status
 from monitor.metrics import Sample
+from monitor.notify import TargetStatistics
 from monitor.pipeline import PipelineStatistics
 from monitor.publish import MqttStatistics
 from monitor.recorder import RecorderStatistics
@@ -21,6 +22,8 @@ def samples(
     recorder: RecorderStatistics,
     store: StoreStatistics,
     mqtt: MqttStatistics,
+    *,
+    targets: Iterable[TargetStatistics],
 ) -> list[Sample]:
     """All metrics now."""
     return [
@@ -29,6 +32,7 @@ def samples(
         *_scoring(pipeline),
         *_decision(pipeline),
         *_delivery(recorder, store, mqtt),
+        *(sample for target in targets for sample in _target(target)),
     ]
 
 
@@ -114,6 +118,20 @@ def _delivery(recorder: RecorderStatistics, store: StoreStatistics, mqtt: MqttSt
     yield Sample("mqtt_connections", "Connections the broker accepted.", "counter", mqtt.connections)
     yield Sample("mqtt_delivered", "Alert messages the broker acknowledged.", "counter", mqtt.delivered)
     yield Sample("mqtt_dropped", "Verdicts and events that found no broker in time.", "counter", mqtt.dropped)
+
+
+def _target(target: TargetStatistics) -> Iterator[Sample]:
+    label = (("target", target.name),)
+    yield Sample("notify_delivered", "Alert messages a target has taken.", "counter", target.delivered, label)
+    yield Sample(
+        "notify_notifications",
+        "Notifications it took them in; a digest is one.",
+        "counter",
+        target.notifications,
+        label,
+    )
+    yield Sample("notify_failures", "Attempts to deliver that failed.", "counter", target.failures, label)
+    yield Sample("notify_gave_up", "Alert messages it refused for too long.", "counter", target.gave_up, label)
 
 
 def _by_cause(

@@ -42,13 +42,15 @@ class Recorder:
 
     Args:
         store: where alerts are kept.
-        sinks: who shall receive them.
+        sinks: who shall receive an alert.
         on_recorded: told of each alert once it is safe.
     """
 
-    def __init__(self, store: AlertStore, sinks: Sequence[str], on_recorded: Callable[[Alert], None]) -> None:
+    def __init__(
+        self, store: AlertStore, sinks: Callable[[Alert], Sequence[str]], on_recorded: Callable[[Alert], None]
+    ) -> None:
         self._store = store
-        self._sinks = tuple(sinks)
+        self._sinks = sinks
         self._on_recorded = on_recorded
         self._waiting: deque[Alert] = deque()
         self._changed = asyncio.Event()
@@ -102,7 +104,7 @@ class Recorder:
     async def _record(self, alert: Alert) -> Alert:
         self._asked_s = asyncio.get_running_loop().time()
         try:
-            return await self._store.record(alert, self._sinks)
+            return await self._store.record(alert, self._sinks(alert))
         finally:
             self._asked_s = None
 

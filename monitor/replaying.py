@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from monitor import payloads
 from monitor.config import MonitorConfig
 from monitor.errors import ConfigError
 from monitor.ingest import FileInfo, inspect_file
 from monitor.messages import Alert, Event, Verdict
 from monitor.parts import load_parts
 from monitor.pipeline import Parts, replay
-from monitor.publish import payloads
 
 
 def replay_files(

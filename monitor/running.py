@@ -13,6 +13,7 @@ from monitor.config import MonitorConfig
 from monitor.errors import MonitorError
 from monitor.ingest import check_protocols
 from monitor.leaving import leave_within
+from monitor.notify import check_target
 from monitor.parts import load_parts
 from monitor.pipeline import Parts
 from monitor.publish import check_certificates
@@ -37,12 +38,15 @@ def run_service(
     handshake of a broker that does not answer. Everything that matters has ended when this returns.
 
     Raises:
-        ConfigError: a stream's protocol is unknown to this build of FFmpeg, or a certificate cannot be used.
+        ConfigError: a stream's protocol is unknown to this build of FFmpeg, a certificate cannot be used, or
+            apprise does not understand a target's URL.
         GendError: weights or face detector cannot be had.
         MonitorError: as `serve`.
     """
     check_protocols(config.streams)
     check_certificates(config.mqtt)
+    for target in config.notify:
+        check_target(target)
     asyncio.Runner().run(_until_signal(config, on_started, read_again))
 
 

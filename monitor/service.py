@@ -1,4 +1,4 @@
-"""The service: pipeline, store, publisher and web, started in order and stopped in order."""
+"""The service: pipeline, store, publisher, notifier and web, started in order and stopped in order."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from monitor.errors import StoreError
 from monitor.figures import samples
 from monitor.messages import Alert, Event, Status, Verdict
 from monitor.metrics import Sample, sample_registry
+from monitor.notify import Notifier
 from monitor.pipeline import Output, Parts, Pipeline
 from monitor.publish import EmbeddedBroker, MqttPublisher
 from monitor.recorder import Recorder
@@ -99,13 +100,15 @@ class _Running:
         self._store = store
         self._pipeline = Pipeline(config, parts, run_id=str(store.run_id))
         self._publisher = MqttPublisher(mqtt, store, sink=MQTT_SINK)
-        self._recorder = Recorder(store, [MQTT_SINK], self._recorded)
+        self._notifier = Notifier(config.notify, store)
+        self._recorder = Recorder(store, self._sinks, self._recorded)
         self._states: dict[str, Status] = {}
         self._configured = [stream.name for stream in config.streams]
 
     async def begin(self) -> None:
         """Closes what a former run left open, so that nothing stands that nobody holds."""
-        left_open = {alert.stream for alert in await self._store.close_open_episodes([MQTT_SINK])}
+        self._notifier.warn_of_strangers(self._store.statistics().waiting)
+        left_open = {alert.stream for alert in await self._store.close_open_episodes(self._sinks)}
         for stream in {*self._configured, *left_open}:
             self._publisher.set_alert_state(stream, on=False)
         for stream in left_open - set(self._configured):
@@ -116,6 +119,7 @@ class _Running:
         for status in self._pipeline.statuses():
             self._output(status)
         publishing = asyncio.create_task(self._publisher.run(), name="publish")
+        notifying = asyncio.create_task(self._notifier.run(), name="notify")
         recording = asyncio.create_task(self._recorder.run(), name="record")
         deciding = asyncio.create_task(self._pipeline.run(self._output), name="pipeline")
         telling = asyncio.create_task(self._tell_status(), name="status")
@@ -123,7 +127,7 @@ class _Running:
         on_started()
         try:
             await asyncio.wait(
-                [publishing, recording, deciding, telling, stopping], return_when=asyncio.FIRST_COMPLETED
+                [publishing, notifying, recording, deciding, telling, stopping], return_when=asyncio.FIRST_COMPLETED
             )
         finally:
             stopping.cancel()
@@ -137,8 +141,8 @@ class _Running:
                 alerts = "1 alert" if waiting == 1 else f"{waiting} alerts"
                 errors.append(StoreError(f"{alerts} could not be recorded before the end: {failure}"))
             else:  # a store that does not answer has nothing to deliver
-                await self._publisher.drain(_DRAIN_S)
-            errors += await _cancelled(publishing, recording)
+                await asyncio.gather(self._publisher.drain(_DRAIN_S), self._notifier.drain(_DRAIN_S))
+            errors += await _cancelled(publishing, notifying, recording)
             await self._publisher.aclose()
         # None of the tasks ends by itself: if one did, its error is the service's.
         if errors:
@@ -163,6 +167,10 @@ class _Running:
     def _recorded(self, alert: Alert) -> None:
         self._publisher.set_alert_state(alert.stream, on=self._pipeline.alerting(alert.stream))
         self._publisher.wake()
+        self._notifier.wake()
+
+    def _sinks(self, alert: Alert) -> list[str]:
+        return [MQTT_SINK, *self._notifier.sinks(alert)]
 
     async def _tell_status(self) -> None:
         """Renews frame rates and face counts; changes of state are told when they happen."""
@@ -181,6 +189,7 @@ class _Running:
             store=store,
             mqtt="connected" if self._publisher.connected else "disconnected",
             streams={name: status.state for name, status in self._states.items()},
+            notify={target.name: target.failing or "ok" for target in self._notifier.statistics()},
         )
 
     def samples(self) -> list[Sample]:
@@ -190,6 +199,7 @@ class _Running:
             self._recorder.statistics(),
             self._store.statistics(),
             self._publisher.statistics(),
+            targets=self._notifier.statistics(),
         )
 
 

@@ -49,6 +49,8 @@ def discovery(stream: str, topics: Topics, discovery_prefix: str) -> dict[str, s
         "state_topic": topics.stream_alert(stream),
         "payload_on": "ON",
         "payload_off": "OFF",
+        # The last message of an episode: what is held of whom, and what must be said of it.
+        "json_attributes_topic": topics.alerts(stream),
     }
     state = {
         "name": "Stream",

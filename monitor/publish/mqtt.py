@@ -11,18 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, ParamSpec, Protocol, TypeVar
+from typing import Generic
 
 import aiomqtt
 
-from monitor.backoff import Backoff
+from monitor import payloads
 from monitor.clock import Clock, LiveClock
 from monitor.config import MqttConfig
-from monitor.errors import StoreError
-from monitor.messages import Alert, Event, Status, Verdict
-from monitor.publish import payloads
+from monitor.delivery import Outbox, Persistent, RowT
+from monitor.messages import Event, Status, Verdict
 from monitor.publish.client import Broker
 from monitor.publish.homeassistant import discovery
 from monitor.publish.latest import Latest
@@ -33,30 +31,6 @@ _log = logging.getLogger("monitor.publish")
 
 _BATCH = 100
 _GOODBYE_S = 0.5
-_FIRST_STORE_PAUSE_S = 0.2
-_LONGEST_STORE_PAUSE_S = 5.0
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class _Row(Protocol):
-    @property
-    def alert(self) -> Alert:
-        """The message to deliver."""
-
-
-RowT = TypeVar("RowT", bound=_Row)
-
-
-class Outbox(Protocol[RowT]):
-    """What the publisher needs of the store."""
-
-    async def pending(self, sink: str, limit: int) -> Sequence[RowT]:
-        """Rows not yet delivered, oldest first."""
-
-    async def delivered(self, row: RowT) -> None:
-        """Ticks off a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +80,7 @@ class MqttPublisher(Generic[RowT]):
         self._drained = asyncio.Event()  # nothing in _outbox
         self._closing = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
-        self._store_failure: str | None = None
+        self._kept = Persistent(_log, "MQTT")
         self._connections = self._delivered = 0
 
     @property
@@ -191,7 +165,7 @@ class MqttPublisher(Generic[RowT]):
             self._connections,
             self._delivered,
             self._latest.dropped,
-            self._store_failure,
+            self._kept.failure,
         )
 
     def _announce(self, stream: str) -> None:
@@ -254,23 +228,6 @@ class MqttPublisher(Generic[RowT]):
                 if not self._recorded.is_set():
                     self._drained.set()
                 await self._recorded.wait()
-
-    async def _kept(self, operation: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Repeats a call of the outbox until it comes through: an acknowledged alert must be ticked off, not resent."""
-        backoff = Backoff(_FIRST_STORE_PAUSE_S, _LONGEST_STORE_PAUSE_S)
-        while True:
-            try:
-                result = await operation(*args, **kwargs)
-            except StoreError as error:
-                if self._store_failure is None:
-                    _log.error("the outbox cannot be used: %s; trying again", error)
-                self._store_failure = str(error)
-                await asyncio.sleep(backoff.next_s())
-            else:
-                if self._store_failure is not None:
-                    self._store_failure = None
-                    _log.info("the outbox can be used again")
-                return result
 
     async def _say_goodbye(self, client: aiomqtt.Client) -> None:
         """An orderly end needs words of its own: the broker publishes the last will only where there were none."""

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self, TypeVar
@@ -151,8 +151,13 @@ class Store(AlertReader):
         return await self._write(statements)
 
     @uninterrupted
-    async def pending(self, sink: str, limit: int) -> list[OutboxRow]:
+    async def pending(self, sink: str, limit: int, *, without: Collection[str] = ()) -> list[OutboxRow]:
         """What the sink has not acknowledged, oldest first and so in `sequence` of each stream.
+
+        Args:
+            sink: whose.
+            limit: how many at the most.
+            without: streams whose messages are left out.
 
         Raises:
             StoreError: the database cannot be read.
@@ -160,7 +165,7 @@ class Store(AlertReader):
         waiting = (
             select(alerts.c.position, alerts.c.body)
             .join(outbox)
-            .where(outbox.c.sink == sink, outbox.c.delivered_at.is_(None))
+            .where(outbox.c.sink == sink, outbox.c.delivered_at.is_(None), alerts.c.stream.not_in(without))
             .order_by(outbox.c.position)
             .limit(limit)
         )
@@ -170,30 +175,57 @@ class Store(AlertReader):
         return [OutboxRow(position, sink, decode(body)) for position, body in rows]
 
     @uninterrupted
-    async def delivered(self, row: OutboxRow) -> None:
-        """Ticks off a row that its sink has acknowledged, and forgets those delivered long ago.
+    async def delivered(self, *rows: OutboxRow) -> None:
+        """Ticks off rows that their sink has acknowledged, and forgets those delivered long ago.
+
+        Args:
+            rows: of one sink; one or more.
 
         Raises:
-            StoreError: it still counts as pending; try again later.
+            StoreError: all of them still count as pending; try again later.
         """
         now = datetime.now(UTC)
+        sink, positions = rows[0].sink, [row.position for row in rows]
 
         async def statements(connection: AsyncConnection) -> tuple[None, Counter[str]]:
             ticked = await connection.execute(
                 update(outbox)
-                .where(outbox.c.position == row.position, outbox.c.sink == row.sink, outbox.c.delivered_at.is_(None))
+                .where(outbox.c.position.in_(positions), outbox.c.sink == sink, outbox.c.delivered_at.is_(None))
                 .values(delivered_at=now)
             )
             await connection.execute(delete(outbox).where(outbox.c.delivered_at < now - self._keep_delivered))
-            return None, Counter({row.sink: -ticked.rowcount})
+            return None, Counter({sink: -ticked.rowcount})
 
         await self._write(statements)
 
-    async def close_open_episodes(self, sinks: Sequence[str]) -> list[Alert]:
+    @uninterrupted
+    async def last_delivered(self, sink: str, since: datetime) -> dict[str, datetime]:
+        """When the sink acknowledged something last, by stream.
+
+        Args:
+            sink: whose.
+            since: what was acknowledged before is left out; what lies further back than a week is forgotten anyway.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        latest = (
+            select(alerts.c.stream, func.max(outbox.c.delivered_at))
+            .join(outbox)
+            .where(outbox.c.sink == sink, outbox.c.delivered_at >= since)
+            .group_by(alerts.c.stream)
+        )
+        with self._database.errors():
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(latest)).all()
+        # SQLite keeps no time zone; what was written is UTC.
+        return {stream: at if at.tzinfo else at.replace(tzinfo=UTC) for stream, at in rows}
+
+    async def close_open_episodes(self, sinks: Callable[[Alert], Sequence[str]]) -> list[Alert]:
         """Clears every episode that a former run left open: what was held of its track died with that run.
 
         Args:
-            sinks: who shall hear of it.
+            sinks: who shall hear of such a message.
 
         Returns:
             The messages recorded: `cleared`, reason `restarted`, verdict `inconclusive` without evidence.
@@ -201,21 +233,19 @@ class Store(AlertReader):
         Raises:
             StoreError: some may be recorded; call again.
         """
-        return [
-            await self.record(
-                replace(
-                    latest,
-                    id=str(uuid4()),
-                    type="cleared",
-                    reason="restarted",
-                    at=datetime.now(UTC),
-                    verdict="inconclusive",
-                    evidence=0.0,
-                ),
-                sinks,
+        closing = [
+            replace(
+                latest,
+                id=str(uuid4()),
+                type="cleared",
+                reason="restarted",
+                at=datetime.now(UTC),
+                verdict="inconclusive",
+                evidence=0.0,
             )
             for latest in await self.open_episodes()
         ]
+        return [await self.record(alert, sinks(alert)) for alert in closing]
 
     def statistics(self) -> StoreStatistics:
         """A snapshot."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -27,6 +27,8 @@ class Health:
     """`connected` or `disconnected`; alerts wait in the outbox meanwhile, so this does not unready the service."""
     streams: dict[str, str]
     """State of each stream by name; a camera that is down does not unready the service either."""
+    notify: dict[str, str] = field(default_factory=dict)
+    """`ok`, or why the last delivery failed, of each target by name; what is for it waits in the outbox as well."""
 
 
 def create_app(config: WebConfig, health: Callable[[], Health], registry: CollectorRegistry) -> FastAPI:

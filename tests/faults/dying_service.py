@@ -97,8 +97,8 @@ async def serve(store_url: str, mqtt_url: str, *, finish: bool) -> None:
         publisher.set_alert_state(alert.stream, on=scenes.decision.alerting(alert.stream))
         publisher.wake()
 
-    recorder = Recorder(store, [SINK], recorded)
-    say("closed", len(await store.close_open_episodes([SINK])))
+    recorder = Recorder(store, lambda _: [SINK], recorded)
+    say("closed", len(await store.close_open_episodes(lambda _: [SINK])))
     for stream in STREAMS:
         publisher.set_alert_state(stream, on=False)
         publisher.set_status(Status(stream, "live", datetime.now(UTC)))

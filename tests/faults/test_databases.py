@@ -32,7 +32,7 @@ ALERTS = 50
 
 @asynccontextmanager
 async def recording(store: Store) -> AsyncIterator[Recorder]:
-    recorder = Recorder(store, SINKS, lambda _: None)
+    recorder = Recorder(store, lambda _: SINKS, lambda _: None)
     task = asyncio.create_task(recorder.run())
     try:
         yield recorder

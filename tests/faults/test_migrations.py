@@ -78,7 +78,7 @@ async def test_database_of_every_version_is_brought_forward_with_what_is_in_it(u
         assert store.run_id == 2
         assert [alert.id for alert in await store.alerts(10)] == [f"id-{number}" for number in range(1, ALERTS + 1)]
         assert [row.alert.sequence for row in await store.pending("mqtt", 10)] == list(range(1, ALERTS + 1))
-        assert [alert.sequence for alert in await store.close_open_episodes(["mqtt"])] == [ALERTS + 1]
+        assert [alert.sequence for alert in await store.close_open_episodes(lambda _: ["mqtt"])] == [ALERTS + 1]
         async with store._engine.connect() as connection:
             found = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
     assert found == REVISIONS[-1]

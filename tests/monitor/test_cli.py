@@ -13,6 +13,7 @@ import yaml
 
 from monitor.demo.clip import make_clip
 from tests.monitor.service import RunningService
+from tests.webhook_receiver import Receiver
 
 
 def monitor(*arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
@@ -35,9 +36,9 @@ def written(path: Path, **sections: object) -> Path:
 def test_help_tells_every_command_with_an_example() -> None:
     overview = monitor("--help")
     assert overview.returncode == 0
-    for command in ("run", "check", "demo", "replay", "calibrate", "alerts", "schema"):
-        assert command in overview.stdout
-        assert "Example: gend-monitor " + command in monitor(command, "--help").stdout
+    for command in ("run", "check", "demo", "replay", "calibrate", "alerts", "schema", "notify test"):
+        assert command.split()[0] in overview.stdout
+        assert "Example: gend-monitor " + command in monitor(*command.split(), "--help").stdout
 
 
 def test_schema_describes_the_configuration() -> None:
@@ -109,6 +110,46 @@ def test_check_as_json_follows_the_contract(tmp_path: Path) -> None:
     assert report["ok"] is False
     assert set(report["streams"][0]) == {"name", "ok", "codec", "width", "height", "fps", "error"}
     assert report["streams"][0]["name"] == "tape"
+
+
+def test_check_says_whether_targets_are_understood_and_sends_nothing(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        targets = [
+            {"name": "siem", "webhook": receiver.url, "secret": "correct horse battery"},
+            {"name": "guard", "url": "nonsense://s3cret-token/x"},
+        ]
+        config = written(tmp_path / "m.yaml", notify=targets)
+        shown = monitor("check", config, "--timeout-s", "5").stdout
+        report = json.loads(monitor("check", config, "--json", "--timeout-s", "5").stdout)
+    assert "notify.siem: understood: webhook at 127.0.0.1" in shown.splitlines()
+    assert [target["ok"] for target in report["notify"]] == [True, False]
+    assert report["notify"][1]["error"].startswith("notify.guard.url: apprise does not understand this address")
+    assert "s3cret" not in shown
+    assert receiver.requests == []
+
+
+def test_a_target_that_is_not_understood_ends_with_2_and_nothing_is_started(tmp_path: Path) -> None:
+    result = monitor("run", written(tmp_path / "m.yaml", notify=[{"name": "guard", "url": "nonsense://s3cret/x"}]))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: notify.guard.url: apprise does not understand this address")
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "alerts.db").exists()
+
+
+def test_one_notification_can_be_tried(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        target = {"name": "siem", "webhook": receiver.url, "secret": "correct horse battery"}
+        config = written(tmp_path / "m.yaml", notify=[target])
+        taken = monitor("notify", "test", config, "siem")
+        receiver.answer = lambda _: 401
+        refused = monitor("notify", "test", config, "siem")
+    unknown = monitor("notify", "test", config, "guard")
+    assert (taken.returncode, taken.stdout) == (0, "siem has taken it\n")
+    assert receiver.taken[0].json()["notices"] == ["this is a test of the notification, nothing was detected"]
+    assert (refused.returncode, refused.stderr) == (1, "error: notify.siem: answered 401 Unauthorized\n")
+    assert (unknown.returncode, unknown.stderr.count("\n")) == (2, 1)
+    assert "no target is called guard; there are: siem" in unknown.stderr
+    assert not (tmp_path / "alerts.db").exists()
 
 
 def test_replay_of_no_video_is_one_line(tmp_path: Path) -> None:

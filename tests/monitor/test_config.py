@@ -56,7 +56,6 @@ def test_config_takes_secrets_from_the_environment_and_never_shows_them() -> Non
         ),
         ({"streams": []}, "m.yaml: streams: List should have at least 1 item"),
         ({}, "m.yaml: streams: is required"),
-        (with_stream() | {"notify": ["x"]}, "m.yaml: notify: notifications are not supported by this version"),
         (with_stream() | {"web": {"host": "0.0.0.0"}}, "m.yaml: web: host 0.0.0.0 is reachable from other machines"),
         (
             with_stream() | {"mqtt": {"url": "http://x"}},

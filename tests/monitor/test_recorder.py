@@ -41,7 +41,7 @@ class FlakyStore:
 async def test_recorder_keeps_order_and_loses_nothing_while_the_store_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder_module, "_FIRST_RETRY_S", 0.001)
     store, told = FlakyStore(failures=3), list[Alert]()
-    recorder = Recorder(store, ["mqtt"], told.append)
+    recorder = Recorder(store, lambda _: ["mqtt"], told.append)
     running = asyncio.create_task(recorder.run())
     for number in range(5):
         recorder.put(alert(number))
@@ -56,7 +56,7 @@ async def test_recorder_keeps_order_and_loses_nothing_while_the_store_fails(monk
 @pytest.mark.anyio
 async def test_recorder_tries_once_more_when_the_end_is_near() -> None:
     store = FlakyStore(failures=4)
-    recorder = Recorder(store, ["mqtt"], lambda _: None)
+    recorder = Recorder(store, lambda _: ["mqtt"], lambda _: None)
     running = asyncio.create_task(recorder.run())
     recorder.put(alert(1))
     while recorder.statistics().failures < 4:  # now it would wait for longer than a stop can
@@ -74,7 +74,7 @@ async def test_recorder_says_that_the_store_hangs(monkeypatch: pytest.MonkeyPatc
             return alert
 
     monkeypatch.setattr(recorder_module, "_HANGS_S", 0.05)
-    recorder = Recorder(HangingStore(), ["mqtt"], lambda _: None)
+    recorder = Recorder(HangingStore(), lambda _: ["mqtt"], lambda _: None)
     running = asyncio.create_task(recorder.run())
     recorder.put(alert(1))
     await asyncio.sleep(0.2)
@@ -84,7 +84,7 @@ async def test_recorder_says_that_the_store_hangs(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.anyio
 async def test_recorder_says_why_alerts_wait() -> None:
-    recorder = Recorder(FlakyStore(failures=10**6), ["mqtt"], lambda _: None)
+    recorder = Recorder(FlakyStore(failures=10**6), lambda _: ["mqtt"], lambda _: None)
     running = asyncio.create_task(recorder.run())
     recorder.put(alert(1))
     async with asyncio.timeout(5):
@@ -93,3 +93,22 @@ async def test_recorder_says_why_alerts_wait() -> None:
     assert recorder.failure == "disk full"
     assert recorder.statistics().waiting == 1
     running.cancel()
+
+
+@pytest.mark.anyio
+async def test_recorder_asks_for_each_alert_who_shall_receive_it() -> None:
+    class Store:
+        def __init__(self) -> None:
+            self.sinks: list[Sequence[str]] = []
+
+        async def record(self, alert: Alert, sinks: Sequence[str]) -> Alert:
+            self.sinks.append(sinks)
+            return alert
+
+    store = Store()
+    recorder = Recorder(store, lambda alert: ["mqtt", alert.id], lambda _: None)
+    recorder.put(alert(1))
+    recorder.put(alert(2))
+    recorder.close()
+    await asyncio.wait_for(recorder.run(), 5)
+    assert store.sinks == [["mqtt", "id1"], ["mqtt", "id2"]]

@@ -166,8 +166,8 @@ async def test_publisher_outlives_a_store_that_fails(
         assert publisher.connected
     assert ids(inbox.on("gend/alerts/lobby")) == ["id-1"]
     assert [r.message for r in caplog.records if "outbox" in r.message] == [
-        f"the outbox cannot be used: {tmp_path}/alerts.db: database is locked; trying again",
-        "the outbox can be used again",
+        f"MQTT: the outbox cannot be used: {tmp_path}/alerts.db: database is locked; trying again",
+        "MQTT: the outbox can be used again",
     ]
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,14 +135,14 @@ async def test_close_open_episodes_clears_what_a_former_run_left(url: str) -> No
         await store.record(an_alert(1, alert_id="a"), ["mqtt"])
         await store.record(an_alert(2, alert_id="b"), ["mqtt"])
     async with opened(url) as store:
-        cleared = await store.close_open_episodes(["mqtt"])
+        cleared = await store.close_open_episodes(lambda _: ["mqtt"])
         assert [(alert.alert_id, alert.type, alert.reason, alert.sequence) for alert in cleared] == [
             ("a", "cleared", "restarted", 3),
             ("b", "cleared", "restarted", 4),
         ]
         assert {(alert.verdict, alert.evidence) for alert in cleared} == {("inconclusive", 0.0)}
         assert len({alert.id for alert in cleared} | {"id-1", "id-2"}) == 4
-        assert await store.close_open_episodes(["mqtt"]) == []
+        assert await store.close_open_episodes(lambda _: ["mqtt"]) == []
         assert [row.alert.sequence for row in await store.pending("mqtt", 10)] == [1, 2, 3, 4]
 
 
@@ -248,3 +248,39 @@ async def test_server_that_restarts_costs_one_failure_and_no_number(postgres: Po
             await store.record(an_alert(2), ["mqtt"])
         assert "\n" not in str(failure.value)
         assert (await store.record(an_alert(2), ["mqtt"])).sequence == 2
+
+
+async def test_rows_are_ticked_off_together(url: str) -> None:
+    async with opened(url) as store:
+        for number in range(4):
+            await store.record(an_alert(number), ["a", "b"])
+        rows = await store.pending("a", 10)
+        await store.delivered(*rows[1:])
+        assert ids(await store.pending("a", 10)) == ["id-0"]
+        assert len(await store.pending("b", 10)) == 4
+        assert store.statistics().waiting == {"a": 1, "b": 4}
+        assert store.statistics().delivered == 3
+
+
+async def test_pending_leaves_streams_out(url: str) -> None:
+    async with opened(url) as store:
+        for number in range(6):
+            await store.record(an_alert(number, stream=f"s{number % 3}"), ["a"])
+        assert ids(await store.pending("a", 3, without=["s0", "s2"])) == ["id-1", "id-4"]
+
+
+async def test_last_delivered_is_told_by_stream_and_after_a_restart(url: str) -> None:
+    before = datetime.now(UTC)
+    async with opened(url) as store:
+        for number in range(4):
+            await store.record(an_alert(number, stream=f"s{number % 3}"), ["a", "b"])
+        rows = await store.pending("a", 10)
+        await store.delivered(rows[0])
+        first = (await store.last_delivered("a", before))["s0"]
+        await store.delivered(rows[1], rows[3])
+    async with opened(url) as store:
+        last = await store.last_delivered("a", before)
+        assert set(last) == {"s0", "s1"}
+        assert before <= first < last["s0"] == last["s1"] <= datetime.now(UTC)
+        assert await store.last_delivered("b", before) == {}
+        assert await store.last_delivered("a", datetime.now(UTC)) == {}

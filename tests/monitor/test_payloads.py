@@ -8,8 +8,8 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from monitor import payloads
 from monitor.messages import Event, Status, Verdict
-from monitor.publish import payloads
 from tests.monitor.store.examples import an_alert
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
