@@ -26,6 +26,8 @@ BLOCK_S = 1.0
 StreamState = Literal["connecting", "live", "stalled", "stopped"]
 VerdictState = Literal["inconclusive", "clear", "suspect", "fake"]
 AlertType = Literal["raised", "updated", "cleared"]
+Answer = Literal["right", "wrong", "unsure"]
+"""What a person says of an alert episode: the face was manipulated, it was not, or nobody can tell."""
 EventKind = Literal["abstention", "drift", "starvation"]
 
 
@@ -200,6 +202,8 @@ class Alert:
     model: ModelIdentity
     notices: tuple[str, ...] = ()
     snapshot_url: str | None = None
+    snoozed_until: datetime | None = None
+    """Until when its stream was snoozed at that moment; None where it was not."""
     sequence: int | None = None
     schema: int = 1
 
@@ -216,3 +220,5 @@ class Status:
     """Why it is not live, in one redacted line."""
     fps: float = 0.0
     faces: int = 0
+    snoozed_until: datetime | None = None
+    """Until when its alerts call nobody; None where they do."""

@@ -35,7 +35,7 @@ def written(path: Path, **sections: object) -> Path:
 def test_help_tells_every_command_with_an_example() -> None:
     overview = monitor("--help")
     assert overview.returncode == 0
-    for command in ("run", "check", "demo", "replay", "alerts", "schema"):
+    for command in ("run", "check", "demo", "replay", "alerts", "review", "reviews", "snooze", "schema"):
         assert command in overview.stdout
         assert "Example: gend-monitor " + command in monitor(command, "--help").stdout
 
