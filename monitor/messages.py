@@ -28,7 +28,9 @@ VerdictState = Literal["inconclusive", "clear", "suspect", "fake"]
 AlertType = Literal["raised", "updated", "cleared"]
 Answer = Literal["right", "wrong", "unsure"]
 """What a person says of an alert episode: the face was manipulated, it was not, or nobody can tell."""
-EventKind = Literal["abstention", "drift", "starvation"]
+EventKind = Literal["abstention", "drift", "starvation", "duplicate_frames", "still_picture"]
+Frozen = Literal["duplicate frames", "still picture"]
+"""How a face does not live: its stream shows the same picture again and again; nothing in it moves for long."""
 
 
 @runtime_checkable
@@ -110,6 +112,7 @@ class TrackObservation:
     """Crops replaced by a newer one of the same track before they were scored."""
     starved: int = 0
     """Crops that grew too old before the encoder had time for them."""
+    frozen: tuple[Frozen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

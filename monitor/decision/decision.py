@@ -10,6 +10,7 @@ from monitor.clock import Clock
 from monitor.config import DecisionConfig
 from monitor.decision.episodes import EpisodeChange, Episodes
 from monitor.decision.evidence import EvidenceRule, TrackEvidence
+from monitor.decision.frozen import begun
 from monitor.decision.verdicts import Abstentions, VerdictRule, next_state
 from monitor.messages import Alert, Demand, Event, Logit, ModelIdentity, TrackObservation, Verdict, VerdictState
 
@@ -39,6 +40,7 @@ class _Track:
     probability_sum: float = 0.0
     abstaining: bool = False
     starving: bool = False
+    frozen: tuple[str, ...] = ()
 
     @property
     def mean_probability(self) -> float | None:
@@ -108,7 +110,8 @@ class Decision:
         if observation.ended:
             return self._end(key, track, observation.at_s, "track ended")
         track.evidence.close_before(observation.at_s - _LATE_S)
-        return [*self._judge(key, track, observation.at_s), *_events(observation, track)]
+        frozen, track.frozen = begun(observation, track.frozen), observation.frozen
+        return [*self._judge(key, track, observation.at_s), *_events(observation, track), *frozen]
 
     def score(self, logit: Logit) -> list[DecisionOutput]:
         """Takes in the encoder's answer to one crop. An answer that is not a number is counted and adds nothing."""
@@ -192,7 +195,7 @@ class Decision:
         reasons = track.abstentions.reasons()
         if track.evidence.blocks < self._config.min_blocks:
             reasons = ("few crops", *reasons)
-        reasons += tuple(notice.partition(":")[0] for notice in self._notices)
+        reasons += (*track.frozen, *(notice.partition(":")[0] for notice in self._notices))
         return Verdict(
             *key,
             at_s=at_s,
