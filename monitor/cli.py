@@ -22,6 +22,8 @@ from rich.table import Table
 
 from gend.cli_options import FaceDetectorOption
 from gend.errors import GendError
+from monitor.cli_options import DEBUG, AsJson, ConfigFile, load
+from monitor.cli_reviews import review, reviews, snooze
 from monitor.config import MonitorConfig
 from monitor.config_file import load_config
 from monitor.errors import ConfigError, MonitorError
@@ -46,16 +48,12 @@ app = typer.Typer(
 notify = typer.Typer(help="Targets of notifications.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(notify, name="notify")
 
-_DEBUG = "--debug"
-ConfigFile = Annotated[Path, typer.Argument(help="YAML file; the README has an example.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 def main() -> None:
     """Runs the command line: one clear line per error, the exit code as documented."""
-    set_up_logging(debug=_DEBUG in sys.argv)
+    set_up_logging(debug=DEBUG in sys.argv)
     try:
-        app([argument for argument in sys.argv[1:] if argument != _DEBUG], prog_name="gend-monitor")
+        app([argument for argument in sys.argv[1:] if argument != DEBUG], prog_name="gend-monitor")
     except KeyboardInterrupt:
         sys.exit(130)
     except (GendError, MonitorError) as error:
@@ -64,7 +62,7 @@ def main() -> None:
 
 def _report(error: GendError | MonitorError) -> int:
     """Prints what went wrong; returns the exit code."""
-    if _DEBUG in sys.argv:
+    if DEBUG in sys.argv:
         logging.getLogger("monitor").error("the command failed", exc_info=error)
     for line in str(error).splitlines():
         print(f"error: {redact(line)}", file=sys.stderr)
@@ -74,7 +72,7 @@ def _report(error: GendError | MonitorError) -> int:
 @app.callback()
 def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-    debug: Annotated[bool, typer.Option(_DEBUG, help="Tracebacks and more log; goes anywhere.")] = False,  # noqa: ARG001
+    debug: Annotated[bool, typer.Option(DEBUG, help="Tracebacks and more log; goes anywhere.")] = False,  # noqa: ARG001
 ) -> None:
     # `main` takes --debug out wherever it stands; it is declared here to be seen in --help.
     if version:
@@ -87,7 +85,7 @@ def run(config: ConfigFile) -> None:
     """Watch the configured streams until SIGTERM or Ctrl-C."""
     from monitor.running import run_service  # noqa: PLC0415
 
-    loaded = _load(config)
+    loaded = load(config)
     watched = "1 stream" if len(loaded.streams) == 1 else f"{len(loaded.streams)} streams"
 
     def tell(started: Started) -> None:
@@ -110,7 +108,7 @@ def check_command(
     """Try every stream and the broker once; say whether the targets of `notify` are understood."""
     from monitor.check import check  # noqa: PLC0415
 
-    report = asyncio.run(check(_load(config), timeout_s))
+    report = asyncio.run(check(load(config), timeout_s))
     if as_json:
         print(json.dumps(asdict(report)))
     else:
@@ -155,7 +153,7 @@ def replay(
     """Judge recordings as live streams are judged."""
     from monitor.replaying import replay_files  # noqa: PLC0415
 
-    replay_files(files, _load(config) if config else None, weights=weights, as_json=as_json)
+    replay_files(files, load(config) if config else None, weights=weights, as_json=as_json)
 
 
 @app.command(epilog="Example: gend-monitor calibrate monday.mp4 tuesday/ --config monitor.yaml --out lobby.json")
@@ -172,7 +170,7 @@ def calibrate(
     """Measure false alarms on your own footage, and say what can be promised."""
     from monitor.calibrating import calibrate_files  # noqa: PLC0415
 
-    calibrate_files(footage, _load(config), out, session_hours=session_hours)
+    calibrate_files(footage, load(config), out, session_hours=session_hours)
 
 
 @app.command(epilog="Example: gend-monitor alerts --config monitor.yaml --follow --json")
@@ -185,7 +183,7 @@ def alerts(
     """Print the alerts in the store, oldest first."""
     from monitor.alerts import print_alerts  # noqa: PLC0415
 
-    asyncio.run(print_alerts(_load(config).store.url.get_secret_value(), limit=limit, follow=follow, as_json=as_json))
+    asyncio.run(print_alerts(load(config).store.url.get_secret_value(), limit=limit, follow=follow, as_json=as_json))
 
 
 @notify.command("test", epilog="Example: gend-monitor notify test monitor.yaml guard")
@@ -195,7 +193,7 @@ def test_target(
     """Send one notification, which says that it is a test, to a target."""
     from monitor.notify import send_trial  # noqa: PLC0415
 
-    targets = {target.name: target for target in _load(config).notify}
+    targets = {target.name: target for target in load(config).notify}
     if name not in targets:
         raise ConfigError(f"{config}: notify: no target is called {name}; there are: {', '.join(targets) or 'none'}")
     asyncio.run(send_trial(targets[name]))
@@ -208,7 +206,6 @@ def schema() -> None:
     print(json.dumps(MonitorConfig.model_json_schema(), indent=2))
 
 
-def _load(path: Path) -> MonitorConfig:
-    config = load_config(path)
-    set_up_logging(debug=_DEBUG in sys.argv, secrets=config.secrets())
-    return config
+app.command(epilog="Example: gend-monitor review monitor.yaml 47aa2bb2… wrong --by anna --note 'a poster'")(review)
+app.command(epilog="Example: gend-monitor reviews monitor.yaml --unreviewed")(reviews)
+app.command(epilog="Example: gend-monitor snooze monitor.yaml lobby --for 2h --by anna")(snooze)

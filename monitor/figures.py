@@ -42,6 +42,8 @@ def _states(statuses: Iterable[Status]) -> Iterator[Sample]:
             labels = (("stream", status.stream), ("state", state))
             yield Sample("stream_state", "1 for the state a stream is in.", "gauge", state == status.state, labels)
         label = (("stream", status.stream),)
+        snoozed = status.snoozed_until is not None
+        yield Sample("stream_snoozed", "1 while the stream's alerts call nobody.", "gauge", snoozed, label)
         yield Sample("stream_degraded", "Reasons for which a stream is degraded.", "gauge", len(status.degraded), label)
 
 

@@ -26,7 +26,11 @@ BLOCK_S = 1.0
 StreamState = Literal["connecting", "live", "stalled", "stopped"]
 VerdictState = Literal["inconclusive", "clear", "suspect", "fake"]
 AlertType = Literal["raised", "updated", "cleared"]
-EventKind = Literal["abstention", "drift", "starvation"]
+Answer = Literal["right", "wrong", "unsure"]
+"""What a person says of an alert episode: the face was manipulated, it was not, or nobody can tell."""
+EventKind = Literal["abstention", "drift", "starvation", "duplicate_frames", "still_picture"]
+Frozen = Literal["duplicate frames", "still picture"]
+"""How a face does not live: its stream shows the same picture again and again; nothing in it moves for long."""
 
 
 @runtime_checkable
@@ -108,6 +112,7 @@ class TrackObservation:
     """Crops replaced by a newer one of the same track before they were scored."""
     starved: int = 0
     """Crops that grew too old before the encoder had time for them."""
+    frozen: tuple[Frozen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +205,8 @@ class Alert:
     model: ModelIdentity
     notices: tuple[str, ...] = ()
     snapshot_url: str | None = None
+    snoozed_until: datetime | None = None
+    """Until when its stream was snoozed at that moment; None where it was not."""
     sequence: int | None = None
     schema: int = 1
 
@@ -216,3 +223,5 @@ class Status:
     """Why it is not live, in one redacted line."""
     fps: float = 0.0
     faces: int = 0
+    snoozed_until: datetime | None = None
+    """Until when its alerts call nobody; None where they do."""

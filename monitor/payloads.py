@@ -45,6 +45,7 @@ def alert(message: Alert) -> str:
             },
             "notices": list(message.notices),
             "snapshot_url": message.snapshot_url,
+            "snoozed_until": _moment(message.snoozed_until),
         }
     )
 
@@ -59,6 +60,7 @@ def status(message: Status) -> str:
             "reason": message.reason,
             "fps": round(message.fps, 1),
             "faces": message.faces,
+            "snoozed_until": _moment(message.snoozed_until),
         }
     )
 
@@ -112,6 +114,10 @@ def event(message: Event, at: datetime) -> str:
 def rfc3339(moment: datetime) -> str:
     """An aware time as UTC with milliseconds, such as `2026-01-31T12:00:00.000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
 
 
 def _finite(value: float | None) -> float | None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from monitor.config import MonitorConfig, MqttConfig
@@ -18,6 +18,7 @@ from monitor.notify import Notifier
 from monitor.pipeline import Output, Parts, Pipeline
 from monitor.publish import EmbeddedBroker, MqttPublisher
 from monitor.recorder import Recorder
+from monitor.snoozes import Snoozes, marked
 from monitor.store import Store
 from monitor.web import Health, WebServer, create_app
 
@@ -102,12 +103,14 @@ class _Running:
         self._publisher = MqttPublisher(mqtt, store, sink=MQTT_SINK)
         self._notifier = Notifier(config.notify, store)
         self._recorder = Recorder(store, self._sinks, self._recorded)
+        self._snoozes = Snoozes(store, self._snooze_changed)
         self._states: dict[str, Status] = {}
         self._configured = [stream.name for stream in config.streams]
 
     async def begin(self) -> None:
         """Closes what a former run left open, so that nothing stands that nobody holds."""
         self._notifier.warn_of_strangers(self._store.statistics().waiting)
+        await self._snoozes.read()
         left_open = {alert.stream for alert in await self._store.close_open_episodes(self._sinks)}
         for stream in {*self._configured, *left_open}:
             self._publisher.set_alert_state(stream, on=False)
@@ -116,22 +119,24 @@ class _Running:
             self._publisher.set_status(gone)
 
     async def run(self, stop: asyncio.Event, on_started: Callable[[], None]) -> None:
-        for status in self._pipeline.statuses():
+        for status in self._statuses():
             self._output(status)
         publishing = asyncio.create_task(self._publisher.run(), name="publish")
         notifying = asyncio.create_task(self._notifier.run(), name="notify")
         recording = asyncio.create_task(self._recorder.run(), name="record")
         deciding = asyncio.create_task(self._pipeline.run(self._output), name="pipeline")
         telling = asyncio.create_task(self._tell_status(), name="status")
+        snoozing = asyncio.create_task(self._snoozes.run(), name="snoozes")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         on_started()
         try:
             await asyncio.wait(
-                [publishing, notifying, recording, deciding, telling, stopping], return_when=asyncio.FIRST_COMPLETED
+                [publishing, notifying, recording, deciding, telling, snoozing, stopping],
+                return_when=asyncio.FIRST_COMPLETED,
             )
         finally:
             stopping.cancel()
-            errors = await _cancelled(deciding, telling)
+            errors = await _cancelled(deciding, telling, snoozing)
             await self._pipeline.stop(self._output, _STOP_THREADS_S)
             self._recorder.close()
             # Never cancelled while it works: an alert half recorded is neither lost nor kept.
@@ -148,8 +153,13 @@ class _Running:
         if errors:
             raise errors[0]
 
+    def snoozed(self, stream: str) -> datetime | None:
+        """Until when alerts of the stream call nobody; None where they do."""
+        return self._snoozes.until(stream)
+
     def _output(self, output: Output) -> None:
         if isinstance(output, Alert):
+            output = marked(output, self.snoozed(output.stream))
             _log.warning(
                 "%s: alert %s on %s: %s (evidence %.1f of %.1f)",
                 output.stream, output.type, output.track, output.reason, output.evidence, output.threshold,
@@ -161,24 +171,40 @@ class _Running:
             _log.info("%s: %s", output.stream, output.text)
             self._publisher.event(output)
         else:
-            self._states[output.stream] = output
-            self._publisher.set_status(output)
+            self._states[output.stream] = status = replace(output, snoozed_until=self.snoozed(output.stream))
+            self._publisher.set_status(status)
 
     def _recorded(self, alert: Alert) -> None:
-        self._publisher.set_alert_state(alert.stream, on=self._pipeline.alerting(alert.stream))
+        self._tell_alert_state(alert.stream)
         self._publisher.wake()
         self._notifier.wake()
 
     def _sinks(self, alert: Alert) -> list[str]:
-        return [MQTT_SINK, *self._notifier.sinks(alert)]
+        # Of a snoozed stream nobody is called; its alerts are there for whoever looks.
+        called = [] if alert.snoozed_until is not None else self._notifier.sinks(alert)
+        return [MQTT_SINK, *called]
+
+    def _tell_alert_state(self, stream: str) -> None:
+        """`ON` calls people, so a snoozed stream is `OFF`; what stands when the snooze ends is told then."""
+        on = self._pipeline.alerting(stream) and self.snoozed(stream) is None
+        self._publisher.set_alert_state(stream, on=on)
+
+    def _snooze_changed(self, stream: str) -> None:
+        status = self._states.get(stream)
+        if status is not None:  # it is watched, and has been told of
+            self._output(status)
+            self._tell_alert_state(stream)
 
     async def _tell_status(self) -> None:
         """Renews frame rates and face counts; changes of state are told when they happen."""
         while True:
             await asyncio.sleep(_STATUS_EVERY_S)
-            for status in self._pipeline.statuses():
+            for status in self._statuses():
                 if status != self._states.get(status.stream):
                     self._output(status)
+
+    def _statuses(self) -> list[Status]:
+        return [replace(status, snoozed_until=self.snoozed(status.stream)) for status in self._pipeline.statuses()]
 
     def health(self) -> Health:
         encoder = self._pipeline.scoring_failure or "ok"
@@ -195,7 +221,7 @@ class _Running:
     def samples(self) -> list[Sample]:
         return samples(
             self._pipeline.statistics(),
-            self._pipeline.statuses(),
+            self._statuses(),
             self._recorder.statistics(),
             self._store.statistics(),
             self._publisher.statistics(),

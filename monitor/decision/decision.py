@@ -10,6 +10,7 @@ from monitor.clock import Clock
 from monitor.config import DecisionConfig
 from monitor.decision.episodes import EpisodeChange, Episodes
 from monitor.decision.evidence import TrackEvidence
+from monitor.decision.frozen import begun
 from monitor.decision.sessions import Sessions
 from monitor.decision.statistic import Statistic, notices_of
 from monitor.decision.verdicts import Abstentions, VerdictRule, next_state
@@ -41,6 +42,7 @@ class _Track:
     probability_sum: float = 0.0
     abstaining: bool = False
     starving: bool = False
+    frozen: tuple[str, ...] = ()
 
     @property
     def mean_probability(self) -> float | None:
@@ -115,7 +117,8 @@ class Decision:
         if observation.ended:
             return [*ended, *self._end(key, track, observation.at_s, "track ended")]
         track.evidence.close_before(observation.at_s - _LATE_S)
-        return [*ended, *self._judge(key, track, observation.at_s), *_events(observation, track)]
+        frozen, track.frozen = begun(observation, track.frozen), observation.frozen
+        return [*ended, *self._judge(key, track, observation.at_s), *_events(observation, track), *frozen]
 
     def score(self, logit: Logit) -> list[DecisionOutput]:
         """Takes in the encoder's answer to one crop. An answer that is not a number is counted and adds nothing."""
@@ -218,7 +221,7 @@ class Decision:
             reasons = ("few crops", *reasons)
         if track.state == "fake" and not track.episodes.open and not self._sessions.may_raise(*key):
             reasons += ("session's alerts used up",)
-        reasons += self._shortly
+        reasons += (*track.frozen, *self._shortly)
         return Verdict(
             *key,
             at_s=at_s,

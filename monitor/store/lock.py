@@ -1,7 +1,7 @@
 """One service per database: a second one would close the first one's episodes and deliver its alerts again.
 
 Both locks end with the process that holds them, however it ends, so a crash leaves nothing to clean up.
-Readers take none.
+Readers take none, nor does who only adds reviews (`reviews.py`).
 """
 
 from __future__ import annotations

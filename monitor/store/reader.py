@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from monitor.errors import StoreError
 from monitor.messages import Alert
 from monitor.store.database import Database, uninterrupted
 from monitor.store.migrate import check_schema
-from monitor.store.tables import alerts
+from monitor.store.tables import alerts, snoozes
 
 T = TypeVar("T")
 
@@ -29,6 +30,27 @@ def encode(alert: Alert) -> dict[str, Any]:
 def decode(body: dict[str, Any]) -> Alert:
     """The alert of a `body`; fields that a newer version left out take their defaults."""
     return _ALERT.validate_python(body)
+
+
+def aware(moment: datetime) -> datetime:
+    """A time that the database keeps in UTC; SQLite forgets the zone."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+async def existing(url: str) -> Database:
+    """A database that the service has made; takes no lock and changes nothing.
+
+    Args:
+        url: `store.url` of the configuration.
+
+    Raises:
+        StoreError: there is none, it has another schema than this version's, or it cannot be read.
+    """
+    database = Database.parse(url)
+    if database.file is not None and not database.file.is_file():
+        raise StoreError(f"{database.name}: no such file; the service makes it when it first starts")
+    await check_schema(database)
+    return database
 
 
 class AlertReader:
@@ -53,10 +75,7 @@ class AlertReader:
         Raises:
             StoreError: there is none, it has another schema than this version's, or it cannot be read.
         """
-        database = Database.parse(url)
-        if database.file is not None and not database.file.is_file():
-            raise StoreError(f"{database.name}: no such file; the service makes it when it first starts")
-        await check_schema(database)
+        database = await existing(url)
         return cls(database, database.engine(writes=False))
 
     async def alerts(self, limit: int, after: str | None = None) -> list[Alert]:
@@ -92,6 +111,19 @@ class AlertReader:
         )
         latest = select(alerts.c.body).where(alerts.c.type != "cleared", ~superseded).order_by(alerts.c.position)
         return [decode(body) for body in await self._column(latest)]
+
+    @uninterrupted
+    async def snoozes(self) -> dict[str, datetime]:
+        """Until when each stream is or was snoozed, by the last word on it.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        last = select(func.max(snoozes.c.position)).group_by(snoozes.c.stream)
+        said = select(snoozes.c.stream, snoozes.c.until).where(snoozes.c.position.in_(last))
+        with self._database.errors():
+            async with self._engine.connect() as connection:
+                return {stream: aware(until) for stream, until in await connection.execute(said)}
 
     async def aclose(self) -> None:
         """Closes the database."""

@@ -59,6 +59,30 @@ outbox = Table(
 )
 """One row per (message, sink). Pruned some time after delivery, never before."""
 
+reviews = Table(
+    "reviews",
+    metadata,
+    # The order in which they were given; clocks may jump.
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("alert_id", Text, nullable=False, index=True),
+    Column("answer", Text, nullable=False),
+    Column("by", Text),
+    Column("note", Text),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+"""What people said of alert episodes; only ever added to."""
+
+snoozes = Table(
+    "snoozes",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("stream", Text, nullable=False),
+    Column("until", DateTime(timezone=True), nullable=False),
+    Column("by", Text),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+"""Streams whose alerts shall call nobody for a while; only ever added to, and the last row of a stream counts."""
+
 _waiting = outbox.c.delivered_at.is_(None)
 Index("ix_outbox_waiting", outbox.c.sink, outbox.c.position, sqlite_where=_waiting, postgresql_where=_waiting)
 Index("ix_outbox_delivered_at", outbox.c.delivered_at)

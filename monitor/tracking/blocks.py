@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from monitor.messages import BLOCK_S, Box, TrackObservation
+from monitor.messages import BLOCK_S, Box, Frozen, TrackObservation
 
 
 class BlockAccount:
@@ -25,6 +25,7 @@ class BlockAccount:
         self._track = track
         self._first_seen_s = first_seen_s
         self._box = box
+        self._frozen: tuple[Frozen, ...] = ()
         self._open(_block(first_seen_s))
         self._seen = True
 
@@ -57,6 +58,10 @@ class BlockAccount:
         """A crop was due, but the face was not fit for it."""
         self._gated[cause] += 1
 
+    def freeze(self, frozen: tuple[Frozen, ...]) -> None:
+        """How the face does not live at the moment; holds until it is told otherwise."""
+        self._frozen = frozen
+
     def end(self, at_s: float) -> list[TrackObservation]:
         """The track ended at `at_s`; returns what is left to tell, the last of it marked `ended`."""
         return [*self.advance(at_s, at_s), self._observation(at_s, ended=True)]
@@ -80,6 +85,7 @@ class BlockAccount:
             box=self._box,
             first_seen_s=self._first_seen_s,
             ended=ended,
+            frozen=self._frozen,
         )
 
 

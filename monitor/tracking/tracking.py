@@ -14,9 +14,10 @@ import numpy as np
 from gend.errors import PictureError
 from gend.faces import Face, FaceDetector, align, alignment
 from monitor.config import FacesConfig, Polygon
-from monitor.messages import Box, Crop, Demand, Frame, Pixels, TrackObservation
+from monitor.messages import Box, Crop, Demand, Frame, Frozen, Pixels, TrackObservation
 from monitor.redact import one_line
 from monitor.tracking.blocks import BlockAccount
+from monitor.tracking.frozen import Repeats, Stillness
 from monitor.tracking.quality import Cause, Gate, sharpness, width_px
 from monitor.tracking.sampler import Pace, Sampler
 from monitor.tracking.tracker import Ending, Track, Tracker
@@ -97,6 +98,8 @@ class Tracking:
         self._gate = Gate(faces)
         self._sampler = Sampler(faces.crops_per_s, faces.max_crops_per_s, self._period_s / 2)
         self._accounts: dict[str, BlockAccount] = {}
+        self._repeats = Repeats()
+        self._stillness: dict[str, Stillness] = {}
         self._gated: Counter[str] = Counter()
         self._analysed = self._identities = self._ignored_faces = self._sampled = 0
         self._detect_s = 0.0
@@ -127,7 +130,9 @@ class Tracking:
                 live on. A crop that cannot be cut raises nothing: it is counted, and told by `statistics`.
         """
         self._pace.mark(frame.at_s, self._period_s)
-        update = self._tracker.update(self._find(frame), frame.at_s)
+        small = frame.small(self._faces.analysis_px)
+        repeated = self._repeats.see(small, frame.at_s)
+        update = self._tracker.update(self._find(small, frame), frame.at_s)
 
         out: list[Crop | TrackObservation] = []
         for ending in update.ended:
@@ -138,6 +143,7 @@ class Tracking:
         seen = [(track, self._account(track)) for track in update.seen]
         for track, account in seen:
             out += account.see(track.seen_since_s, frame.at_s, track.face.box)
+            account.freeze(self._frozen(track, None if repeated or not frame.trusted else small, frame))
         failed_before = self._gated["failed"]
         crops = [crop for track, account in seen if (crop := self._crop(frame, track, account)) is not None]
         out += crops
@@ -156,9 +162,8 @@ class Tracking:
         """A snapshot, as of the last frame."""
         return self._statistics
 
-    def _find(self, frame: Frame) -> list[Face]:
+    def _find(self, small: Pixels, frame: Frame) -> list[Face]:
         """Faces of the frame in full-resolution pixels, without those in ignored polygons."""
-        small = frame.small(self._faces.analysis_px)
         started_s = time.perf_counter()
         found = self._detector.detect(small)
         self._detect_s += time.perf_counter() - started_s
@@ -184,9 +189,22 @@ class Tracking:
             self._identities += 1
         return account
 
+    def _frozen(self, track: Track, small: Pixels | None, frame: Frame) -> tuple[Frozen, ...]:
+        """How the track does not live; `small` is None where the picture tells nothing new of it."""
+        stillness = self._stillness.setdefault(str(track.id), Stillness())
+        if small is not None:
+            x, y = small.shape[1] / frame.width, small.shape[0] / frame.height
+            x0, y0, x1, y1 = track.face.box
+            stillness.see(small, (x0 * x, y0 * y, x1 * x, y1 * y), frame.at_s)
+        # Of a stream that stands still as a whole it says nothing that its pictures do.
+        if self._repeats.lasting:
+            return ("duplicate frames",)
+        return ("still picture",) if stillness.lasting else ()
+
     def _end(self, ending: Ending) -> list[TrackObservation]:
         name = str(ending.track.id)
         self._sampler.end(name)
+        self._stillness.pop(name, None)
         account = self._accounts.pop(name, None)
         return [] if account is None else account.end(ending.at_s)
 

@@ -36,7 +36,8 @@ def written(path: Path, **sections: object) -> Path:
 def test_help_tells_every_command_with_an_example() -> None:
     overview = monitor("--help")
     assert overview.returncode == 0
-    for command in ("run", "check", "demo", "replay", "calibrate", "alerts", "schema", "notify test"):
+    commands = ("run", "check", "demo", "replay", "calibrate", "alerts", "review", "reviews", "snooze", "schema")
+    for command in (*commands, "notify test"):
         assert command.split()[0] in overview.stdout
         assert "Example: gend-monitor " + command in monitor(*command.split(), "--help").stdout
 

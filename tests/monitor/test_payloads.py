@@ -51,6 +51,7 @@ ALERT: dict[str, Any] = {
     },
     "notices": {"type": "array", "items": TEXT},
     "snapshot_url": {"type": ["string", "null"]},
+    "snoozed_until": {"anyOf": [TIME, {"type": "null"}]},
 }
 ALERT_SCHEMA = {"type": "object", "properties": ALERT, "required": list(ALERT), "additionalProperties": False}
 
@@ -60,6 +61,7 @@ def test_alert_is_what_subscribers_were_promised() -> None:
     jsonschema.validate(message, ALERT_SCHEMA)
     assert message["at"] == "2026-01-31T12:00:05.250Z"
     assert message["notices"] == ["demo encoder: not for real use"]
+    assert message["snoozed_until"] is None
 
 
 def test_alert_has_null_for_what_is_unknown() -> None:
@@ -84,7 +86,15 @@ def test_status_is_what_subscribers_were_promised() -> None:
         "reason": "no answer",
         "fps": 25.0,
         "faces": 2,
+        "snoozed_until": None,
     }
+
+
+def test_snooze_is_told_with_status_and_alert() -> None:
+    status = json.loads(payloads.status(Status("lobby", "live", AT, snoozed_until=AT)))
+    alert = json.loads(payloads.alert(an_alert(sequence=1, snoozed_until=AT)))
+    jsonschema.validate(alert, ALERT_SCHEMA)
+    assert status["snoozed_until"] == alert["snoozed_until"] == "2026-01-31T12:00:00.000Z"
 
 
 def test_alert_state_is_on_or_off() -> None:

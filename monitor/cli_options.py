@@ -1,0 +1,28 @@
+"""Arguments that several commands have, and how a command reads its configuration."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.config import MonitorConfig
+from monitor.config_file import load_config
+from monitor.logs import set_up_logging
+
+DEBUG = "--debug"
+ConfigFile = Annotated[Path, typer.Argument(help="YAML file; the README has an example.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def load(path: Path) -> MonitorConfig:
+    """Reads the configuration, and keeps its secrets out of the log from now on.
+
+    Raises:
+        ConfigError: it cannot be read, or something in it is wrong.
+    """
+    config = load_config(path)
+    set_up_logging(debug=DEBUG in sys.argv, secrets=config.secrets())
+    return config
