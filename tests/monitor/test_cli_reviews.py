@@ -15,6 +15,7 @@ from tests.broker import Mosquitto
 from tests.monitor.service import RunningService, Subscriber
 from tests.monitor.store.examples import an_alert, opened
 from tests.monitor.test_cli import monitor, written
+from tests.webhook_receiver import Receiver
 
 
 @pytest.fixture
@@ -99,6 +100,10 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield running
 
 
+def target(url: str) -> dict[str, str]:
+    return {"name": "siem", "webhook": url, "secret": "correct horse battery"}
+
+
 def wait_for_state(subscriber: Subscriber, state: bytes) -> list[bytes]:
     """All that is told of the stream's alert state up to `state`."""
     told = [payload for topic, payload in subscriber.passed if topic == "gend/streams/tape/alert"]
@@ -114,9 +119,11 @@ def test_snoozed_stream_is_alerted_of_but_calls_nobody_until_the_snooze_ends(bro
     clip = tmp_path / "call.mp4"
     make_clip(clip, seconds=30, manipulated_from_s=0, names=["astronaut"])
     streams = [{"name": "tape", "url": f"file:{clip}", "loop": True}]
+    config = {"streams": streams, "mqtt": {"url": broker.url}}
     with (
+        Receiver() as receiver,
         Subscriber(broker.port, "gend/#") as subscriber,
-        RunningService(tmp_path, {"streams": streams, "mqtt": {"url": broker.url}}) as service,
+        RunningService(tmp_path, {**config, "notify": [target(receiver.url)]}) as service,
     ):
         assert monitor("snooze", service.path, "tape", "--for", "1h").returncode == 0
         alert = subscriber.wait_for("gend/alerts/tape", type="raised")
@@ -131,4 +138,5 @@ def test_snoozed_stream_is_alerted_of_but_calls_nobody_until_the_snooze_ends(bro
     assert reviewed.returncode == 0, reviewed.stderr
     # Off while it was snoozed, the alert notwithstanding; on at once when it no longer was.
     assert set(told[:-1]) == {b"OFF"}
+    assert receiver.requests == []  # notified of nothing that was raised while it was snoozed
     assert code == 0
