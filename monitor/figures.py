@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from monitor.evidence import WriterStatistics
 from monitor.messages import Status
 from monitor.metrics import Sample
 from monitor.pipeline import PipelineStatistics
@@ -21,14 +22,17 @@ def samples(
     recorder: RecorderStatistics,
     store: StoreStatistics,
     mqtt: MqttStatistics,
+    *,
+    evidence: WriterStatistics | None,
 ) -> list[Sample]:
-    """All metrics now."""
+    """All metrics now; those of evidence only where it is kept."""
     return [
         *_states(statuses),
         *(sample for name, stream in pipeline.streams.items() for sample in _stream(name, stream)),
         *_scoring(pipeline),
         *_decision(pipeline),
         *_delivery(recorder, store, mqtt),
+        *(() if evidence is None else _evidence(evidence)),
     ]
 
 
@@ -114,6 +118,15 @@ def _delivery(recorder: RecorderStatistics, store: StoreStatistics, mqtt: MqttSt
     yield Sample("mqtt_connections", "Connections the broker accepted.", "counter", mqtt.connections)
     yield Sample("mqtt_delivered", "Alert messages the broker acknowledged.", "counter", mqtt.delivered)
     yield Sample("mqtt_dropped", "Verdicts and events that found no broker in time.", "counter", mqtt.dropped)
+
+
+def _evidence(evidence: WriterStatistics) -> Iterator[Sample]:
+    yield Sample("evidence_written", "Evidence packages written.", "counter", evidence.written)
+    yield Sample("evidence_waiting", "Evidence packages that wait for the disk.", "gauge", evidence.waiting)
+    yield Sample("evidence_packages", "Evidence packages kept.", "gauge", evidence.packages)
+    yield Sample("evidence_bytes", "Bytes of the evidence packages kept.", "gauge", evidence.bytes)
+    yield from _by_cause("evidence_shed", "Alerts without an evidence package.", (), evidence.shed)
+    yield from _by_cause("evidence_removed", "Evidence packages removed.", (), evidence.removed)
 
 
 def _by_cause(
