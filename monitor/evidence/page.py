@@ -22,7 +22,7 @@ main{max-width:60rem;margin:0 auto;padding:1.5rem 1rem 3rem}h1{font-size:1.6rem;
 h2{font-size:1.1rem;margin:0 0 .8rem}.quiet{color:var(--quiet)}p{margin:.2rem 0}
 section{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:1rem 1.2rem;margin-top:1rem}
 .warn{background:var(--warn);border-color:var(--warn-line)}.red{color:var(--red);font-weight:600}
-.crops{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:1rem}figure{margin:0}
+.crops{display:grid;margin-top:.8rem;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:1rem}figure{margin:0}
 img{max-width:100%;border-radius:.4rem;display:block}.crops img{width:100%;aspect-ratio:1}
 figcaption{color:var(--quiet);font-size:.85rem;margin-top:.3rem}
 dl{display:grid;grid-template-columns:minmax(9rem,max-content) 1fr;gap:.25rem 1.2rem;margin:0}
@@ -131,7 +131,7 @@ def _caution(alert: Alert) -> str:
             "<p><strong>Not calibrated:</strong> no rate of false alarms is promised, and the threshold is a default "
             "or not good enough for the rate that was asked for.</p>"
         )
-    lines.append("<p>An alert is a reason to look, never a proof: most alarms of any detector are wrong.</p>")
+    lines.append("<p>An alert is a reason to look, never a proof: where fakes are rare, most alarms of any detector are wrong.</p>")
     return f'<section class="warn">{"".join(lines)}</section>'
 
 

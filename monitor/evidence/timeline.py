@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from monitor.evidence.memory import Point, Seen
@@ -38,9 +39,9 @@ def timeline_svg(seen: Seen, threshold: float) -> str:
     end_s = max((point.at_s for point in seen.evidence or points), default=0.0)
     begin_s = min((point.at_s for point in points), default=0.0)
     across = _Scale(min(begin_s, end_s - _SHORTEST_S), end_s, _LEFT, _RIGHT)
-    highest = max([threshold * 1.2, *(point.value for point in seen.evidence)])
+    highest = math.ceil(1.2 * max([threshold, *(point.value for point in seen.evidence)]))
     upper = _Scale(0.0, highest, _EVIDENCE[1], _EVIDENCE[0])
-    loudest = max([4.0, *(abs(point.value) for point in seen.logits)])
+    loudest = math.ceil(1.2 * max([4.0, *(abs(point.value) for point in seen.logits)]))
     lower = _Scale(-loudest, loudest, _LOGITS[1], _LOGITS[0])
     return "".join(
         [

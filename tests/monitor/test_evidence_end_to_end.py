@@ -67,7 +67,7 @@ def test_an_alert_leaves_a_package_that_is_whole_and_signed(isolation: str, fake
         assert clip.duration is not None
         assert clip.duration <= 10.5 * av.time_base  # twice `clip_s`, because it begins at a keyframe
     html = (package / "index.html").read_text()
-    assert not re.search(r"(?:src|href|action)="(?!data:|clip\.mp4\")", html)
+    assert not re.search(r'(?:src|href|action)="(?!data:|clip\.mp4")', html)
     assert not re.search(r"<script|https?://(?!www\.w3\.org/2000/svg)|url\(", html)
     assert "demo encoder: not for real use" in html
     assert "Not calibrated" in html
