@@ -131,7 +131,10 @@ def _caution(alert: Alert) -> str:
             "<p><strong>Not calibrated:</strong> no rate of false alarms is promised, and the threshold is a default "
             "or not good enough for the rate that was asked for.</p>"
         )
-    lines.append("<p>An alert is a reason to look, never a proof: where fakes are rare, most alarms of any detector are wrong.</p>")
+    lines.append(
+        "<p>An alert is a reason to look, never a proof: where fakes are rare, most alarms of any detector are "
+        "wrong.</p>"
+    )
     return f'<section class="warn">{"".join(lines)}</section>'
 
 

@@ -44,7 +44,7 @@ def load_signer(path: Path) -> Signer:
     try:
         if not path.exists():
             _make(path)
-            _log.warning("%s: made a new key to sign evidence with; keep a copy in a safe place", path)
+            _log.info("%s: made a new key to sign evidence with", path)
         elif stat.S_IMODE(path.stat().st_mode) & 0o077:
             _log.warning("%s: others may read or change the key that signs evidence; chmod 600 helps", path)
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
@@ -11,8 +12,12 @@ from pathlib import Path
 
 import av
 import pytest
+import yaml
 
+from monitor.config import MonitorConfig
 from monitor.demo.clip import make_clip
+from monitor.parts import load_parts
+from monitor.pipeline import Pipeline
 from tests.monitor.service import RunningService, Subscriber
 from tests.waiting import wait_until
 
@@ -101,6 +106,41 @@ def test_without_evidence_nothing_is_kept_anywhere(fake_call: Path, tmp_path: Pa
     }
     with RunningService(tmp_path, config) as service, Subscriber(service.mqtt_port, "gend/alerts/#") as subscriber:
         subscriber.wait_for("gend/alerts/tape", type="raised")
-        assert "evidence" not in metrics(service)
+        assert "gend_evidence" not in metrics(service)
         service.terminate()
     assert {name.partition(".")[0] for name in files_below(tmp_path)} == {"alerts", "monitor"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("evidence", [None, {"folder": "nowhere", "clip_s": 0}])
+async def test_without_evidence_or_clips_no_ring_runs(evidence: object, fake_call: Path, tmp_path: Path) -> None:
+    config = MonitorConfig.model_validate(
+        {
+            "streams": [{"name": "tape", "url": f"file:{fake_call}"}],
+            "encoder": {"weights": "demo"},
+            "workers": {"isolation": "thread"},
+            "evidence": evidence,
+        }
+    )
+    pipeline = Pipeline(config, await asyncio.to_thread(load_parts, config), run_id="run")
+    clip = pipeline.write_clip("tape", tmp_path / "clip").result(0)
+    assert clip.absence == "nothing is kept of the stream"
+
+
+def test_an_evidence_folder_that_cannot_be_used_ends_with_1_and_one_line(fake_call: Path, tmp_path: Path) -> None:
+    (tmp_path / "in-the-way").write_text("")
+    tree = {
+        "streams": [{"name": "tape", "url": f"file:{fake_call}"}],
+        "encoder": {"weights": "demo"},
+        "mqtt": {"url": "embedded:"},
+        "store": {"url": f"sqlite+aiosqlite:///{tmp_path / 'alerts.db'}"},
+        "web": {"port": 0},
+        "evidence": {"folder": str(tmp_path / "in-the-way" / "evidence")},
+    }
+    path = tmp_path / "monitor.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    command = [sys.executable, "-m", "monitor", "run", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    last = done.stderr.splitlines()[-1]
+    assert last == f"error: evidence.folder: {tmp_path / 'in-the-way' / 'evidence'}: Not a directory"

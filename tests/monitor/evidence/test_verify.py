@@ -152,8 +152,8 @@ def test_openssl_says_the_same(package: Path) -> None:
     if openssl is None:
         pytest.skip("no openssl here")
     command = [
-        openssl, "pkeyutl", "-verify", "-pubin", "-inkey", package / "signer.pem", "-rawin",
-        "-in", package / "manifest.json", "-sigfile", package / "manifest.sig",
+        openssl, "pkeyutl", "-verify", "-pubin", "-inkey", str(package / "signer.pem"), "-rawin",
+        "-in", str(package / "manifest.json"), "-sigfile", str(package / "manifest.sig"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "Verified Successfully" in done.stdout, done.stderr
