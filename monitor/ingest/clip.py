@@ -46,20 +46,42 @@ def _mux(cut: Cut, path: Path, container: str) -> None:
     output: Any  # PyAV's types know the streams of codecs that it encodes
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream_from_template(cut.template, opaque=True)
-        first = next((kept.dts for kept in cut.packets if kept.dts is not None), None)
-        last: int | None = None
-        for kept in cut.packets:
+        times = _times(cut)
+        start = times[0][0]
+        for kept, (dts, pts) in zip(cut.packets, times, strict=True):
             packet = av.Packet(kept.payload)
-            dts = kept.dts if kept.dts is not None else kept.pts
-            if first is None or dts is None:  # a stream without times: as it arrived
-                dts = pts = round((kept.at_s - cut.packets[0].at_s) / cut.time_base)
-            else:
-                dts, pts = dts - first, (dts if kept.pts is None else kept.pts) - first
-            # Muxers refuse times that do not grow; cameras send such.
-            packet.dts = last = dts if last is None else max(dts, last + 1)
-            packet.pts = max(pts, packet.dts)
+            packet.dts, packet.pts = dts - start, pts - start
             packet.duration = kept.duration
             packet.time_base = cut.time_base
             packet.is_keyframe = kept.key
             packet.stream = stream
             output.mux_one(packet)
+
+
+def _times(cut: Cut) -> list[tuple[int, int]]:
+    """A dts and a pts for each packet, as muxers want them: each dts later than the one before, no pts before its dts.
+
+    Cameras send others; and of RTSP's first pictures FFmpeg does not know the times, though of those that follow.
+    """
+    packets = cut.packets
+    known = next((index for index, kept in enumerate(packets) if kept.dts is not None), None)
+    times: list[tuple[int, int]] = []
+    for index, kept in enumerate(packets):
+        frame = kept.duration or 1
+        before = times[-1][0] if times else None
+        if known is None:  # a stream without times: as it arrived
+            dts = round((kept.at_s - packets[0].at_s) / cut.time_base)
+        elif kept.dts is not None:
+            dts = kept.dts
+        elif before is not None and index > known:
+            dts = before + frame
+        else:
+            dts = (packets[known].dts or 0) - (known - index) * frame
+        if before is not None:
+            dts = max(dts, before + 1)
+        times.append((dts, max(dts, dts if kept.pts is None or known is None else kept.pts)))
+    if packets[0].pts is None and known is not None:  # the keyframe is shown before all others
+        shown = min((pts for kept, (_, pts) in zip(packets, times, strict=True) if kept.pts is not None), default=None)
+        if shown is not None:
+            times[0] = times[0][0], max(times[0][0], shown - (packets[0].duration or 1))
+    return times
