@@ -46,4 +46,6 @@ def load_parts(config: MonitorConfig) -> Parts:
     new_face_detector = partial(load_detector, kind, threshold=_SEARCH_CONFIDENCE, warn=_log.debug)
     identity = encoder.identity
     model = ModelIdentity(identity.weights, identity.sha256, None, identity.engine, identity.precision)
-    return Parts(encoder, model, new_face_detector, StreamAdapters(config, encoder.set_adapters))
+    return Parts(
+        encoder, model, new_face_detector, StreamAdapters(config, encoder.set_adapters, lambda: encoder.adapters)
+    )

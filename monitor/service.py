@@ -120,7 +120,7 @@ class _Running:
         self._writer = writer
         self._evidence: EvidenceKeeper | None = None
         if writer is not None and config.evidence is not None:
-            self._evidence = EvidenceKeeper(config.evidence, writer, self._request_clip)
+            self._evidence = EvidenceKeeper(config.evidence, writer, self._request_clip, parts.adapters.sha256)
         taps = () if self._evidence is None else (self._evidence.memory,)
         self._pipeline = Pipeline(config, parts, run_id=str(store.run_id), taps=taps)
         self._publisher = MqttPublisher(mqtt, store, sink=MQTT_SINK)
@@ -177,9 +177,9 @@ class _Running:
                 "%s: alert %s on %s: %s (evidence %.1f of %.1f)",
                 output.stream, output.type, output.track, output.reason, output.evidence, output.threshold,
             )  # fmt: skip
+            self._recorder.put(output)
             if self._evidence is not None:
                 self._evidence.decided(output)
-            self._recorder.put(output)
         elif isinstance(output, Verdict):
             self._publisher.verdict(output)
         elif isinstance(output, Event):

@@ -52,6 +52,8 @@ class Manifest(Provenance):
     signer: Sha256
     """The fingerprint of the key that signs."""
     model_sha256: str
+    adapter_sha256: Sha256 | None
+    """Of the fine-tune's file, where one has judged."""
     files: dict[str, FileEntry]
 
     def encoded(self) -> bytes:

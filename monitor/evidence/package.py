@@ -30,6 +30,8 @@ class Case:
     published: str
     """The same as it goes to subscribers, JSON."""
     seen: Seen
+    adapter_sha256: str | None = None
+    """Of the fine-tune that judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def make_package(
         timeline,
         ShownClip(clip_name, clip.absence),
         provenance=provenance,
+        adapter_sha256=case.adapter_sha256,
         fingerprint=signer.fingerprint,
     )
     files = {
@@ -102,6 +105,7 @@ def make_package(
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         signer=signer.fingerprint,
         model_sha256=alert.model.sha256,
+        adapter_sha256=case.adapter_sha256,
         files=listed,
         **provenance.model_dump(),
     ).encoded()

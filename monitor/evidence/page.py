@@ -58,6 +58,7 @@ def page_html(
     clip: ShownClip,
     *,
     provenance: Provenance,
+    adapter_sha256: str | None,
     fingerprint: str,
 ) -> str:
     """Writes the page.
@@ -68,6 +69,7 @@ def page_html(
         timeline: an SVG.
         clip: the clip, or why there is none.
         provenance: what judged.
+        adapter_sha256: of the fine-tune that judged.
         fingerprint: of the key that signs the package.
     """
     style = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -109,7 +111,7 @@ def page_html(
 </section>
 <section>
 <h2>What judged</h2>
-{_list(_judged(alert, provenance))}
+{_list(_judged(alert, provenance, adapter_sha256))}
 </section>
 <section>
 <h2>Is this package whole?</h2>
@@ -154,16 +156,15 @@ def _held(alert: Alert) -> list[tuple[str, str]]:
     ]
 
 
-def _judged(alert: Alert, provenance: Provenance) -> list[tuple[str, str]]:
+def _judged(alert: Alert, provenance: Provenance, adapter_sha256: str | None) -> list[tuple[str, str]]:
     model = alert.model
-    calibration = provenance.calibration_sha256
     return [
         ("Encoder", escape(model.weights)),
-        ("SHA-256 of it", f"<code>{escape(model.sha256)}</code>"),
-        ("Adapter", escape(model.adapter or "none")),
+        ("SHA-256 of it", _code(model.sha256)),
+        ("Adapter", f"{escape(model.adapter or 'none')} {_code(adapter_sha256)}"),
         ("Engine", f"{escape(model.engine)}, {escape(model.precision)}"),
-        ("Calibration", f"<code>{escape(calibration)}</code>" if calibration else "none"),
-        ("Configuration", f"<code>{escape(provenance.configuration_sha256)}</code>"),
+        ("Calibration", _code(provenance.calibration_sha256) or "none"),
+        ("Configuration", _code(provenance.configuration_sha256)),
         ("Software", escape(provenance.software)),
     ]
 
@@ -195,6 +196,10 @@ def _clip(clip: ShownClip) -> str:
 
 def _list(rows: Sequence[tuple[str, str]]) -> str:
     return f"<dl>{''.join(f'<dt>{name}</dt><dd>{value}</dd>' for name, value in rows)}</dl>"
+
+
+def _code(sha256: str | None) -> str:
+    return "" if sha256 is None else f"<code>{escape(sha256)}</code>"
 
 
 def _probability(logit: float) -> float:

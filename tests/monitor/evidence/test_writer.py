@@ -25,7 +25,7 @@ from monitor.config import EvidenceConfig
 from monitor.errors import EvidenceError
 from monitor.evidence import EvidenceKeeper, verify
 from monitor.evidence.writer import Job
-from monitor.messages import Clip, Crop, Logit
+from monitor.messages import Clip, Crop, Logit, ModelIdentity
 from monitor.publish import payloads
 from tests.monitor.evidence.examples import NOW, a_case, a_job, packages, running, written
 from tests.monitor.store.examples import an_alert
@@ -207,11 +207,13 @@ def test_keeper_takes_what_was_seen_at_the_alert_and_packs_what_was_recorded(tmp
         return answer
 
     with running(tmp_path) as writer:
-        keeper = EvidenceKeeper(config_of(tmp_path), writer, request)
+        keeper = EvidenceKeeper(
+            config_of(tmp_path), writer, request, lambda adapter: "d" * 64 if adapter == "door" else None
+        )
         pixels = np.zeros((8, 8, 3), np.uint8)
         keeper.memory.crop(Crop("lobby", "1-7", 1.0, pixels, 0.5, 100))
         keeper.memory.logit(Logit("lobby", "1-7", 1.0, 4.0, 0.5, "demo"))
-        raised = an_alert(1)
+        raised = an_alert(1, model=ModelIdentity("demo", "0" * 64, "door", "torch", "fp32"))
         keeper.decided(raised)
         keeper.decided(an_alert(2, type="updated"))
         keeper.memory.crop(Crop("lobby", "1-7", 2.0, pixels, 0.9, 100))  # after the alert
@@ -223,12 +225,13 @@ def test_keeper_takes_what_was_seen_at_the_alert_and_packs_what_was_recorded(tmp
     assert [stream for stream, _ in asked] == ["lobby"]
     (package,) = packages(tmp_path)
     assert json.loads((package / "alert.json").read_text())["sequence"] == 7
+    assert json.loads((package / "manifest.json").read_text())["adapter_sha256"] == "d" * 64
     assert [path.name for path in (package / "crops").iterdir()] == ["01.png"]
 
 
 def test_keeper_holds_a_bounded_number_of_alerts_that_the_store_does_not_take(tmp_path: Path) -> None:
     with running(tmp_path, clip_s=0) as writer:
-        keeper = EvidenceKeeper(config_of(tmp_path, clip_s=0), writer, lambda *_: Future())
+        keeper = EvidenceKeeper(config_of(tmp_path, clip_s=0), writer, lambda *_: Future(), lambda _: None)
         for number in range(20):
             keeper.decided(an_alert(number))
         assert keeper.statistics().shed == {"unrecorded": 4}
@@ -246,3 +249,14 @@ def test_no_thread_of_ours_outlives_its_end(tmp_path: Path) -> None:
     with running(tmp_path):
         assert any(thread.name == "evidence" for thread in threading.enumerate())
     assert not any(thread.name == "evidence" for thread in threading.enumerate())
+
+
+def test_a_fault_of_evidence_costs_no_alert(tmp_path: Path) -> None:
+    def fail(stream: str, stem: Path) -> Future[Clip]:
+        raise RuntimeError("no such stream")
+
+    with running(tmp_path) as writer:
+        keeper = EvidenceKeeper(config_of(tmp_path), writer, fail, lambda _: None)
+        keeper.decided(an_alert(1))
+        keeper.recorded(an_alert(1), "{}")
+        assert keeper.statistics().shed == {"failed": 1}
