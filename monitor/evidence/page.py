@@ -22,7 +22,7 @@ main{max-width:60rem;margin:0 auto;padding:1.5rem 1rem 3rem}h1{font-size:1.6rem;
 h2{font-size:1.1rem;margin:0 0 .8rem}.quiet{color:var(--quiet)}p{margin:.2rem 0}
 section{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:1rem 1.2rem;margin-top:1rem}
 .warn{background:var(--warn);border-color:var(--warn-line)}.red{color:var(--red);font-weight:600}
-.crops{display:grid;margin-top:.8rem;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:1rem}figure{margin:0}
+.crops{display:grid;margin-top:.8rem;grid-template-columns:repeat(auto-fill,minmax(min(11rem,45%),1fr));gap:1rem}figure{margin:0}
 img{max-width:100%;border-radius:.4rem;display:block}.wide{overflow-x:auto}.wide img{width:100%;min-width:40rem}
 .crops img{width:100%;aspect-ratio:1}
 figcaption{color:var(--quiet);font-size:.85rem;margin-top:.3rem}

@@ -111,9 +111,8 @@ def test_without_evidence_nothing_is_kept_anywhere(fake_call: Path, tmp_path: Pa
     assert {name.partition(".")[0] for name in files_below(tmp_path)} == {"alerts", "monitor"}
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("evidence", [None, {"folder": "nowhere", "clip_s": 0}])
-async def test_without_evidence_or_clips_no_ring_runs(evidence: object, fake_call: Path, tmp_path: Path) -> None:
+def test_without_evidence_or_clips_no_ring_runs(evidence: object, fake_call: Path, tmp_path: Path) -> None:
     config = MonitorConfig.model_validate(
         {
             "streams": [{"name": "tape", "url": f"file:{fake_call}"}],
@@ -122,9 +121,12 @@ async def test_without_evidence_or_clips_no_ring_runs(evidence: object, fake_cal
             "evidence": evidence,
         }
     )
-    pipeline = Pipeline(config, await asyncio.to_thread(load_parts, config), run_id="run")
-    clip = pipeline.write_clip("tape", tmp_path / "clip").result(0)
-    assert clip.absence == "nothing is kept of the stream"
+    parts = load_parts(config)
+
+    async def absence() -> str | None:
+        return Pipeline(config, parts, run_id="run").write_clip("tape", tmp_path / "clip").result(0).absence
+
+    assert asyncio.run(absence()) == "nothing is kept of the stream"
 
 
 def test_an_evidence_folder_that_cannot_be_used_ends_with_1_and_one_line(fake_call: Path, tmp_path: Path) -> None:
