@@ -163,6 +163,7 @@ class _Running:
                 failure = self._recorder.failure or "there was no time"
                 alerts = "1 alert" if waiting == 1 else f"{waiting} alerts"
                 errors.append(StoreError(f"{alerts} could not be recorded before the end: {failure}"))
+                await self._finish_evidence(_DRAIN_S)
             else:  # a store that does not answer has nothing to deliver
                 await asyncio.gather(self._publisher.drain(_DRAIN_S), self._finish_evidence(_DRAIN_S))
             errors += await _cancelled(publishing, recording)

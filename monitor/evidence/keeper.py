@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
 from collections import OrderedDict
@@ -59,7 +58,6 @@ class EvidenceKeeper:
         self._writer = writer
         self._request_clip = request_clip
         self._adapter_sha256 = adapter_sha256
-        self._numbers = itertools.count(1)
         self._drafts: OrderedDict[str, _Draft] = OrderedDict()
 
     def decided(self, alert: Alert) -> None:
@@ -76,7 +74,7 @@ class EvidenceKeeper:
         if self._writer.short:
             self._writer.shed(alert.stream, "disk", "the disk is too full")
             return
-        stem = self._writer.spool / f"clip-{next(self._numbers)}"
+        stem = self._writer.spool / f"clip-{alert.alert_id}"
         clip = self._request_clip(alert.stream, stem) if self._with_clips else None
         seen = self.memory.seen(alert.stream, alert.track)
         adapter = self._adapter_sha256(alert.model.adapter)

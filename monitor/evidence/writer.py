@@ -96,6 +96,7 @@ class Writer:
         self._shedding: str | None = None
         self._enforced_s = 0.0
         self.short = False
+        self._failing = False
         self._lock = _lock(self._folder)
         try:
             self.signer = load_signer(config.key_file)
@@ -235,11 +236,16 @@ class Writer:
     def _enforce(self) -> None:
         self._enforced_s = time.monotonic()
         try:
+            self.spool.mkdir(mode=0o700, parents=True, exist_ok=True)  # somebody may have removed the folder
             self._retention.enforce()
             self._look_for_space()
             self._forget_clips()
         except OSError as error:
-            _log.error("evidence: %s: %s", self._folder, error.strerror or error)
+            if not self._failing:
+                _log.error("evidence: %s: %s", self._folder, error.strerror or error)
+            self._failing = True
+        else:
+            self._failing = False
 
     def _forget_clips(self) -> None:
         for path in self.spool.glob("clip-*"):

@@ -260,3 +260,14 @@ def test_a_fault_of_evidence_costs_no_alert(tmp_path: Path) -> None:
         keeper.decided(an_alert(1))
         keeper.recorded(an_alert(1), "{}")
         assert keeper.statistics().shed == {"failed": 1}
+
+
+def test_a_folder_that_was_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.evidence.writer._ENFORCE_EVERY_S", 0.1)
+    folder = tmp_path / "evidence"
+    with running(folder) as writer:
+        shutil.rmtree(folder)
+        wait_until(writer.spool.is_dir)
+        writer.put(a_job(a_case(), writer, clip=b"a clip"))
+        wait_until(lambda: writer.statistics().written)
+    assert intact(folder)
