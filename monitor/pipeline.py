@@ -1,7 +1,7 @@
 """Ingest to decision, wired once: live streams drop what is too much, recordings block and are deterministic.
 
-Only this module knows the steps up to decision. Messages go one way; `Demand` alone comes back, and is handed on
-here, never by import.
+Only this module knows the steps up to decision. Messages go one way; `Demand`, and the request for a clip, alone go
+back, and are handed on here, never by import.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import av
 import pytest
 import yaml
 
+from monitor import evidence
 from monitor.config import MonitorConfig
 from monitor.demo.clip import make_clip
 from monitor.parts import load_parts
@@ -83,7 +84,14 @@ def test_an_alert_leaves_a_package_that_is_whole_and_signed(isolation: str, fake
     manifest = json.loads((package / "manifest.json").read_text())
     assert manifest["model_sha256"] == alert["model"]["sha256"]
     assert manifest["calibration_sha256"] is None
-    assert not [path for path in (folder / ".unfinished").iterdir() if path.exists()]
+    assert not list((folder / ".unfinished").iterdir())
+    for name in files_below(package):
+        content = (package / name).read_bytes()
+        middle = len(content) // 2
+        (package / name).write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+        assert not evidence.verify(package, None)[0].intact, name
+        (package / name).write_bytes(content)
+    assert verify(package, "--key", fingerprint).returncode == 0
 
 
 def metrics(service: RunningService) -> str:
@@ -111,14 +119,14 @@ def test_without_evidence_nothing_is_kept_anywhere(fake_call: Path, tmp_path: Pa
     assert {name.partition(".")[0] for name in files_below(tmp_path)} == {"alerts", "monitor"}
 
 
-@pytest.mark.parametrize("evidence", [None, {"folder": "nowhere", "clip_s": 0}])
-def test_without_evidence_or_clips_no_ring_runs(evidence: object, fake_call: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("section", [None, {"folder": "nowhere", "clip_s": 0}])
+def test_without_evidence_or_clips_no_ring_runs(section: object, fake_call: Path, tmp_path: Path) -> None:
     config = MonitorConfig.model_validate(
         {
             "streams": [{"name": "tape", "url": f"file:{fake_call}"}],
             "encoder": {"weights": "demo"},
             "workers": {"isolation": "thread"},
-            "evidence": evidence,
+            "evidence": section,
         }
     )
     parts = load_parts(config)
