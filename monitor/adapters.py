@@ -13,18 +13,27 @@ class StreamAdapters:
     Args:
         config: whose `encoder.adapters` the encoder has loaded, and whose streams name theirs; None: there are none.
         load: gives the encoder other files by name; raises where one does not fit, and then nothing has changed.
+        loaded: SHA-256 of the files that the encoder has, by name.
     """
 
     def __init__(
-        self, config: MonitorConfig | None = None, load: Callable[[Mapping[str, str]], None] | None = None
+        self,
+        config: MonitorConfig | None = None,
+        load: Callable[[Mapping[str, str]], None] | None = None,
+        loaded: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._load = load
+        self._loaded = loaded
         self._files: Mapping[str, str] = {} if config is None else config.encoder.adapters
         self._of = {} if config is None else _named(config)
 
     def of(self, stream: str) -> str | None:
         """The stream's adapter; None: the encoder as it is."""
         return self._of.get(stream)
+
+    def sha256(self, adapter: str | None) -> str | None:
+        """Of an adapter's file, as the encoder has it now; None for the encoder as it is."""
+        return None if adapter is None else self._loaded().get(adapter)
 
     def change(self, config: MonitorConfig) -> None:
         """Takes over the adapters of another configuration: new ones, other files, other streams.

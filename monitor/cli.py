@@ -200,6 +200,21 @@ def test_target(
     print(f"{name} has taken it")
 
 
+@app.command(epilog="Example: gend-monitor verify evidence/lobby/20260131T120000Z-47aa2bb2 --key 9f86d081…")
+def verify(
+    folder: Annotated[Path, typer.Argument(help="One evidence package, or a folder of many.")],
+    key: Annotated[
+        str | None, typer.Option(help="Fingerprint of the key that should have signed; the service logs it at start.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell whether evidence packages are as they were signed."""
+    from monitor.verifying import print_verified  # noqa: PLC0415
+
+    if not print_verified(folder, key, as_json=as_json):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: gend-monitor schema > monitor.schema.json")
 def schema() -> None:
     """Print the configuration's JSON schema."""

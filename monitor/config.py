@@ -6,7 +6,7 @@ What the file may say but this version cannot do yet is refused by name, never i
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -280,6 +280,36 @@ class StoreConfig(_Section):
         return url
 
 
+class EvidenceConfig(_Section):
+    """What is kept of an alert for people to look at. Without this section nothing is."""
+
+    folder: Path = Field(description="Where packages are kept, each in a folder of its own.")
+    keep_hours: float = Field(default=72, gt=0, le=87600, description="Hours after which a package is removed.")
+    max_mb: float = Field(
+        default=2000, gt=0, le=1e8, description="Megabytes of all packages; the oldest make room for new ones."
+    )
+    clip_s: float = Field(
+        default=10,
+        ge=0,
+        le=60,
+        description="Seconds of video before the alert, without sound, kept in memory for its clip; 0 keeps none.",
+    )
+    clip_mb: float = Field(
+        default=32, gt=0, le=1000, description="Megabytes of compressed video kept in memory for that, per stream."
+    )
+    crops: int = Field(default=6, ge=0, le=24, description="Crops of the face in a package at the most.")
+    key: Path | None = Field(
+        default=None,
+        description="PEM file of the Ed25519 key that signs packages, made where there is none; by default "
+        "`signing-key.pem` in the folder.",
+    )
+
+    @property
+    def key_file(self) -> Path:
+        """Where the signing key is."""
+        return self.key or self.folder / "signing-key.pem"
+
+
 class WebConfig(_Section):
     """Health and metrics over HTTP."""
 
@@ -322,8 +352,8 @@ class MonitorConfig(_Section):
     decision: DecisionConfig = DecisionConfig()
     mqtt: MqttConfig = MqttConfig()
     store: StoreConfig = StoreConfig()
-    evidence: Annotated[dict[str, Any] | None, _not_yet("evidence packages are")] = Field(
-        default=None, description="Where crops and clips of alerts are kept."
+    evidence: EvidenceConfig | None = Field(
+        default=None, description="Where crops and clips of alerts are kept; by default nothing is kept anywhere."
     )
     notify: list[TargetConfig] = Field(default=[], description="Whom to tell of alerts besides MQTT.")
     web: WebConfig = WebConfig()

@@ -13,5 +13,9 @@ class SourceError(MonitorError):
     """A stream cannot be opened or has ended. The message never carries credentials."""
 
 
+class EvidenceError(MonitorError):
+    """The folder or the key of evidence packages cannot be used, or a package cannot be written."""
+
+
 class StoreError(MonitorError):
     """The database cannot be opened, migrated or written."""

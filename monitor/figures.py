@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from monitor.evidence import WriterStatistics
 from monitor.messages import Status
 from monitor.metrics import Sample
 from monitor.notify import TargetStatistics
@@ -24,8 +25,9 @@ def samples(
     mqtt: MqttStatistics,
     *,
     targets: Iterable[TargetStatistics],
+    evidence: WriterStatistics | None,
 ) -> list[Sample]:
-    """All metrics now."""
+    """All metrics now; those of evidence only where it is kept."""
     return [
         *_states(statuses),
         *(sample for name, stream in pipeline.streams.items() for sample in _stream(name, stream)),
@@ -33,6 +35,7 @@ def samples(
         *_decision(pipeline),
         *_delivery(recorder, store, mqtt),
         *(sample for target in targets for sample in _target(target)),
+        *(() if evidence is None else _evidence(evidence)),
     ]
 
 
@@ -134,6 +137,15 @@ def _target(target: TargetStatistics) -> Iterator[Sample]:
     )
     yield Sample("notify_failures", "Attempts to deliver that failed.", "counter", target.failures, label)
     yield Sample("notify_gave_up", "Alert messages it refused for too long.", "counter", target.gave_up, label)
+
+
+def _evidence(evidence: WriterStatistics) -> Iterator[Sample]:
+    yield Sample("evidence_written", "Evidence packages written.", "counter", evidence.written)
+    yield Sample("evidence_waiting", "Evidence packages that wait for the disk.", "gauge", evidence.waiting)
+    yield Sample("evidence_packages", "Evidence packages kept.", "gauge", evidence.packages)
+    yield Sample("evidence_bytes", "Bytes of the evidence packages kept.", "gauge", evidence.bytes)
+    yield from _by_cause("evidence_shed", "Alerts without an evidence package.", (), evidence.shed)
+    yield from _by_cause("evidence_removed", "Evidence packages removed.", (), evidence.removed)
 
 
 def _by_cause(

@@ -142,6 +142,27 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipRequest:
+    """The service's wish that a stream's worker writes its last seconds to a file; goes the way of `Demand`."""
+
+    stream: str
+    number: int
+    """Comes back in the answer."""
+    stem: str
+    """The file's path without its suffix, which depends on the codec; its folder exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The answer to a `ClipRequest`: the file, or why there is none."""
+
+    stream: str
+    number: int
+    path: str | None
+    absence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What is held of one track now."""
 

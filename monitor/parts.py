@@ -51,7 +51,7 @@ def load_parts(config: MonitorConfig) -> Parts:
     new_face_detector = partial(load_detector, kind, threshold=_SEARCH_CONFIDENCE, warn=_log.debug)
     identity = encoder.identity
     model = ModelIdentity(identity.weights, identity.sha256, None, identity.engine, identity.precision)
-    stream_adapters = StreamAdapters(config, encoder.set_adapters)
+    stream_adapters = StreamAdapters(config, encoder.set_adapters, lambda: encoder.adapters)
     if calibration is not None:
         _check_calibration(calibration, config, model, kind)
     return Parts(encoder, model, new_face_detector, stream_adapters, kind, calibration)

@@ -1,7 +1,7 @@
 """Ingest to decision, wired once: live streams drop what is too much, recordings block and are deterministic.
 
-Only this module knows the steps up to decision. Messages go one way; `Demand` alone comes back, and is handed on
-here, never by import.
+Only this module knows the steps up to decision. Messages go one way; `Demand`, and the request for a clip, alone go
+back, and are handed on here, never by import.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import itertools
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -22,15 +23,28 @@ from gend.faces import FaceDetector
 from gend.preprocess import encoder_input
 from gend.resample import Interpolation
 from monitor.adapters import StreamAdapters
+from monitor.clips import ClipAnswers, RingPlan
 from monitor.clock import Clock, LiveClock, RecordingClock
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import Calibration, Decision, DecisionStatistics, calibrated, uncalibrated
 from monitor.ingest import SourceStatus, read_file
 from monitor.isolation import IsolatedWorker
 from monitor.mailbox import Mailbox, MailboxStatistics
-from monitor.messages import Alert, Crop, Demand, Event, Logit, ModelIdentity, Status, TrackObservation, Verdict
+from monitor.messages import (
+    Alert,
+    Clip,
+    Crop,
+    Demand,
+    Event,
+    Logit,
+    ModelIdentity,
+    Status,
+    TrackObservation,
+    Verdict,
+)
 from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics, score
 from monitor.scoring import Encoder as ScoringEncoder
+from monitor.taps import Tap
 from monitor.worker import StreamWorker, WorkerPlan, track_ids
 from monitor.worker import WorkerStatistics as StreamStatistics
 
@@ -94,9 +108,18 @@ class Pipeline:
         parts: encoder and face detectors.
         run_id: makes track ids unique over restarts.
         clock: the pipeline's clock.
+        taps: shown every crop, logit and verdict.
     """
 
-    def __init__(self, config: MonitorConfig, parts: Parts, *, run_id: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        config: MonitorConfig,
+        parts: Parts,
+        *,
+        run_id: str,
+        clock: Clock | None = None,
+        taps: Sequence[Tap] = (),
+    ) -> None:
         self._parts = parts
         self._clock = clock or LiveClock()
         self._mailbox: Mailbox[TrackObservation | Logit | SourceStatus] = Mailbox(
@@ -107,6 +130,8 @@ class Pipeline:
             self._batcher, parts.encoder, parts.model.weights, on_logits=self._receive_logits, clock=self._clock
         )
         self._decision = _decision(config, parts, self._clock, lambda: uuid.uuid4().hex)
+        self._taps = tuple(taps)
+        self._clips = ClipAnswers()
         numbers = itertools.count(1)
         self._workers = {
             stream.name: self._worker(config, stream, new_prefix=lambda: f"{run_id}-{next(numbers)}")
@@ -125,9 +150,17 @@ class Pipeline:
                 clock=self._clock,
                 on_message=self._receive,
                 on_status=self._receive_status,
+                on_clip=self._clips.answer,
             )
-        tracking = plan.tracking(track_ids(new_prefix()))
-        return StreamWorker(stream, tracking, self._clock, on_message=self._receive, on_status=self._receive_status)
+        return StreamWorker(
+            stream,
+            plan.tracking(track_ids(new_prefix())),
+            self._clock,
+            on_message=self._receive,
+            on_status=self._receive_status,
+            ring=plan.ring,
+            on_clip=self._clips.answer,
+        )
 
     async def run(self, on_output: Callable[[Output], None]) -> None:
         """Starts every thread and hands over what is decided, until cancelled; then call `stop`."""
@@ -155,7 +188,7 @@ class Pipeline:
         self._handle(self._mailbox.take_now(), on_output)
         for output in self._decision.close(self._workers, "stopped"):
             if not isinstance(output, Demand):
-                on_output(output)
+                self._tell(output, on_output)
 
     def _join(self, deadline_s: float) -> None:
         self._scorer.stop(deadline_s - time.monotonic())
@@ -185,8 +218,24 @@ class Pipeline:
         """Whether an alert stands on the stream."""
         return self._decision.alerting(stream)
 
+    def write_clip(self, stream: str, stem: Path) -> Future[Clip]:
+        """Has a stream's last seconds written to a file; returns at once.
+
+        Args:
+            stream: whose.
+            stem: the file's path without its suffix, in a folder that exists.
+
+        Returns:
+            What comes of it. A process that hangs may never answer.
+        """
+        request, answer = self._clips.ask(stream, stem)
+        self._workers[stream].write_clip(request)
+        return answer
+
     def _receive(self, message: Crop | TrackObservation) -> None:
         if isinstance(message, Crop):
+            for tap in self._taps:
+                tap.crop(message)
             self._batcher.offer(replace(message, adapter=self._parts.adapters.of(message.stream)))
             return
         dropped, starved = self._batcher.settle(message.stream, message.track)
@@ -199,6 +248,8 @@ class Pipeline:
 
     def _receive_logits(self, logits: list[Logit]) -> None:
         for logit in logits:
+            for tap in self._taps:
+                tap.logit(logit)
             self._mailbox.put(logit)
 
     def _handle(
@@ -216,7 +267,13 @@ class Pipeline:
                     self._batcher.demand(output)
                     self._workers[output.stream].demand(output)
                 else:
-                    on_output(output)
+                    self._tell(output, on_output)
+
+    def _tell(self, output: Output, on_output: Callable[[Output], None]) -> None:
+        if isinstance(output, Verdict):
+            for tap in self._taps:
+                tap.verdict(output)
+        on_output(output)
 
     def _status(self, name: str) -> Status:
         source, worker = self._sources[name], self._workers[name]
@@ -353,4 +410,11 @@ def _decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callabl
 def _plan(config: MonitorConfig, stream: StreamConfig, parts: Parts) -> WorkerPlan:
     encoder = parts.encoder
     prepare = partial(encoder_input, input_px=encoder.input_px, interpolation=encoder.interpolation)
-    return WorkerPlan(stream, config.faces, parts.new_face_detector, prepare)
+    return WorkerPlan(stream, config.faces, parts.new_face_detector, prepare, _ring(config))
+
+
+def _ring(config: MonitorConfig) -> RingPlan | None:
+    evidence = config.evidence
+    if evidence is None or not evidence.clip_s:
+        return None
+    return RingPlan(evidence.clip_s, round(evidence.clip_mb * 1e6))

@@ -6,13 +6,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+from monitor import payloads
+from monitor.clock import LiveClock
 from monitor.config import MonitorConfig, MqttConfig
 from monitor.errors import StoreError
+from monitor.evidence import EvidenceKeeper, Writer, provenance_of
 from monitor.figures import samples
-from monitor.messages import Alert, Event, Status, Verdict
+from monitor.messages import Alert, Clip, Event, Status, Verdict
 from monitor.metrics import Sample, sample_registry
 from monitor.notify import Notifier
 from monitor.pipeline import Output, Parts, Pipeline
@@ -54,8 +59,8 @@ async def serve(
         on_started: told once everything is up.
 
     Raises:
-        MonitorError: a port is in use, the database cannot be opened, or the broker inside cannot start; nothing
-            keeps running. Or, at the end, alerts could not be recorded.
+        MonitorError: a port is in use, the database or the evidence folder cannot be used, or the broker inside cannot
+            start; nothing keeps running. Or, at the end, alerts could not be recorded.
     """
     web = WebServer(config.web)
     async with contextlib.AsyncExitStack() as stack:
@@ -63,7 +68,10 @@ async def serve(
         mqtt = await stack.enter_async_context(_broker(config.mqtt))
         store = await Store.open(config.store.url.get_secret_value())
         stack.push_async_callback(_close, store)
-        running = _Running(config, parts, store, mqtt)
+        writer = await asyncio.to_thread(_evidence_writer, config)
+        if writer is not None:
+            stack.callback(writer.release)
+        running = _Running(config, parts, store, mqtt, writer)
         await running.begin()
         app = create_app(config.web, running.health, sample_registry(running.samples))
         serving = asyncio.create_task(web.run(app), name="web")
@@ -79,6 +87,17 @@ async def _broker(config: MqttConfig) -> AsyncIterator[MqttConfig]:
         return
     async with EmbeddedBroker() as broker:
         yield config.model_copy(update={"url": broker.url})
+
+
+def _evidence_writer(config: MonitorConfig) -> Writer | None:
+    """What keeps evidence, where it is configured. Works on the disk."""
+    if config.evidence is None:
+        return None
+    writer = Writer(config.evidence, provenance_of(config), LiveClock().wall)
+    _log.info(
+        "evidence in %s, signed by the key with fingerprint %s", config.evidence.folder, writer.signer.fingerprint
+    )
+    return writer
 
 
 async def _close(store: Store) -> None:
@@ -97,9 +116,16 @@ async def _finish(serving: asyncio.Task[None], web: WebServer) -> None:
 class _Running:
     """The parts that live between start and stop, and the messages that pass between them."""
 
-    def __init__(self, config: MonitorConfig, parts: Parts, store: Store, mqtt: MqttConfig) -> None:
+    def __init__(
+        self, config: MonitorConfig, parts: Parts, store: Store, mqtt: MqttConfig, writer: Writer | None
+    ) -> None:
         self._store = store
-        self._pipeline = Pipeline(config, parts, run_id=str(store.run_id))
+        self._writer = writer
+        self._evidence: EvidenceKeeper | None = None
+        if writer is not None and config.evidence is not None:
+            self._evidence = EvidenceKeeper(config.evidence, writer, self._request_clip, parts.adapters.sha256)
+        taps = () if self._evidence is None else (self._evidence.memory,)
+        self._pipeline = Pipeline(config, parts, run_id=str(store.run_id), taps=taps)
         self._publisher = MqttPublisher(mqtt, store, sink=MQTT_SINK)
         self._notifier = Notifier(config.notify, store)
         self._recorder = Recorder(store, self._sinks, self._recorded)
@@ -128,6 +154,8 @@ class _Running:
         telling = asyncio.create_task(self._tell_status(), name="status")
         snoozing = asyncio.create_task(self._snoozes.run(), name="snoozes")
         stopping = asyncio.create_task(stop.wait(), name="stop")
+        if self._writer is not None:
+            self._writer.start()
         on_started()
         try:
             await asyncio.wait(
@@ -145,8 +173,11 @@ class _Running:
                 failure = self._recorder.failure or "there was no time"
                 alerts = "1 alert" if waiting == 1 else f"{waiting} alerts"
                 errors.append(StoreError(f"{alerts} could not be recorded before the end: {failure}"))
+                await self._finish_evidence(_DRAIN_S)
             else:  # a store that does not answer has nothing to deliver
-                await asyncio.gather(self._publisher.drain(_DRAIN_S), self._notifier.drain(_DRAIN_S))
+                await asyncio.gather(
+                    self._publisher.drain(_DRAIN_S), self._notifier.drain(_DRAIN_S), self._finish_evidence(_DRAIN_S)
+                )
             errors += await _cancelled(publishing, notifying, recording)
             await self._publisher.aclose()
         # None of the tasks ends by itself: if one did, its error is the service's.
@@ -165,6 +196,8 @@ class _Running:
                 output.stream, output.type, output.track, output.reason, output.evidence, output.threshold,
             )  # fmt: skip
             self._recorder.put(output)
+            if self._evidence is not None:
+                self._evidence.decided(output)
         elif isinstance(output, Verdict):
             self._publisher.verdict(output)
         elif isinstance(output, Event):
@@ -178,6 +211,16 @@ class _Running:
         self._tell_alert_state(alert.stream)
         self._publisher.wake()
         self._notifier.wake()
+        if self._evidence is not None:
+            self._evidence.recorded(alert, payloads.alert(alert))
+
+    def _request_clip(self, stream: str, stem: Path) -> Future[Clip]:
+        return self._pipeline.write_clip(stream, stem)
+
+    async def _finish_evidence(self, timeout_s: float) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            await asyncio.to_thread(self._writer.join, timeout_s)
 
     def _sinks(self, alert: Alert) -> list[str]:
         # Of a snoozed stream nobody is called; its alerts are there for whoever looks.
@@ -226,6 +269,7 @@ class _Running:
             self._store.statistics(),
             self._publisher.statistics(),
             targets=self._notifier.statistics(),
+            evidence=None if self._evidence is None else self._evidence.statistics(),
         )
 
 

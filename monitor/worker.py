@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from gend.faces import FaceDetector
+from monitor.clips import ClipWriter, RingPlan
 from monitor.clock import Clock
 from monitor.config import FacesConfig, StreamConfig
 from monitor.ingest import Reader, ReaderStatistics, SourceStatus
-from monitor.messages import Crop, Demand, Frame, Pixels, TrackObservation
+from monitor.messages import Clip, ClipRequest, Crop, Demand, Frame, Pixels, TrackObservation
 from monitor.redact import one_line
 from monitor.tracking import Tracking, TrackingStatistics
 
@@ -54,12 +55,14 @@ class WorkerPlan:
         faces: how faces are found and chosen.
         new_face_detector: makes the detector, in the process that will use it.
         prepare: turns an aligned crop uint8 (h, w, 3) into the encoder's input (S, S, 3).
+        ring: what is kept of the stream for the clips of alerts; None: nothing.
     """
 
     stream: StreamConfig
     faces: FacesConfig
     new_face_detector: Callable[[], FaceDetector]
     prepare: Callable[[Pixels], Pixels]
+    ring: RingPlan | None = None
 
     def tracking(self, track_ids: Iterator[str]) -> Tracking:
         """The stream's tracking. Raises GendError where the face detector cannot be had."""
@@ -109,6 +112,8 @@ class StreamWorker:
         clock: the pipeline's clock.
         on_message: takes crops and observations; called from the analysis thread.
         on_status: takes the reader's changes of state; called from its threads.
+        ring: what is kept for clips; None: nothing.
+        on_clip: takes the answers to `write_clip`; called from other threads.
     """
 
     def __init__(
@@ -119,8 +124,11 @@ class StreamWorker:
         *,
         on_message: Callable[[Crop | TrackObservation], None],
         on_status: Callable[[SourceStatus], None],
+        ring: RingPlan | None = None,
+        on_clip: Callable[[Clip], None] = lambda _: None,
     ) -> None:
         self.stream = config.name
+        self._clips = ClipWriter(ring, clock, on_clip)
         self._tracking = tracking
         self._clock = clock
         self._on_message = on_message
@@ -129,7 +137,14 @@ class StreamWorker:
         self._failures = 0
         self._failure: str | None = None
         self._began_s: float | None = None  # the analysis in progress
-        self._reader = Reader(config, on_frame=self._newest.put, on_status=on_status, clock=clock, wanted=tracking.due)
+        self._reader = Reader(
+            config,
+            on_frame=self._newest.put,
+            on_status=on_status,
+            clock=clock,
+            wanted=tracking.due,
+            ring=self._clips.ring,
+        )
         self._thread = threading.Thread(target=self._analyse, name=f"track-{self.stream}", daemon=True)
 
     def start(self) -> None:
@@ -162,6 +177,10 @@ class StreamWorker:
     def demand(self, demand: Demand) -> None:
         """Passes decision's wish on to the sampler."""
         self._tracking.demand(demand)
+
+    def write_clip(self, request: ClipRequest) -> None:
+        """Writes the stream's last seconds to a file. Returns at once; the answer goes to `on_clip`."""
+        self._clips.write(request)
 
     @property
     def failure(self) -> str | None:

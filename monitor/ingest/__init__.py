@@ -1,14 +1,17 @@
 """A source per kind of input, and the reader that keeps it alive."""
 
 from monitor.ingest.address import check_protocols
+from monitor.ingest.clip import write_clip
 from monitor.ingest.file import FileInfo, inspect_file, read_file
 from monitor.ingest.frame import AvFrame
 from monitor.ingest.probe import StreamProbe, probe
 from monitor.ingest.reader import Reader, ReaderStatistics, SourceStatus
+from monitor.ingest.ring import PacketRing
 
 __all__ = [
     "AvFrame",
     "FileInfo",
+    "PacketRing",
     "Reader",
     "ReaderStatistics",
     "SourceStatus",
@@ -17,4 +20,5 @@ __all__ = [
     "inspect_file",
     "probe",
     "read_file",
+    "write_clip",
 ]

@@ -10,6 +10,7 @@ from monitor.clock import Clock
 from monitor.config import StreamConfig
 from monitor.errors import SourceError
 from monitor.ingest.frame import AvFrame, Converter
+from monitor.ingest.ring import PacketRing
 from monitor.ingest.source import Picture, Source
 from monitor.ingest.tally import Tally
 from monitor.ingest.timeline import Timeline
@@ -89,6 +90,7 @@ class Feed:
         tally: counts what comes.
         open_s: seconds of silence after which opening is given up.
         untrusted_s: seconds without a trusted picture after which a connection is given up.
+        ring: keeps the packets of the last seconds; None: none are kept.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Feed:
         tally: Tally,
         open_s: float,
         untrusted_s: float,
+        ring: PacketRing | None = None,
     ) -> None:
         self._config = config
         self._on_frame = on_frame
@@ -111,6 +114,7 @@ class Feed:
         self._tally = tally
         self._open_s = open_s
         self._untrusted_s = untrusted_s
+        self._ring = ring
 
     def run(self, turn: Turn) -> str:
         """Reads one connection, or a recording and, where it loops, the same again.
@@ -179,6 +183,7 @@ class Feed:
                 transport=self._config.transport,
                 open_s=self._open_s,
                 silence_s=LOST_STALLS * self._config.stall_s,
+                ring=self._ring,
             )
         try:
             turn.check()

@@ -19,6 +19,7 @@ from monitor.config import StreamConfig
 from monitor.errors import SourceError
 from monitor.ingest.feed import LOST_STALLS, Feed, Turn, TurnOver
 from monitor.ingest.retry import Patience, Retry
+from monitor.ingest.ring import PacketRing
 from monitor.ingest.tally import Tally
 from monitor.messages import Frame, StreamState
 from monitor.redact import Redactor, url_secrets
@@ -84,6 +85,7 @@ class Reader:
         clock: tells when frames arrive.
         wanted: asked with a frame's `at_s` before it is handed on; all are wanted without it.
         patience: how long to wait for what.
+        ring: keeps the packets of the last seconds; None: none are kept.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Reader:
         clock: Clock,
         wanted: Callable[[float], bool] | None = None,
         patience: Patience = DEFAULT_PATIENCE,
+        ring: PacketRing | None = None,
     ) -> None:
         self._config = config
         self._patience = patience
@@ -110,6 +113,7 @@ class Reader:
             tally=self._tally,
             open_s=patience.open_s,
             untrusted_s=patience.untrusted_s,
+            ring=ring,
         )
         self._redact = Redactor(url_secrets(config.url.get_secret_value()))
         self._stopping = threading.Event()

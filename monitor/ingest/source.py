@@ -19,6 +19,7 @@ from monitor.clock import Clock
 from monitor.errors import SourceError
 from monitor.ingest.address import Address, Transport
 from monitor.ingest.loss import with_losses
+from monitor.ingest.ring import PacketRing
 from monitor.ingest.tally import Tally
 from monitor.ingest.trust import Trust
 
@@ -61,6 +62,7 @@ class Source:
         clock: Clock,
         tally: Tally,
         silence_s: float | None,
+        ring: PacketRing | None,
     ) -> None:
         # The decoder's own threads would add a frame of delay each and cost more CPU than they save wall time.
         stream.thread_type = "NONE"
@@ -75,6 +77,7 @@ class Source:
         self._silence_s = silence_s
         self._trust = Trust(lossy=address.scheme in _LOSSY)
         self._packets = 0
+        self._recording = None if ring is None else ring.begin(stream)
 
     @classmethod
     def open(
@@ -86,6 +89,7 @@ class Source:
         transport: Transport = "tcp",
         open_s: float | None = None,
         silence_s: float | None = None,
+        ring: PacketRing | None = None,
     ) -> Self:
         """Opens an address.
 
@@ -97,6 +101,7 @@ class Source:
             open_s: seconds of silence after which opening is given up; None waits for ever. FFmpeg opens in two
                 steps with as much time for each.
             silence_s: seconds of silence after which reading is given up; None waits for ever.
+            ring: keeps the packets of the last seconds, before they are decoded.
 
         Raises:
             SourceError: it cannot be opened or holds no video; the reason, without the address.
@@ -128,7 +133,7 @@ class Source:
                 container.close()
                 raise SourceError(f"cannot open: pictures of {declared[0]} x {declared[1]} px are too large")
             if stream is not None:
-                return cls(container, stream, address, clock=clock, tally=tally, silence_s=silence_s)
+                return cls(container, stream, address, clock=clock, tally=tally, silence_s=silence_s, ring=ring)
             container.close()
         raise failure
 
@@ -219,6 +224,8 @@ class Source:
     def _decode(self, packet: av.Packet[VideoStream]) -> list[Picture]:
         self._packets += 1
         self._tally.bytes += packet.size
+        if self._recording is not None:
+            self._recording.add(packet)
         if packet.is_corrupt:
             self._tally.packets_corrupt += 1
             self._trust.damaged(self._packets)

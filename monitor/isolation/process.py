@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from monitor.clock import LiveClock
 from monitor.ingest import SourceStatus
-from monitor.messages import Crop, Demand, TrackObservation
+from monitor.messages import Clip, ClipRequest, Crop, Demand, TrackObservation
 from monitor.redact import one_line
 from monitor.worker import StreamWorker, WorkerPlan, WorkerStatistics, track_ids
 
@@ -61,8 +61,8 @@ class Unable:
     reason: str
 
 
-FromWorker = Crop | TrackObservation | SourceStatus | Report | Logged | Unable
-ToWorker = Demand | None
+FromWorker = Crop | TrackObservation | SourceStatus | Clip | Report | Logged | Unable
+ToWorker = Demand | ClipRequest | None
 """None asks it to stop."""
 
 
@@ -93,7 +93,15 @@ def work(connection: Connection, plan: WorkerPlan, prefix: str, log_level: int) 
 
 def _serve(connection: Connection, wire: _Wire, plan: WorkerPlan, prefix: str) -> None:
     tracking = plan.tracking(track_ids(prefix))
-    worker = StreamWorker(plan.stream, tracking, LiveClock(), on_message=wire.send, on_status=wire.send)
+    worker = StreamWorker(
+        plan.stream,
+        tracking,
+        LiveClock(),
+        on_message=wire.send,
+        on_status=wire.send,
+        ring=plan.ring,
+        on_clip=wire.send,
+    )
     worker.start()
     goodbye_s = _attend(connection, wire, worker)
     worker.ask_to_stop()
@@ -102,7 +110,7 @@ def _serve(connection: Connection, wire: _Wire, plan: WorkerPlan, prefix: str) -
 
 
 def _attend(connection: Connection, wire: _Wire, worker: StreamWorker) -> float:
-    """Passes demands on and reports; returns how long the goodbye may take."""
+    """Passes wishes on and reports; returns how long the goodbye may take."""
     due_s, told = 0.0, False
     while True:
         if time.monotonic() >= due_s:
@@ -114,12 +122,15 @@ def _attend(connection: Connection, wire: _Wire, worker: StreamWorker) -> float:
         try:
             if not connection.poll(max(0.0, due_s - time.monotonic())):
                 continue
-            demand: ToWorker = connection.recv()
+            wish: ToWorker = connection.recv()
         except (EOFError, OSError):
             return _ORPHAN_S
-        if demand is None:
+        if wish is None:
             return _GOODBYE_S
-        worker.demand(demand)
+        if isinstance(wish, ClipRequest):
+            worker.write_clip(wish)
+        else:
+            worker.demand(wish)
 
 
 class _Wire:

@@ -14,7 +14,7 @@ from monitor.ingest import SourceStatus
 from monitor.isolation.life import Life, UnreadableError
 from monitor.isolation.process import FromWorker, Logged, Report, Unable
 from monitor.isolation.totals import nothing_yet, total
-from monitor.messages import BLOCK_S, Crop, Demand, TrackObservation
+from monitor.messages import BLOCK_S, Clip, ClipRequest, Crop, Demand, TrackObservation
 from monitor.redact import one_line
 from monitor.worker import WorkerPlan, WorkerStatistics
 
@@ -40,6 +40,7 @@ class IsolatedWorker:
         clock: the pipeline's clock, which must be the monotonic one of all processes.
         on_message: takes crops and observations; called from a thread of this object.
         on_status: takes changes of state; called from its threads.
+        on_clip: takes the answers to `write_clip`; called from its threads and from that of the asker.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class IsolatedWorker:
         clock: Clock,
         on_message: Callable[[Crop | TrackObservation], None],
         on_status: Callable[[SourceStatus], None],
+        on_clip: Callable[[Clip], None] = lambda _: None,
     ) -> None:
         self.stream = plan.stream.name
         self._plan = plan
@@ -57,11 +59,13 @@ class IsolatedWorker:
         self._clock = clock
         self._on_message = on_message
         self._on_status = on_status
+        self._on_clip = on_clip
         self._backoff = Backoff(_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name=f"supervise-{self.stream}", daemon=True)
-        self._lock = threading.Lock()  # guards `_life`
+        self._lock = threading.Lock()  # guards `_life` and `_awaited`
         self._life: Life | None = None
+        self._awaited: dict[int, ClipRequest] = {}
         # Written by the thread that receives, and once that has ended by the one that supervises.
         self._tracks: dict[str, TrackObservation] = {}
         self._status = SourceStatus(self.stream, "connecting", clock.now_s(), None)
@@ -107,6 +111,15 @@ class IsolatedWorker:
         with self._lock:
             if self._life is not None:
                 self._life.send(demand)
+
+    def write_clip(self, request: ClipRequest) -> None:
+        """Has the process write its last seconds to a file; where it ends before, that is the answer. Never blocks."""
+        with self._lock:
+            if self._life is not None:
+                self._awaited[request.number] = request
+                self._life.send(request)
+                return
+        self._on_clip(Clip(request.stream, request.number, None, "the stream's process was being replaced"))
 
     @property
     def failure(self) -> str | None:
@@ -172,7 +185,16 @@ class IsolatedWorker:
             if receiving.ident is not None:
                 receiving.join()
             life.close()
+        self._give_up_clips()
         return life.end
+
+    def _give_up_clips(self) -> None:
+        with self._lock:
+            awaited, self._awaited = self._awaited, {}
+        for request in awaited.values():
+            self._on_clip(
+                Clip(request.stream, request.number, None, "the stream's process ended before it was written")
+            )
 
     def _bury(self) -> None:
         """Ends the tracks of a process that can no longer do so, and adds its counts to those of its forerunners."""
@@ -212,6 +234,10 @@ class IsolatedWorker:
                 self._on_message(message)
             case SourceStatus():
                 self._take_status(message)
+            case Clip():
+                with self._lock:
+                    self._awaited.pop(message.number, None)
+                self._on_clip(message)
             case Report():
                 self._counts, self._failure = (self._counts[0], message.statistics), message.failure
                 life.examine(message.statistics)

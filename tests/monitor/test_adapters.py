@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from gend.checkpoint import load_checkpoint
 from monitor.adapters import StreamAdapters
 from monitor.config import MonitorConfig
 from monitor.demo.clip import make_clip
+from monitor.parts import load_parts
 from tests.broker import Mosquitto
 from tests.monitor.service import RunningService, Subscriber
 
@@ -118,3 +120,19 @@ def test_adapters_that_cannot_be_loaded_leave_everything_as_it_was() -> None:
     assert adapters.of("lobby") == "hall"
     adapters.change(configured("hall", "3"))
     assert loaded[-1] == {"door": "1", "hall": "3"}
+
+
+def test_the_hash_of_an_adapter_is_that_of_the_file_the_encoder_has_loaded(own: Adapter, tmp_path: Path) -> None:
+    door = tmp_path / "door.safetensors"
+    own.save(door)
+    config = MonitorConfig.model_validate(
+        {
+            "streams": [{"name": "lobby", "url": "file:a.mp4", "adapter": "door"}],
+            "encoder": {"weights": "demo", "adapters": {"door": str(door)}},
+        }
+    )
+    adapters = load_parts(config).adapters
+    loaded = hashlib.sha256(door.read_bytes()).hexdigest()
+    door.write_bytes(b"")
+    assert adapters.sha256(adapters.of("lobby")) == loaded
+    assert adapters.sha256(None) is None

@@ -12,6 +12,9 @@ import pytest
 import yaml
 
 from monitor.demo.clip import make_clip
+from monitor.evidence.signing import load_signer
+from tests.monitor.evidence.examples import a_case
+from tests.monitor.evidence.examples import written as written_packages
 from tests.monitor.service import RunningService
 from tests.webhook_receiver import Receiver
 
@@ -36,7 +39,19 @@ def written(path: Path, **sections: object) -> Path:
 def test_help_tells_every_command_with_an_example() -> None:
     overview = monitor("--help")
     assert overview.returncode == 0
-    commands = ("run", "check", "demo", "replay", "calibrate", "alerts", "review", "reviews", "snooze", "schema")
+    commands = (
+        "run",
+        "check",
+        "demo",
+        "replay",
+        "calibrate",
+        "alerts",
+        "review",
+        "reviews",
+        "snooze",
+        "verify",
+        "schema",
+    )
     for command in (*commands, "notify test"):
         assert command.split()[0] in overview.stdout
         assert "Example: gend-monitor " + command in monitor(*command.split(), "--help").stdout
@@ -166,6 +181,39 @@ def test_alerts_without_a_store_says_so(tmp_path: Path) -> None:
     result = monitor("alerts", "--config", written(tmp_path / "m.yaml"))
     assert result.returncode == 1
     assert "alerts.db: no such file" in result.stderr
+
+
+def test_verify_exit_codes_and_lines(tmp_path: Path) -> None:
+    folder = tmp_path / "evidence"
+    (package,) = written_packages(folder, a_case())
+    fingerprint = load_signer(folder / "signing-key.pem").fingerprint
+    known = monitor("verify", folder, "--key", fingerprint)
+    assert (known.returncode, known.stdout) == (0, f"{package}: intact, signed by {fingerprint}\n")
+    unknown = monitor("verify", package)
+    assert (unknown.returncode, unknown.stdout) == (0, f"{package}: intact, signer unknown (key {fingerprint})\n")
+    other = monitor("verify", package, "--key", "0" * 64)
+    assert other.returncode == 1
+    assert other.stdout == f"{package}: NOT AS IT WAS SIGNED\n  signer.pem: other signer: {fingerprint}\n"
+    (package / "alert.json").write_text("{}")
+    (package / "crops" / "01.png").unlink()
+    (package / "more.txt").write_text("")
+    changed = monitor("verify", folder)
+    assert changed.returncode == 1
+    assert sorted(changed.stdout.splitlines()[1:]) == [
+        "  alert.json: changed",
+        "  crops/01.png: missing",
+        "  more.txt: extra: it is not in the manifest",
+    ]
+    as_json = json.loads(monitor("verify", folder, "--json").stdout)
+    assert (as_json["ok"], as_json["packages"][0]["path"], as_json["packages"][0]["intact"]) == (
+        False,
+        str(package),
+        False,
+    )
+    assert {"file": "alert.json", "what": "changed"} in as_json["packages"][0]["faults"]
+    nowhere = monitor("verify", tmp_path / "nowhere")
+    assert (nowhere.returncode, nowhere.stderr) == (2, f"error: {tmp_path / 'nowhere'}: no such folder\n")
+    assert monitor("verify", package, "--key", "short").returncode == 2
 
 
 @pytest.fixture(scope="module")

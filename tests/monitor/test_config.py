@@ -29,6 +29,14 @@ def test_config_of_a_real_camera_has_sane_defaults() -> None:
     assert config.web.host == "127.0.0.1"
 
 
+def test_config_keeps_no_evidence_unless_asked_to() -> None:
+    assert parse_config(yaml.safe_dump(with_stream()), "m.yaml", {}).evidence is None
+    evidence = parse_config(yaml.safe_dump(with_stream() | {"evidence": {"folder": "kept"}}), "m.yaml", {}).evidence
+    assert evidence is not None
+    assert (evidence.keep_hours, evidence.max_mb, evidence.clip_s, evidence.crops) == (72, 2000, 10, 6)
+    assert evidence.key_file == Path("kept/signing-key.pem")
+
+
 def test_config_takes_secrets_from_the_environment_and_never_shows_them() -> None:
     tree = with_stream(url="rtsp://user:${PASS}@camera.example/main")
     config = parse_config(yaml.safe_dump(tree), "m.yaml", {"PASS": "hunter2"})
@@ -69,6 +77,12 @@ def test_config_takes_secrets_from_the_environment_and_never_shows_them() -> Non
             "m.yaml: web.public_url: expected an address such",
         ),
         (with_stream() | {"store": {"url": "mysql://x"}}, "m.yaml: store.url: expected sqlite+aiosqlite:///FILE"),
+        (with_stream() | {"evidence": {}}, "m.yaml: evidence.folder: is required"),
+        (
+            with_stream() | {"evidence": {"folder": "e", "keep_hours": 0}},
+            "m.yaml: evidence.keep_hours: Input should be greater than 0",
+        ),
+        (with_stream() | {"evidence": {"folder": "e", "colour": 1}}, "m.yaml: evidence.colour: unknown key"),
         (with_stream() | {"faces": None}, "m.yaml: faces: expected a section of settings"),
         ({"streams": {"name": "a"}}, "m.yaml: streams: expected a list"),
         ("", "m.yaml: the file is empty"),

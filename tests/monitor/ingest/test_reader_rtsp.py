@@ -10,9 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
+import av
 import psutil
 import pytest
 
+from monitor.clock import LiveClock
+from monitor.ingest import PacketRing, write_clip
 from tests.monitor.ingest.watching import BRISK, Watched
 from tests.rtsp_server import RtspServer
 
@@ -30,6 +33,20 @@ def test_frames_come_trusted_in_order_and_on_the_clock(camera: RtspServer) -> No
     assert statistics.frames >= 30
     assert statistics.fps > 5
     assert statistics.bytes > 1000
+
+
+def test_a_clip_of_the_last_seconds_plays(camera: RtspServer, tmp_path: Path) -> None:
+    ring = PacketRing(10, 10**7, LiveClock())
+    with Watched(camera.url("main"), ring=ring) as watched:
+        watched.wait_for_frames(60)
+        clip = write_clip(ring.cut(), tmp_path / "clip")
+    with av.open(str(clip)) as written:
+        pictures = list(written.decode(video=0))
+    assert clip.suffix == ".mp4"
+    assert pictures[0].key_frame
+    assert len(pictures) >= 50
+    times = [picture.time or 0.0 for picture in pictures]
+    assert all(0 < after - before < 0.5 for before, after in itertools.pairwise(times))
 
 
 def test_stop_says_goodbye_to_the_server(camera: RtspServer) -> None:

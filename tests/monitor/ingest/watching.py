@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from monitor.clock import LiveClock
 from monitor.config import StreamConfig
-from monitor.ingest import Reader, SourceStatus
+from monitor.ingest import PacketRing, Reader, SourceStatus
 from monitor.ingest.retry import Patience
 from monitor.messages import Frame
 
@@ -29,6 +29,7 @@ class Watched:
         on_frame: Callable[[Frame], None] | None = None,
         wanted: Callable[[float], bool] | None = None,
         patience: Patience = BRISK,
+        ring: PacketRing | None = None,
         **settings: Any,
     ) -> None:
         config = StreamConfig.model_validate({"name": name, "url": url, "stall_s": 5, **settings})
@@ -43,6 +44,7 @@ class Watched:
             clock=LiveClock(),
             wanted=wanted,
             patience=patience,
+            ring=ring,
         )
 
     def __enter__(self) -> Self:

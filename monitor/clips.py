@@ -1,0 +1,106 @@
+"""The clips of one stream's alerts: what is kept for them, and the threads that write them, beside the reader."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.clock import Clock
+from monitor.errors import SourceError
+from monitor.ingest import PacketRing, write_clip
+from monitor.messages import Clip, ClipRequest
+from monitor.redact import one_line
+
+_log = logging.getLogger("monitor.evidence")
+
+_AT_ONCE = 4
+"""Clips of one stream that are written at the same time: each holds its packets, though the ring has let them go."""
+
+
+@dataclass(frozen=True, slots=True)
+class RingPlan:
+    """How much of a stream is kept in memory for clips."""
+
+    seconds: float
+    most_bytes: int
+
+
+class ClipWriter:
+    """Keeps a ring of packets, where there is a plan for one, and writes it to a file when asked.
+
+    Args:
+        plan: how much is kept; None: nothing is.
+        clock: tells when packets arrive.
+        on_clip: takes the answers; called from the threads that write, or from that of the asker.
+
+    Attributes:
+        ring: to be filled by the reader.
+    """
+
+    def __init__(self, plan: RingPlan | None, clock: Clock, on_clip: Callable[[Clip], None]) -> None:
+        self.ring = None if plan is None else PacketRing(plan.seconds, plan.most_bytes, clock)
+        self._on_clip = on_clip
+        self._room = threading.Semaphore(_AT_ONCE)
+
+    def write(self, request: ClipRequest) -> None:
+        """Writes what the ring holds now. Returns at once."""
+        if self.ring is None:
+            self._answer(request, absence="nothing is kept of the stream")
+            return
+        if not self._room.acquire(blocking=False):
+            self._answer(request, absence=f"{_AT_ONCE} others were being written")
+            return
+        try:
+            cut = self.ring.cut()
+            # A daemon: a disk that hangs shall not keep the process.
+            writing = threading.Thread(
+                target=self._write,
+                args=(request, lambda: write_clip(cut, Path(request.stem))),
+                name=f"clip-{request.stream}",
+                daemon=True,
+            )
+            writing.start()
+        except (SourceError, RuntimeError) as error:  # no packets, or no thread to be had
+            self._room.release()
+            self._answer(request, absence=str(error))
+
+    def _write(self, request: ClipRequest, write: Callable[[], Path]) -> None:
+        try:
+            path = str(write())
+        except SourceError as error:
+            self._answer(request, absence=str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours costs the clip; whoever waits for it must hear
+            _log.debug("%s: a clip cannot be written", request.stream, exc_info=True)
+            self._answer(request, absence=f"internal error: {one_line(error)}")
+        else:
+            self._answer(request, path=path)
+        finally:
+            self._room.release()
+
+    def _answer(self, request: ClipRequest, path: str | None = None, absence: str | None = None) -> None:
+        self._on_clip(Clip(request.stream, request.number, path, absence))
+
+
+class ClipAnswers:
+    """Brings the answers of streams' workers to those who asked. Any thread may ask and answer."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._awaited: dict[int, Future[Clip]] = {}  # each step on it is one of the interpreter's, and needs no lock
+
+    def ask(self, stream: str, stem: Path) -> tuple[ClipRequest, Future[Clip]]:
+        """The request to be sent, and what its answer will be put into."""
+        number = next(self._numbers)
+        answer = self._awaited[number] = Future()
+        return ClipRequest(stream, number, str(stem)), answer
+
+    def answer(self, clip: Clip) -> None:
+        """Takes an answer."""
+        awaited = self._awaited.pop(clip.number, None)
+        if awaited is not None:
+            awaited.set_result(clip)
