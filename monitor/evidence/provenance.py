@@ -20,7 +20,7 @@ def provenance_of(config: MonitorConfig) -> Provenance:
     """
     calibration = config.decision.calibration
     return Provenance(
-        calibration_sha256=None if calibration is None else _sha256(Path(calibration)),
+        calibration_sha256=None if calibration is None else _sha256(calibration),
         configuration_sha256=configuration_sha256(config),
         software=f"gend-monitor {importlib.metadata.version('gend-monitor')}",
     )
