@@ -26,7 +26,8 @@ from monitor.errors import ConfigError, MonitorError
 from monitor.ingest import inspect_file
 from monitor.messages import BLOCK_S, Crop, Logit
 from monitor.parts import load_parts
-from monitor.pipeline import Parts, Recording, score_all
+from monitor.recorded import Recording
+from monitor.steps import Parts, score_all
 
 _STREAM = "calibrate"
 _FAKE_EVERY = 2

@@ -13,7 +13,7 @@ from monitor.config import MonitorConfig
 from monitor.decision import Calibration, read_calibration, sampling_policy
 from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
-from monitor.pipeline import Parts
+from monitor.steps import Parts
 
 _log = logging.getLogger("monitor.service")
 

@@ -1,7 +1,7 @@
-"""Ingest to decision, wired once: live streams drop what is too much, recordings block and are deterministic.
+"""Ingest to decision for live streams, which drop what is too much; recordings go the same way in `recorded.py`.
 
-Only this module knows the steps up to decision. Messages go one way; `Demand`, and the request for a clip, alone go
-back, and are handed on here, never by import.
+Only these two and `steps.py` know the steps up to decision. Messages go one way; `Demand`, and the request for a clip,
+alone go back, and are handed on here, never by import.
 """
 
 from __future__ import annotations
@@ -11,23 +11,16 @@ import itertools
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
-from gend.faces import FaceDetector
-from gend.preprocess import encoder_input
-from gend.resample import Interpolation
-from monitor.adapters import StreamAdapters
-from monitor.clips import ClipAnswers, RingPlan
-from monitor.clock import Clock, LiveClock, RecordingClock
+from monitor.clips import ClipAnswers
+from monitor.clock import Clock, LiveClock
 from monitor.config import MonitorConfig, StreamConfig
-from monitor.decision import Calibration, Decision, DecisionStatistics, calibrated, uncalibrated
-from monitor.ingest import SourceStatus, read_file
+from monitor.decision import DecisionStatistics
+from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
 from monitor.mailbox import Mailbox, MailboxStatistics
 from monitor.messages import (
@@ -37,53 +30,20 @@ from monitor.messages import (
     Demand,
     Event,
     Logit,
-    ModelIdentity,
     Status,
     TrackObservation,
     Verdict,
 )
-from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics, score
-from monitor.scoring import Encoder as ScoringEncoder
+from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics
+from monitor.steps import Parts, new_decision, worker_plan
 from monitor.taps import Tap
-from monitor.worker import StreamWorker, WorkerPlan, track_ids
+from monitor.worker import StreamWorker, track_ids
 from monitor.worker import WorkerStatistics as StreamStatistics
 
 _log = logging.getLogger("monitor.pipeline")
 
 _MAILBOX_CAPACITY = 4096
 _STATUS_EVERY_S = 1.0
-
-
-class Encoder(ScoringEncoder, Protocol):
-    """What a pipeline needs of the detector; `gend.model.Detector` is one."""
-
-    @property
-    def input_px(self) -> int:
-        """Side of the encoder's input, pixels."""
-
-    @property
-    def interpolation(self) -> Interpolation:
-        """How crops are resized to it."""
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What must be said wherever its answers are shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a pipeline is made of besides its configuration; loaded once, before anything starts."""
-
-    encoder: Encoder
-    model: ModelIdentity
-    new_face_detector: Callable[[], FaceDetector]
-    """Makes a detector for one stream, in the process that will use it: can be pickled."""
-    adapters: StreamAdapters = field(default_factory=StreamAdapters)
-    """Which fine-tune of the encoder judges which stream."""
-    face_detector: str = "auto"
-    """Name of the face detector."""
-    calibration: Calibration | None = None
-    """What false alarms are measured by; None where nobody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +89,7 @@ class Pipeline:
         self._scorer = Worker(
             self._batcher, parts.encoder, parts.model.weights, on_logits=self._receive_logits, clock=self._clock
         )
-        self._decision = _decision(config, parts, self._clock, lambda: uuid.uuid4().hex)
+        self._decision = new_decision(config, parts, self._clock, lambda: uuid.uuid4().hex)
         self._taps = tuple(taps)
         self._clips = ClipAnswers()
         numbers = itertools.count(1)
@@ -142,7 +102,7 @@ class Pipeline:
     def _worker(
         self, config: MonitorConfig, stream: StreamConfig, *, new_prefix: Callable[[], str]
     ) -> StreamWorker | IsolatedWorker:
-        plan = _plan(config, stream, self._parts)
+        plan = worker_plan(config, stream, self._parts)
         if config.workers.isolation == "process":
             return IsolatedWorker(
                 plan,
@@ -289,132 +249,3 @@ class Pipeline:
             fps=round(reader.fps, 1) if source.state == "live" else 0.0,
             faces=statistics.tracking.faces if source.state == "live" else 0,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the steps before decision made of one frame of a recording."""
-
-    at_s: float
-    crops: list[Crop]
-    logits: list[Logit]
-    """One for each of `crops`, in their order."""
-    observations: list[TrackObservation]
-
-
-class Recording:
-    """A recording on its way to decision: nothing is dropped, and equal input gives equal output.
-
-    Args:
-        path: the video.
-        config: `faces` and `encoder` are used.
-        parts: encoder and face detectors.
-        stream: the name under which it is seen.
-    """
-
-    def __init__(self, path: Path, config: MonitorConfig, parts: Parts, *, stream: str) -> None:
-        self._path = path
-        self._stream = stream
-        self._parts = parts
-        self._batch = config.encoder.max_batch
-        stream_config = StreamConfig.model_validate({"name": stream, "url": f"file:{path}"})
-        self._tracking = _plan(config, stream_config, parts).tracking(track_ids("replay"))
-
-    def demand(self, demand: Demand) -> None:
-        """Changes how often a track is sampled, from the next frame on."""
-        self._tracking.demand(demand)
-
-    def frames(self) -> Iterator[Seen]:
-        """Every frame in order, and once more what the last second held.
-
-        Raises:
-            SourceError: no such file, or no video in it.
-        """
-        at_s = 0.0
-        for frame in read_file(self._path, self._stream):
-            at_s = frame.at_s
-            yield self._seen(at_s, self._tracking.process(frame) if self._tracking.due(at_s) else [])
-        yield self._seen(at_s, [*self._tracking.flush(at_s)])
-
-    def _seen(self, at_s: float, messages: list[Crop | TrackObservation]) -> Seen:
-        adapter = self._parts.adapters.of(self._stream)
-        crops = [replace(message, adapter=adapter) for message in messages if isinstance(message, Crop)]
-        observations = [message for message in messages if isinstance(message, TrackObservation)]
-        return Seen(at_s, crops, score_all(crops, self._parts, self._batch), observations)
-
-
-def score_all(crops: list[Crop], parts: Parts, batch: int) -> list[Logit]:
-    """The encoder's answers to crops, in their order, `batch` at a time."""
-    return [
-        logit
-        for start in range(0, len(crops), batch)
-        for logit in score(parts.encoder, crops[start : start + batch], parts.model.weights)
-    ]
-
-
-def replay(
-    path: Path, config: MonitorConfig, parts: Parts, *, stream: str, started: datetime
-) -> Iterator[tuple[float, list[Verdict | Alert | Event]]]:
-    """Runs a recording through the same steps as a live stream.
-
-    Args:
-        path: the video.
-        config: `faces`, `encoder` and `decision` are used.
-        parts: encoder, face detectors and calibration.
-        stream: the name under which it is judged.
-        started: time of day of its first frame.
-
-    Yields:
-        For each frame read, its time in seconds and what was decided at it.
-
-    Raises:
-        SourceError: no such file, or no video in it.
-    """
-    clock = RecordingClock(started)
-    numbers, sequence = itertools.count(1), itertools.count(1)
-    space = uuid.uuid5(uuid.NAMESPACE_URL, f"{stream}@{started.isoformat()}")
-    decision = _decision(config, parts, clock, lambda: uuid.uuid5(space, str(next(numbers))).hex)
-    recording = Recording(path, config, parts, stream=stream)
-    for seen in recording.frames():
-        clock.advance(seen.at_s)
-        outputs = [output for logit in seen.logits for output in decision.score(logit)]
-        outputs += [output for observation in seen.observations for output in decision.observe(observation)]
-        decided: list[Verdict | Alert | Event] = []
-        for output in outputs:
-            if isinstance(output, Demand):
-                recording.demand(output)
-            elif isinstance(output, Alert):
-                decided.append(replace(output, sequence=next(sequence)))
-            else:
-                decided.append(output)
-        yield seen.at_s, decided
-
-
-def _decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callable[[], str]) -> Decision:
-    if parts.calibration is None:
-        statistic = uncalibrated(config.decision)
-    else:
-        statistic = calibrated(parts.calibration, config.decision)
-    return Decision(
-        config.decision,
-        statistic,
-        clock=clock,
-        model_of=lambda stream: replace(parts.model, adapter=parts.adapters.of(stream)),
-        notices=parts.encoder.notices,
-        new_id=new_id,
-        base_crops_per_s=config.faces.crops_per_s,
-        max_crops_per_s=config.faces.max_crops_per_s,
-    )
-
-
-def _plan(config: MonitorConfig, stream: StreamConfig, parts: Parts) -> WorkerPlan:
-    encoder = parts.encoder
-    prepare = partial(encoder_input, input_px=encoder.input_px, interpolation=encoder.interpolation)
-    return WorkerPlan(stream, config.faces, parts.new_face_detector, prepare, _ring(config))
-
-
-def _ring(config: MonitorConfig) -> RingPlan | None:
-    evidence = config.evidence
-    if evidence is None or not evidence.clip_s:
-        return None
-    return RingPlan(evidence.clip_s, round(evidence.clip_mb * 1e6))

@@ -17,7 +17,8 @@ from monitor.errors import ConfigError
 from monitor.ingest import FileInfo, inspect_file
 from monitor.messages import Alert, Event, Verdict
 from monitor.parts import load_parts
-from monitor.pipeline import Parts, replay
+from monitor.recorded import replay
+from monitor.steps import Parts
 
 
 def replay_files(

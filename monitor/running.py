@@ -15,10 +15,10 @@ from monitor.ingest import check_protocols
 from monitor.leaving import leave_within
 from monitor.notify import check_target
 from monitor.parts import load_parts
-from monitor.pipeline import Parts
 from monitor.publish import check_certificates
 from monitor.redact import one_line
 from monitor.service import Started, serve
+from monitor.steps import Parts
 
 _log = logging.getLogger("monitor.service")
 

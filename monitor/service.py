@@ -20,10 +20,11 @@ from monitor.figures import samples
 from monitor.messages import Alert, Clip, Event, Status, Verdict
 from monitor.metrics import Sample, sample_registry
 from monitor.notify import Notifier
-from monitor.pipeline import Output, Parts, Pipeline
+from monitor.pipeline import Output, Pipeline
 from monitor.publish import EmbeddedBroker, MqttPublisher
 from monitor.recorder import Recorder
 from monitor.snoozes import Snoozes, marked
+from monitor.steps import Parts
 from monitor.store import Store
 from monitor.web import Health, WebServer, create_app
 

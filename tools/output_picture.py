@@ -21,7 +21,8 @@ from monitor.demo.clip import make_clip
 from monitor.ingest import read_file
 from monitor.messages import Alert, Pixels, Verdict
 from monitor.parts import load_parts
-from monitor.pipeline import Parts, replay
+from monitor.recorded import replay
+from monitor.steps import Parts
 
 OUT = Path(__file__).parent.parent / "docs" / "output.png"
 SECONDS, MANIPULATED_FROM_S = 30.0, 12.0

@@ -20,8 +20,8 @@ from monitor.config import MonitorConfig
 from monitor.demo.clip import MANIPULATED_FROM_S, SECONDS, demo_clip
 from monitor.errors import MonitorError
 from monitor.parts import load_parts
-from monitor.pipeline import Parts
 from monitor.service import Started, serve
+from monitor.steps import Parts
 
 STREAM = "demo-call"
 _ANSWER_S = 2.0

@@ -23,7 +23,7 @@ from monitor.cli import main
 from monitor.config import MonitorConfig
 from monitor.messages import Pixels
 from monitor.parts import load_parts
-from monitor.pipeline import Encoder, Parts
+from monitor.steps import Encoder, Parts
 
 
 class FaultyEngine:

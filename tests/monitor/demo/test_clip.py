@@ -22,7 +22,8 @@ from monitor.demo.clip import TILE_PX, demo_clip, make_clip
 from monitor.ingest import read_file
 from monitor.messages import Alert, Event, TrackObservation, Verdict
 from monitor.parts import load_parts
-from monitor.pipeline import Parts, replay
+from monitor.recorded import replay
+from monitor.steps import Parts
 from monitor.tracking import Tracking
 from tests.gend.fetched import offer_models
 

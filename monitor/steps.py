@@ -1,0 +1,94 @@
+"""What live streams and recordings have in common: what they are made of, and how their steps are set up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+from gend.faces import FaceDetector
+from gend.preprocess import encoder_input
+from gend.resample import Interpolation
+from monitor.adapters import StreamAdapters
+from monitor.clips import RingPlan
+from monitor.clock import Clock
+from monitor.config import MonitorConfig, StreamConfig
+from monitor.decision import Calibration, Decision, calibrated, uncalibrated
+from monitor.messages import Crop, Logit, ModelIdentity
+from monitor.scoring import Encoder as ScoringEncoder
+from monitor.scoring import score
+from monitor.worker import WorkerPlan
+
+
+class Encoder(ScoringEncoder, Protocol):
+    """What a pipeline needs of the detector; `gend.model.Detector` is one."""
+
+    @property
+    def input_px(self) -> int:
+        """Side of the encoder's input, pixels."""
+
+    @property
+    def interpolation(self) -> Interpolation:
+        """How crops are resized to it."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What must be said wherever its answers are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a pipeline is made of besides its configuration; loaded once, before anything starts."""
+
+    encoder: Encoder
+    model: ModelIdentity
+    new_face_detector: Callable[[], FaceDetector]
+    """Makes a detector for one stream, in the process that will use it: can be pickled."""
+    adapters: StreamAdapters = field(default_factory=StreamAdapters)
+    """Which fine-tune of the encoder judges which stream."""
+    face_detector: str = "auto"
+    """Name of the face detector."""
+    calibration: Calibration | None = None
+    """What false alarms are measured by; None where nobody has."""
+
+
+def score_all(crops: list[Crop], parts: Parts, batch: int) -> list[Logit]:
+    """The encoder's answers to crops, in their order, `batch` at a time."""
+    return [
+        logit
+        for start in range(0, len(crops), batch)
+        for logit in score(parts.encoder, crops[start : start + batch], parts.model.weights)
+    ]
+
+
+def new_decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callable[[], str]) -> Decision:
+    """The last step, with the calibration where there is one; `new_id` makes ids of alerts and episodes."""
+    if parts.calibration is None:
+        statistic = uncalibrated(config.decision)
+    else:
+        statistic = calibrated(parts.calibration, config.decision)
+    return Decision(
+        config.decision,
+        statistic,
+        clock=clock,
+        model_of=lambda stream: replace(parts.model, adapter=parts.adapters.of(stream)),
+        notices=parts.encoder.notices,
+        new_id=new_id,
+        base_crops_per_s=config.faces.crops_per_s,
+        max_crops_per_s=config.faces.max_crops_per_s,
+    )
+
+
+def worker_plan(config: MonitorConfig, stream: StreamConfig, parts: Parts) -> WorkerPlan:
+    """What a stream's worker is made of, wherever it runs: can be pickled."""
+    encoder = parts.encoder
+    prepare = partial(encoder_input, input_px=encoder.input_px, interpolation=encoder.interpolation)
+    return WorkerPlan(stream, config.faces, parts.new_face_detector, prepare, _ring(config))
+
+
+def _ring(config: MonitorConfig) -> RingPlan | None:
+    evidence = config.evidence
+    if evidence is None or not evidence.clip_s:
+        return None
+    return RingPlan(evidence.clip_s, round(evidence.clip_mb * 1e6))
