@@ -18,23 +18,23 @@ from rich.table import Table
 
 from gend.data.sample import aligned_landmarks
 from gend.data.selfblend import SelfBlend, self_blend
-from monitor.config import DecisionConfig, MonitorConfig
-from monitor.decision import Calibration, Promise, sampling_policy
-from monitor.decision.calibration import Encoder
+from monitor.config import DecisionConfig, MonitorConfig, StreamConfig
+from monitor.decision import Calibration, Encoder, Promise, sampling_policy
 from monitor.decision.fitting import Fakes, Fitted, RealSession, TrackCrops, fit
 from monitor.errors import ConfigError, MonitorError
 from monitor.ingest import inspect_file
 from monitor.messages import BLOCK_S, Crop, Logit
 from monitor.parts import load_parts
-from monitor.recorded import Recording
+from monitor.recorded import Recording, Seen
 from monitor.steps import Parts, score_all
 
-_STREAM = "calibrate"
 _FAKE_EVERY = 2
 """Of so many crops one is manipulated as well."""
 _HOUR_S = 3600.0
 _SHORT = 0.98
 """A recording this much of a session long still is one."""
+_LAST_FRAME_S = 1.0
+"""The last frame comes before the end that a file tells."""
 _RATES = (0.1, 1.0, 10.0)
 _VIDEO = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".m4v"}
 
@@ -53,6 +53,7 @@ def calibrate_files(
     config: MonitorConfig,
     out: Path,
     *,
+    stream: str | None = None,
     session_hours: float | None = None,
     console: Console | None = None,
 ) -> Calibration:
@@ -62,6 +63,7 @@ def calibrate_files(
         paths: each a session: a file, or a folder with the chunks of one recording.
         config: `faces`, `encoder` and `decision` are used.
         out: the file to write; replaced whole.
+        stream: whose footage it is: its adapter and its `ignore` are used. May be left out where streams have the same.
         session_hours: length of a session; longer recordings are cut there. By default `decision.session_hours`, or
             else the length of the shortest recording.
         console: where the result is told; standard output by default.
@@ -72,6 +74,7 @@ def calibrate_files(
         GendError: weights or face detector cannot be had.
     """
     console = console or Console()
+    of = _stream_of(config, stream)
     footage = find_footage(paths)
     hours = session_hours or config.decision.session_hours
     session_s = _session_s(footage, hours)
@@ -80,7 +83,7 @@ def calibrate_files(
     # A calibration is not judged by the one before it.
     config = config.model_copy(update={"decision": config.decision.model_copy(update={"calibration": None})})
     parts = load_parts(config)
-    sessions, fakes = _watched(footage, session_s, config, parts)
+    sessions, fakes = _watched(footage, session_s, config, parts, of.name)
     try:
         fitted = fit(sessions, fakes)
     except ValueError as error:
@@ -88,8 +91,8 @@ def calibrate_files(
     calibration = Calibration(
         made=datetime.now(UTC),
         software=version("gend-monitor"),
-        encoder=Encoder.of(parts.model),
-        policy=sampling_policy(config.faces, parts.face_detector),
+        encoder=Encoder.of(replace(parts.model, adapter=of.adapter), parts.adapters.sha256(of.adapter)),
+        policy=sampling_policy(config.faces, parts.face_detector, of.ignore),
         session_hours=session_s / _HOUR_S,
         curves=fitted.curves,
         calibration_error=fitted.calibration_error,
@@ -100,8 +103,24 @@ def calibrate_files(
         calibration.write(out)
     except OSError as error:
         raise MonitorError(f"{out}: cannot be written ({error.strerror})") from error
-    _tell(calibration, fitted, config.decision, out, console)
+    given_s = sum(each.duration_s for each in footage)
+    _tell(calibration, fitted, config.decision, given_s / _HOUR_S, console)
+    console.out(f"{out} written", highlight=False)
     return calibration
+
+
+def _stream_of(config: MonitorConfig, name: str | None) -> StreamConfig:
+    if name is not None:
+        for stream in config.streams:
+            if stream.name == name:
+                return stream
+        raise ConfigError(
+            f"--stream: no stream is called {name}; there are {', '.join(s.name for s in config.streams)}"
+        )
+    first, *others = config.streams
+    if any((each.adapter, each.ignore) != (first.adapter, first.ignore) for each in others):
+        raise ConfigError("--stream: streams differ in adapter or ignore; say whose footage this is")
+    return first
 
 
 def find_footage(paths: Sequence[Path]) -> list[Footage]:
@@ -161,37 +180,41 @@ class _Crops:
 
 
 def _watched(
-    footage: Sequence[Footage], session_s: float, config: MonitorConfig, parts: Parts
+    footage: Sequence[Footage], session_s: float, config: MonitorConfig, parts: Parts, stream: str
 ) -> tuple[list[RealSession], Fakes]:
     rng = np.random.default_rng(0)
     sessions, fakes, fakes_of = [], _Crops(), []
     for number, each in enumerate(_with_progress(footage)):
         tracks: dict[tuple[int, str], _Crops] = defaultdict(_Crops)
-        for chunk, at_s, crops, logits in _seen(each, session_s, config, parts):
-            for logit in logits:
+        last_s = 0.0
+        for chunk, began_s, seen in _seen(each, session_s, config, parts, stream):
+            last_s = began_s + seen.at_s
+            for logit in seen.logits:
                 if math.isfinite(logit.logit):
-                    tracks[chunk, logit.track].add(int(at_s + logit.at_s) // int(BLOCK_S), logit)
-            chosen = [crop for crop in crops if rng.integers(_FAKE_EVERY) == 0]
+                    tracks[chunk, logit.track].add(int((began_s + logit.at_s) // BLOCK_S), logit)
+            chosen = [crop for crop in seen.crops if rng.integers(_FAKE_EVERY) == 0]
             for logit in score_all([_manipulated(crop, rng) for crop in chosen], parts, config.encoder.max_batch):
                 if math.isfinite(logit.logit):
                     fakes.add(0, logit)
                     fakes_of.append(number)
+        if last_s < _SHORT * session_s - _LAST_FRAME_S:
+            raise MonitorError(f"{each.name}: ends after {_duration(last_s / _HOUR_S)}, though it says it is longer")
         sessions.append(RealSession(each.name, tuple(crops.track() for crops in tracks.values())))
     return sessions, Fakes(np.array(fakes.logits), np.array(fakes.quality), np.array(fakes_of, dtype=np.int64))
 
 
 def _seen(
-    footage: Footage, session_s: float, config: MonitorConfig, parts: Parts
-) -> Iterator[tuple[int, float, list[Crop], list[Logit]]]:
-    """Number and beginning of a chunk, and crops with their logits, up to the session's end."""
+    footage: Footage, session_s: float, config: MonitorConfig, parts: Parts, stream: str
+) -> Iterator[tuple[int, float, Seen]]:
+    """Number and beginning of a chunk, and what was seen in it, up to the session's end."""
     began_s = 0.0
     for number, chunk in enumerate(footage.chunks):
         at_s = 0.0
-        for seen in Recording(chunk, config, parts, stream=_STREAM).frames():
+        for seen in Recording(chunk, config, parts, stream=stream).frames():
             at_s = seen.at_s
             if began_s + at_s >= session_s:
                 return
-            yield number, began_s, seen.crops, seen.logits
+            yield number, began_s, seen
         began_s += math.ceil(at_s / BLOCK_S) * BLOCK_S  # no block holds crops of two chunks
 
 
@@ -212,7 +235,9 @@ def _with_progress(footage: Sequence[Footage]) -> Iterator[Footage]:
             progress.advance(task, each.duration_s)
 
 
-def _tell(calibration: Calibration, fitted: Fitted, asked: DecisionConfig, out: Path, console: Console) -> None:
+def _tell(
+    calibration: Calibration, fitted: Fitted, asked: DecisionConfig, given_hours: float, console: Console
+) -> None:
     sessions = calibration.sessions
     tracks, blocks = sum(len(each.peaks) for each in sessions), sum(each.blocks for each in sessions)
     lines = [
@@ -221,6 +246,11 @@ def _tell(calibration: Calibration, fitted: Fitted, asked: DecisionConfig, out: 
             f"{blocks:,} s with a scored face; correlation time {calibration.correlation_blocks:.1f} s"
         )
     ]
+    used_hours = len(sessions) * calibration.session_hours
+    if used_hours < _SHORT * given_hours:
+        lines.append(f"{_duration(used_hours)} of {_duration(given_hours)} used: sessions are cut at their length")
+    if calibration.session_hours * _HOUR_S <= asked.min_blocks:
+        lines.append(f"sessions are too short to be judged in: decision.min_blocks is {asked.min_blocks} s")
     if fitted.uncurved is not None:
         lines.append(f"{fitted.uncurved}: log-odds are taken as they are")
     elif calibration.calibration_error is not None:
@@ -236,7 +266,6 @@ def _tell(calibration: Calibration, fitted: Fitted, asked: DecisionConfig, out: 
         table.add_row(f"{rate:g}", *row, missing)
     console.print(table)
     console.out(_verdict(mine, asked), highlight=False)
-    console.out(f"{out} written", highlight=False)
 
 
 def _verdict(promise: Promise, asked: DecisionConfig) -> str:
@@ -251,7 +280,9 @@ def _verdict(promise: Promise, asked: DecisionConfig) -> str:
 
 
 def _rate(per_day: float) -> str:
-    return f"{per_day:,.0f}" if per_day >= 10 else f"{per_day:.2g}"
+    """Rounded up: a promise may not sound better than it is."""
+    step = 10.0 ** (math.floor(math.log10(per_day)) - 1)
+    return f"{math.ceil(per_day / step - 1e-9) * step:,.{max(0, -math.floor(math.log10(step)))}f}"
 
 
 def _count(number: int, what: str) -> str:

@@ -163,6 +163,7 @@ def calibrate(
     ],
     config: Annotated[Path, typer.Option(help="Takes faces, encoder and decision from this file.")],
     out: Annotated[Path, typer.Option(help="File to write, for decision.calibration.")],
+    stream: Annotated[str | None, typer.Option(help="Whose footage it is, where streams differ.")] = None,
     session_hours: Annotated[
         float | None, typer.Option(help="Hours of a session; by default those of the shortest.", min=0.001, max=24)
     ] = None,
@@ -170,7 +171,7 @@ def calibrate(
     """Measure false alarms on your own footage, and say what can be promised."""
     from monitor.calibrating import calibrate_files  # noqa: PLC0415
 
-    calibrate_files(footage, load(config), out, session_hours=session_hours)
+    calibrate_files(footage, load(config), out, stream=stream, session_hours=session_hours)
 
 
 @app.command(epilog="Example: gend-monitor alerts --config monitor.yaml --follow --json")

@@ -35,7 +35,7 @@ class Recording:
         path: the video.
         config: `faces` and `encoder` are used.
         parts: encoder and face detectors.
-        stream: the name under which it is seen.
+        stream: the name under which it is seen; where the configuration has such a stream, with its `ignore`.
     """
 
     def __init__(self, path: Path, config: MonitorConfig, parts: Parts, *, stream: str) -> None:
@@ -43,7 +43,10 @@ class Recording:
         self._stream = stream
         self._parts = parts
         self._batch = config.encoder.max_batch
-        stream_config = StreamConfig.model_validate({"name": stream, "url": f"file:{path}"})
+        ignore = [each.ignore for each in config.streams if each.name == stream]
+        stream_config = StreamConfig.model_validate(
+            {"name": stream, "url": f"file:{path}", "ignore": ignore[0] if ignore else []}
+        )
         self._tracking = worker_plan(config, stream_config, parts).tracking(track_ids("replay"))
 
     def demand(self, demand: Demand) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from gend.errors import GendError
 from monitor.config import MonitorConfig
-from monitor.errors import MonitorError
+from monitor.errors import ConfigError, MonitorError
 from monitor.ingest import check_protocols
 from monitor.leaving import leave_within
 from monitor.notify import check_target
@@ -80,6 +80,8 @@ async def _change_adapters(hung_up: asyncio.Event, parts: Parts, read_again: Cal
         hung_up.clear()
         try:
             config = await asyncio.to_thread(read_again)
+            if parts.calibration is not None:
+                raise ConfigError("decision.calibration is of the adapters that are loaded; restart to change them")
             await asyncio.to_thread(parts.adapters.change, config)
         except (GendError, MonitorError) as error:
             _log.error("SIGHUP: nothing is taken over: %s", one_line(error))

@@ -1,6 +1,6 @@
 """Decision: calibrate, accumulate, decide. From logits and observations to verdicts, alerts and demand."""
 
-from monitor.decision.calibration import Calibration, read_calibration, sampling_policy
+from monitor.decision.calibration import Calibration, Encoder, read_calibration, sampling_policy
 from monitor.decision.decision import Decision, DecisionOutput, DecisionStatistics
 from monitor.decision.promise import Promise
 from monitor.decision.statistic import Statistic, calibrated, uncalibrated
@@ -10,6 +10,7 @@ __all__ = [
     "Decision",
     "DecisionOutput",
     "DecisionStatistics",
+    "Encoder",
     "Promise",
     "Statistic",
     "calibrated",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -26,11 +26,10 @@ from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
 
 SCHEMA = 1
-LEAST_THRESHOLD = 3.0
-"""Evidence below this raises nothing, whatever a calibration would allow: about twenty to one."""
-
 _CLIP_NATS, _DRIFT_NATS, _FORGET = 6.0, 0.6, 0.015
 """Of the log-likelihood ratio of a block, before it is divided by the correlation time; `benchmarks/decision.py`."""
+STATISTIC = 1
+"""Number of the statistic that peaks are of: counted up with any change of these or of how crops and blocks count."""
 
 _POLICY = (
     "analysis_fps",
@@ -58,16 +57,18 @@ class Encoder(_Part):
     weights: str
     sha256: str
     adapter: str | None
+    adapter_sha256: str | None = None
     engine: str
     precision: str
 
     @classmethod
-    def of(cls, model: ModelIdentity) -> Self:
-        """The same, of a message."""
+    def of(cls, model: ModelIdentity, adapter_sha256: str | None = None) -> Self:
+        """The same, of a message, with the hash of the adapter's file."""
         return cls(
             weights=model.weights,
             sha256=model.sha256,
             adapter=model.adapter,
+            adapter_sha256=adapter_sha256,
             engine=model.engine,
             precision=model.precision,
         )
@@ -105,6 +106,7 @@ class Calibration(_Part):
     curves: tuple[QualityCurve, ...] = Field(min_length=1)
     calibration_error: float | None = Field(description="ECE of the curves on sessions that they were not made of.")
     correlation_blocks: float = Field(ge=1, allow_inf_nan=False)
+    statistic: int = Field(default=STATISTIC, description="Number of the statistic that `peaks` are of.")
     sessions: tuple[Session, ...]
     sha256: str = ""
 
@@ -130,11 +132,17 @@ class Calibration(_Part):
         aim = Aim(
             config.false_alarms_per_stream_day, self.session_hours, config.max_alerts_per_session, config.confidence
         )
-        return promise([np.array(session.peaks) for session in self.sessions], aim, least=LEAST_THRESHOLD)
+        peaks = [np.array(session.peaks) for session in self.sessions]
+        return promise(peaks, aim, least=least_threshold(self.rule()))
 
-    def refusal(self, model: ModelIdentity, policy: Mapping[str, Any]) -> str | None:
+    def refusal(self, encoder: Encoder, policy: Mapping[str, Any]) -> str | None:
         """Why it cannot be used with this encoder and `sampling_policy`, with both values; None if it can."""
-        mine, here = self.encoder.model_dump(), Encoder.of(model).model_dump()
+        if self.statistic != STATISTIC:
+            return f"of statistic {self.statistic} ({self.software}), but this software decides by {STATISTIC}"
+        mine, here = self.encoder.model_dump(), encoder.model_dump()
+        if mine["adapter_sha256"] != here["adapter_sha256"] and mine["adapter"] == here["adapter"]:
+            hashes = [str(each["adapter_sha256"])[:12] for each in (mine, here)]
+            return f"made for adapter {mine['adapter']} ({hashes[0]}), but its file has changed ({hashes[1]})"
         if (mine["sha256"], mine["adapter"]) != (here["sha256"], here["adapter"]):
             said = [f"{each['weights']} ({each['sha256'][:12]}, adapter {each['adapter']})" for each in (mine, here)]
             return f"made for the encoder {said[0]}, but {said[1]} is used"
@@ -144,7 +152,7 @@ class Calibration(_Part):
         for name in sorted({*self.policy, *policy}):
             if self.policy.get(name) != policy.get(name):
                 return (
-                    f"made with faces.{name} {_said(self.policy.get(name))}, but it is {_said(policy.get(name))} here"
+                    f"made with {_place(name)} {_said(self.policy.get(name))}, but it is {_said(policy.get(name))} here"
                 )
         return None
 
@@ -171,9 +179,21 @@ def calibrated_rule(correlation_blocks: float, cap: float = math.inf) -> Evidenc
     )
 
 
-def sampling_policy(faces: FacesConfig, detector: str) -> dict[str, Any]:
-    """The settings that decide which crops are scored; `detector` is the one that `auto` came to."""
-    return {"detector": detector, **{name: getattr(faces, name) for name in _POLICY}}
+def least_threshold(rule: EvidenceRule) -> float:
+    """What one block alone can come to: no single second raises an alert, whatever a calibration would allow."""
+    return rule.clip - rule.drift
+
+
+def sampling_policy(faces: FacesConfig, detector: str, ignore: Sequence[Any] = ()) -> dict[str, Any]:
+    """The settings that decide which crops are scored.
+
+    Args:
+        faces: the section.
+        detector: the one that `auto` came to.
+        ignore: what of the stream's picture is not looked at.
+    """
+    areas = [[list(point) for point in area] for area in ignore]
+    return {"detector": detector, "ignore": areas, **{name: getattr(faces, name) for name in _POLICY}}
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -201,6 +221,10 @@ def read_calibration(path: Path) -> Calibration:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{path}: {place}: {first['msg']}") from error
+
+
+def _place(name: str) -> str:
+    return "ignore" if name == "ignore" else f"faces.{name}"
 
 
 def _said(value: Any) -> str:

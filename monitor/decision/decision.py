@@ -183,10 +183,10 @@ class Decision:
         if change is not None:
             outputs.append(self._alert(key, track, change))
         level = min(1.0, evidence.fake / self._statistic.threshold)
-        if level > 0:
-            # Blocks of more crops scatter less: calibrated evidence comes from as many as it was calibrated on.
-            more = 0.0 if self._statistic.promise is not None else self._max_crops_per_s - self._base_crops_per_s
-            rate = self._base_crops_per_s + max(0.0, more * level)
+        # Calibrated evidence comes of crops that were taken whatever the evidence was, as in the calibration.
+        if level > 0 and self._statistic.promise is None:
+            more = (self._max_crops_per_s - self._base_crops_per_s) * level
+            rate = self._base_crops_per_s + max(0.0, more)
             outputs.append(Demand(*key, rate, priority=level, expires_s=at_s + _DEMAND_LASTS_S))
         return outputs
 

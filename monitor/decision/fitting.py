@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from monitor.decision.calibration import QualityCurve, Session, calibrated_rule
 from monitor.decision.correlation import correlation_time
+from monitor.decision.evidence import TrackEvidence
 from monitor.decision.scores import (
     Curve,
     ReliabilityBin,
@@ -19,6 +20,7 @@ from monitor.decision.scores import (
     held_out_scores,
     reliability,
 )
+from monitor.messages import BLOCK_S
 
 FEWEST_CROPS = 100
 """Fewer crops of real faces make no curve."""
@@ -96,7 +98,8 @@ def fit(sessions: Sequence[RealSession], fakes: Fakes) -> Fitted:
     groups = np.concatenate([number, fakes.session])
     uncurved = None
     if min(len(real), len(fakes.logits)) < FEWEST_CROPS:
-        uncurved = f"{len(real)} scored crops are too few to calibrate scores ({FEWEST_CROPS} needed)"
+        found = f"{len(real)} scored crops and {len(fakes.logits)} made fakes"
+        uncurved = f"{found} are too few to calibrate scores ({FEWEST_CROPS} of each needed)"
     edges = _edges(qualities, fake) if uncurved is None else np.zeros(1)
     bin_of = np.searchsorted(edges, qualities, side="right") - 1
     inside = [bin_of == n for n in range(len(edges))]
@@ -127,10 +130,13 @@ def fit(sessions: Sequence[RealSession], fakes: Fakes) -> Fitted:
 
 
 def peak(track: TrackCrops, scorer: Scorer) -> float:
-    """The highest evidence that the track ever comes to."""
-    scores = np.array([scorer.score(*crop) for crop in zip(track.logits, track.quality, strict=True)])
-    blocks = track.mean_by_block(scores)
-    return float(calibrated_rule(scorer.correlation_blocks).upper(blocks[:, None]).max())
+    """The highest evidence that the track ever comes to, crop by crop as `run` sees it: in the midst of a block too."""
+    evidence = TrackEvidence(calibrated_rule(scorer.correlation_blocks))
+    highest = 0.0
+    for block, logit, quality in zip(track.block, track.logits, track.quality, strict=True):
+        evidence.add(scorer.score(float(logit), float(quality)), float(block) * BLOCK_S)
+        highest = max(highest, evidence.fake)
+    return highest
 
 
 def _session(session: RealSession, scorer: Scorer) -> Session:

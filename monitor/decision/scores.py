@@ -143,6 +143,8 @@ def _fit(kind: CurveKind, logits: Numbers, fake: NDArray[np.bool_]) -> Curve:
         (b, offset), a = _regress([below], fake), 0.0
     elif b < 0:
         (a, offset), b = _regress([above], fake), 0.0
+    if max(a, b) <= 0:
+        return Curve(kind, 0.0, 0.0, 0.0)
     return Curve(kind, max(0.0, a), max(0.0, b), offset)
 
 

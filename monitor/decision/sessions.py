@@ -52,4 +52,7 @@ class Sessions:
         self._sessions[stream].raised.add(track)
 
     def _number(self, session: _Session, at_s: float) -> int:
-        return 0 if self._session_s is None else int((at_s - session.began_s) // self._session_s)
+        if self._session_s is None:
+            return 0
+        # The answer to a crop comes after what was observed later, so the first message need not be the earliest.
+        return max(0, int((at_s - session.began_s) // self._session_s))

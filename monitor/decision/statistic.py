@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from monitor.config import DecisionConfig
@@ -71,15 +72,17 @@ def notices_of(statistic: Statistic, config: DecisionConfig) -> tuple[str, ...]:
     if not promise.kept:
         missed = (
             f"calibration: at most {promise.promised_per_day:.3g} false alarms a day are promised, not the "
-            f"{config.false_alarms_per_stream_day:g} asked for; {promise.missing_hours:.0f} h of real footage missing"
+            f"{config.false_alarms_per_stream_day:g} asked for; {math.ceil(promise.missing_hours)} h of real footage "
+            "missing"
         )
         return (missed,)
     assert statistic.session_s is not None
-    false_alarm = min(1.0, promise.promised_per_day * statistic.session_s / _HOUR_S / 24)
-    right = right_alarms(config.prior, config.assumed_sensitivity, false_alarm)
+    false_alarms = promise.promised_per_day * statistic.session_s / _HOUR_S / 24
+    right = right_alarms(config.prior, config.assumed_sensitivity, min(1.0, false_alarms))
     odds = (
         f"odds: about {right:.0%} of such alerts are right, if {config.prior:.2%} of sessions hold a fake, "
-        f"{config.assumed_sensitivity:.0%} of those are found and {false_alarm:.2%} of real sessions raise an alarm"
+        f"{config.assumed_sensitivity:.0%} of those are found, and a real session raises {false_alarms:.2g} false "
+        "alarms"
     )
     return (odds,)
 

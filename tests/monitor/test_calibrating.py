@@ -8,6 +8,7 @@ import math
 import shutil
 from pathlib import Path
 
+import av
 import pytest
 from rich.console import Console
 
@@ -132,6 +133,34 @@ def test_other_sampling_and_other_sessions_are_refused_with_both(
     with pytest.raises(ConfigError, match=r"decision\.calibration") as refused:
         load_parts(MonitorConfig.model_validate({**tree, "faces": faces}))
     assert said in str(refused.value)
+
+
+def test_streams_that_differ_want_to_be_named(footage: Path, tmp_path: Path) -> None:
+    tree = {"encoder": {"weights": "demo"}}
+    area = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
+    streams = [{"name": "lobby", "url": "file:a.mp4"}, {"name": "gate", "url": "file:b.mp4", "ignore": [area]}]
+    differing = MonitorConfig.model_validate({**tree, "streams": streams})
+    with pytest.raises(ConfigError, match="--stream: streams differ in adapter or ignore"):
+        calibrate_files([footage / "monday.mp4"], differing, tmp_path / "out.json")
+    with pytest.raises(ConfigError, match="--stream: no stream is called door; there are lobby, gate"):
+        calibrate_files([footage / "monday.mp4"], differing, tmp_path / "out.json", stream="door")
+    with pytest.raises(MonitorError, match="footage without faces"):  # all of it is ignored there
+        calibrate_files([footage / "monday.mp4"], differing, tmp_path / "out.json", stream="gate")
+
+
+def test_footage_that_breaks_off_before_its_end_is_refused(footage: Path, tmp_path: Path) -> None:
+    """A Matroska file tells its length in the beginning, whatever became of the rest."""
+    whole, broken = tmp_path / "whole.mkv", tmp_path / "broken.mkv"
+    with av.open(footage / "monday.mp4") as source, av.open(whole, "w") as target:
+        video = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                target.mux(packet)
+    broken.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(MonitorError, match=r"broken\.mkv: ends after . s, though it says it is longer"):
+        calibrate_files([broken], config(), tmp_path / "out.json")
+    assert not (tmp_path / "out.json").exists()
 
 
 def test_footage_given_twice_is_refused(footage: Path, tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from monitor.config import DecisionConfig, FacesConfig
 from monitor.decision import Calibration, calibrated, read_calibration, sampling_policy
-from monitor.decision.calibration import Encoder, QualityCurve, Session
+from monitor.decision.calibration import Encoder, QualityCurve, Session, least_threshold
 from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
 
@@ -97,13 +98,39 @@ def test_it_is_refused_for_what_it_was_not_made_for(
     model: ModelIdentity, faces: dict[str, float], detector: str, said: str
 ) -> None:
     policy = sampling_policy(FacesConfig.model_validate(faces), detector)
-    why = calibration().refusal(model, policy)
+    why = calibration().refusal(Encoder.of(model), policy)
     assert why is not None
     assert re.search(said, why), why
 
 
 def test_it_is_taken_for_what_it_was_made_for() -> None:
-    assert calibration().refusal(MODEL, sampling_policy(FacesConfig(), "yunet")) is None
+    assert calibration().refusal(Encoder.of(MODEL), sampling_policy(FacesConfig(), "yunet")) is None
+
+
+def test_another_file_under_the_name_of_an_adapter_is_refused_and_another_part_of_the_picture() -> None:
+    lobby = replace(MODEL, adapter="lobby")
+    area = [[(0.0, 0.0), (1.0, 0.0), (1.0, 1.0)]]
+    made = calibration(encoder=Encoder.of(lobby, "ab" * 32), policy=sampling_policy(FacesConfig(), "yunet", area))
+    policy = sampling_policy(FacesConfig(), "yunet", area)
+    assert made.refusal(Encoder.of(lobby, "ab" * 32), policy) is None
+    why = made.refusal(Encoder.of(lobby, "cd" * 32), policy)
+    assert why == "made for adapter lobby (abababababab), but its file has changed (cdcdcdcdcdcd)"
+    why = made.refusal(Encoder.of(lobby, "ab" * 32), sampling_policy(FacesConfig(), "yunet"))
+    assert why is not None
+    assert why.startswith("made with ignore [[[0.0, 0.0]")
+
+
+def test_peaks_of_another_statistic_are_refused() -> None:
+    why = calibration(statistic=7).refusal(Encoder.of(MODEL), sampling_policy(FacesConfig(), "yunet"))
+    assert why == "of statistic 7 (0), but this software decides by 1"
+
+
+@pytest.mark.parametrize("tau", [1.0, 9.0, 40.0, 300.0])
+def test_the_least_threshold_is_more_than_a_second_and_far_less_than_can_be_reached(tau: float) -> None:
+    rule = calibration(correlation_blocks=tau).rule()
+    always = rule.upper(np.full((2000, 1), 100.0))[:, 0]
+    assert always[0] == pytest.approx(least_threshold(rule))
+    assert always[-1] > 50 * least_threshold(rule)
 
 
 def test_what_it_promises_follows_from_what_is_asked_for() -> None:
@@ -112,7 +139,7 @@ def test_what_it_promises_follows_from_what_is_asked_for() -> None:
     few = calibrated(calibration(5), DecisionConfig(false_alarms_per_stream_day=0.1))
     assert strict.calibrated
     assert loose.calibrated
-    assert strict.threshold > loose.threshold >= 3.0
+    assert strict.threshold > loose.threshold > 0.5
     assert not few.calibrated
     assert few.promised_per_day == pytest.approx(1 / 6)
     assert (strict.session_s, strict.most_alerts) == (86_400, 1)

@@ -4,12 +4,15 @@ import itertools
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from monitor.clock import RecordingClock
 from monitor.config import DecisionConfig
 from monitor.decision import Decision, DecisionOutput, Statistic, uncalibrated
+from monitor.decision.calibration import calibrated_rule
 from monitor.decision.evidence import EvidenceRule
+from monitor.decision.fitting import TrackCrops, peak
 from monitor.decision.promise import Promise
 from monitor.decision.scores import Curve, Scorer
 from monitor.decision.statistic import right_alarms
@@ -307,12 +310,43 @@ def test_an_answer_from_the_session_before_adds_nothing() -> None:
     assert bench.verdicts[-1].evidence == 0.0
 
 
-def test_calibrated_evidence_asks_for_no_more_crops_than_it_was_calibrated_on() -> None:
+def test_calibrated_evidence_does_not_change_which_crops_are_taken() -> None:
     bench = calibrated_bench()
     bench.seconds([6.0] * 20)
-    demands = [output for output in bench.outputs if isinstance(output, Demand)]
-    assert demands[-1].priority == 1
-    assert {demand.crops_per_s for demand in demands} == {1}
+    assert bench.alerts
+    assert not [output for output in bench.outputs if isinstance(output, Demand)]
+
+
+def test_a_crop_that_was_seen_before_the_first_observation_is_no_late_one() -> None:
+    bench = calibrated_bench()
+    bench.observe(1.0)
+    bench.outputs += bench.decision.score(Logit("s", "t", 0.4, 6.0, 1.0, "demo"))
+    assert bench.decision.statistics().late_logits == 0
+
+
+@pytest.mark.parametrize("per_s", [1, 2, 5])
+def test_no_more_is_raised_than_a_calibration_counts(per_s: int) -> None:
+    """Tracks of real people, by `fitting.peak` and by `Decision`: as many reach the threshold in both, to the crop."""
+    rng = np.random.default_rng(per_s)
+    logits = rng.normal(-0.3, 1.5, (60, 40 * per_s))
+    quality = np.ones(40 * per_s)
+    scorer = Scorer((0.0,), (Curve("platt", 1.0, 1.0, 0.0),), correlation_blocks=2.0)
+    block = np.repeat(np.arange(40), per_s)
+    peaks = np.array([peak(TrackCrops(block, of_track, quality), scorer) for of_track in logits])
+    threshold = float(np.quantile(peaks, 0.7))
+    rule = calibrated_rule(2.0)
+    statistic = Statistic(
+        rule, threshold, scorer, 100.0, 1, Promise(threshold, 0.1, kept=True, sessions=1, missing_hours=0)
+    )
+    raised = []
+    for of_track in logits:
+        bench = Bench(statistic, min_blocks=2)
+        for number, logit in enumerate(of_track):
+            bench.clock.advance(number / per_s)
+            bench.outputs += bench.decision.score(Logit("s", "t", number / per_s, float(logit), 1.0, "demo"))
+        raised.append(any(alert.type == "raised" for alert in bench.alerts))
+    assert set(np.flatnonzero(raised)) <= set(np.flatnonzero(peaks >= threshold))
+    assert 10 <= sum(raised) <= 18
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,16 @@ def test_crops_of_one_second_are_one_block() -> None:
     assert peak(burst, scorer) == pytest.approx((2 - rule.drift) * (1 - rule.forget) + 6 - rule.drift)
 
 
+def test_evidence_in_the_midst_of_a_second_counts_as_it_would_raise_an_alert() -> None:
+    scorer = Scorer((0.0,), (Curve("platt", 1, 1, 0),), 1.0)
+    falling = TrackCrops(np.array([5, 5]), np.array([4.0, -4.0]), np.ones(2))
+    assert peak(falling, scorer) == pytest.approx(4 - calibrated_rule(1.0).drift)
+
+
 def test_few_crops_leave_log_odds_as_they_are() -> None:
     short = [RealSession("s", (TrackCrops(np.arange(8), np.full(8, -2.0), np.ones(8)),))]
     fitted = fit(short, fakes(1, count=4))
-    assert fitted.uncurved == "8 scored crops are too few to calibrate scores (100 needed)"
+    assert fitted.uncurved == "8 scored crops and 4 made fakes are too few to calibrate scores (100 of each needed)"
     assert fitted.scorer.score(2.0, 1.0) == pytest.approx(2.0)
 
 

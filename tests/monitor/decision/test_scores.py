@@ -51,6 +51,14 @@ def test_log_odds_that_say_nothing_or_the_opposite_score_nothing() -> None:
     assert abs(curve.offset) < 1e-9
 
 
+def test_noise_scores_nothing_rather_than_one_number() -> None:
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        curve = fit_curve(rng.normal(0, 2, 60), np.arange(60) % 2 == 0, np.arange(60) % 6)
+        if curve.above == curve.below == 0:
+            assert curve.offset == 0
+
+
 def test_classes_that_do_not_overlap_make_a_finite_curve() -> None:
     logits = np.concatenate([np.full(200, -8.0), np.full(200, 8.0)])
     curve = fit_curve(logits, np.arange(400) >= 200, np.arange(400) % 4)
