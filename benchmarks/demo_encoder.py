@@ -1,7 +1,8 @@
 """The tables of the demo encoder's card: pairs it never saw, and how high real people in videos are scored.
 
 Run: python -m benchmarks.demo_encoder --pairs FOLDER --video CLIP.mp4 [--weights FILE]. FOLDER has `real/` and one
-folder per manipulation, with aligned crops of the same names in each.
+folder per manipulation, with aligned crops of the same names in each. The null row is a control: who tells it from the
+real crops has learnt resampling and colours.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from gend.data.sample import aligned_landmarks
+from gend.data.selfblend import SelfBlend
 from gend.errors import PictureError
 from gend.evaluation.bootstrap import paired_auroc
 from gend.faces import FaceDetector, align, load_detector
@@ -25,6 +28,7 @@ from gend.model import Detector
 
 _REAL = "real"
 _HIGH = 0.9
+_NULL = "null: altered all over"
 
 
 def main() -> None:
@@ -60,7 +64,21 @@ def pair_table(detector: Detector, folder: Path) -> Table:
         honest, scores = score_pairs(detector, folder, other.name)
         separation = "" if other == real else str(paired_auroc(honest, scores))
         table.add_row(other.name, str(len(scores)), separation, *_spread(scores))
+    honest, null = _null(detector, real)
+    table.add_row(_NULL, str(len(null)), str(paired_auroc(honest, null)), *_spread(null))
     return table
+
+
+def _null(detector: Detector, real: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Log-odds of the real crops, and of the same altered and resampled all over as for a blend, but not blended."""
+    rng = np.random.default_rng(0)
+    crops = [_picture(path) for path in sorted(real.glob("*")) if path.is_file()]
+    altered = []
+    for crop in crops:
+        how = SelfBlend.draw(rng)
+        altered.append(how.without_blend(how.target(crop), aligned_landmarks(crop.shape[0])))
+    honest, null = (detector.logits(np.stack([detector.prepare(crop) for crop in each])) for each in (crops, altered))
+    return honest, null
 
 
 def score_pairs(detector: Detector, folder: Path, manipulation: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
