@@ -24,12 +24,16 @@ $(STAMP): pyproject.toml constraints.txt tools/install.sh
 demo: $(STAMP)  ## play the built-in clip through the whole pipeline; ARGS="--until-alert --timeout-s 120"
 	@$(BIN)/gend-monitor demo $(ARGS)
 
+# These hold a clock against what is promised, so nothing runs beside them.
+ALONE := tests/monitor/demo tests/monitor/test_stopping.py
+
 # As in use, the libraries of the research side and those of the service do not meet in one process.
-# Tests of faults wait more than they work, so two run at a time; those of one file share a service, in their order.
+# Tests of the service wait more than they work, so two run at a time; those of one file share a service, in their order.
 test: $(STAMP)  ## run the tests; ARGS="-k name" for some of them
 ifeq ($(strip $(ARGS)),)
 	@failed=0; $(BIN)/python -m pytest tests/gend || failed=1; \
-	$(BIN)/python -m pytest tests/monitor tests/test_*.py || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/monitor $(addprefix --ignore=,$(ALONE)) || failed=1; \
+	$(BIN)/python -m pytest $(ALONE) tests/test_*.py || failed=1; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/faults || failed=1; exit $$failed
 else
 	@$(BIN)/python -m pytest $(ARGS)
