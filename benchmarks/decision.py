@@ -161,7 +161,11 @@ def _kept(aim: Aim, learnt: Sessions, fresh: Sessions, n: int, least: float) -> 
         made = promise(learnt[number * n : (number + 1) * n], aim, least=least)
         promised.append(made.promised_per_day)
         happened.append(aim.per_day(realised(fresh, made.threshold, aim.most_alerts)))
-    mean, error = float(np.mean(happened)), 1.96 * float(np.std(happened)) / np.sqrt(sets)
+    mean = float(np.mean(happened))
+    # Of the calibrations, and of the fresh sessions, which are the same for all.
+    share = min(1.0, mean / aim.per_day(1.0))
+    of_fresh = aim.per_day(np.sqrt(share * (1 - share) / len(fresh)))
+    error = 1.96 * float(np.hypot(np.std(happened) / np.sqrt(sets), of_fresh))
     above = np.mean([each > aim.alarms_per_day for each in happened])
     return f"{np.mean(promised):.3g} | {mean:.3g} [{mean - error:.3g}, {mean + error:.3g}] | {above:.1%}"
 
