@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from gend.data.sample import aligned_landmarks
@@ -27,6 +26,7 @@ from monitor.messages import BLOCK_S, Crop, Logit
 from monitor.parts import load_parts
 from monitor.recorded import Recording, Seen
 from monitor.steps import Parts, score_all
+from monitor.terminal import recording_progress
 
 _FAKE_EVERY = 2
 """Of so many crops one is manipulated as well."""
@@ -225,9 +225,7 @@ def _manipulated(crop: Crop, rng: np.random.Generator) -> Crop:
 
 
 def _with_progress(footage: Sequence[Footage]) -> Iterator[Footage]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    stderr = Console(stderr=True)
-    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
+    with recording_progress() as progress:
         task = progress.add_task("", total=sum(each.duration_s for each in footage))
         for each in footage:
             progress.update(task, description=each.name)

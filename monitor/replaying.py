@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from monitor import payloads
@@ -19,6 +18,7 @@ from monitor.messages import Alert, Event, Verdict
 from monitor.parts import load_parts
 from monitor.recorded import replay
 from monitor.steps import Parts
+from monitor.terminal import recording_progress
 
 
 def replay_files(
@@ -62,10 +62,8 @@ def replay_files(
 def _with_progress(
     path: Path, info: FileInfo, settings: MonitorConfig, parts: Parts
 ) -> Iterator[tuple[float, Verdict | Alert | Event]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     started = info.created or datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
-    stderr = Console(stderr=True)
-    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
+    with recording_progress() as progress:
         task = progress.add_task(path.name, total=info.duration_s)
         for at_s, outputs in replay(path, settings, parts, stream=_stream_name(path), started=started):
             progress.update(task, completed=at_s)

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from gend.whole_files import written_whole
 from monitor.config import DecisionConfig, FacesConfig
 from monitor.decision.evidence import EvidenceRule
 from monitor.decision.promise import Aim, Promise, promise
@@ -164,7 +165,8 @@ class Calibration(_Part):
         """
         content = self._content()
         text = json.dumps({**content, "sha256": _digest(content)}, indent=1)
-        path.write_text(text + "\n", encoding="utf-8")
+        with written_whole(path) as unfinished:
+            unfinished.write_text(text + "\n", encoding="utf-8")
 
     def _content(self) -> dict[str, Any]:
         content = self.model_dump(mode="json", by_alias=True)

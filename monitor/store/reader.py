@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy import Select, func, select
@@ -61,13 +61,16 @@ class AlertReader:
         engine: a connection to it.
     """
 
+    _WRITES: ClassVar[bool] = False
+    """Whether the connection may change anything."""
+
     def __init__(self, database: Database, engine: AsyncEngine) -> None:
         self._database = database
         self._engine = engine
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Opens a database that the service has made; takes no lock and changes nothing.
+        """Opens a database that the service has made, whether or not one is using it; changes nothing by that.
 
         Args:
             url: `store.url` of the configuration.
@@ -76,7 +79,7 @@ class AlertReader:
             StoreError: there is none, it has another schema than this version's, or it cannot be read.
         """
         database = await existing(url)
-        return cls(database, database.engine(writes=False))
+        return cls(database, database.engine(writes=cls._WRITES))
 
     async def alerts(self, limit: int, after: str | None = None) -> list[Alert]:
         """Messages in the order in which they were recorded.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import Self
 
 from sqlalchemy import exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from monitor.errors import StoreError
 from monitor.messages import Alert, Answer
 from monitor.store.database import uninterrupted
-from monitor.store.reader import AlertReader, aware, decode, existing
+from monitor.store.reader import AlertReader, aware, decode
 from monitor.store.reviewed import Review, ReviewedEpisode
 from monitor.store.tables import alerts, reviews, snoozes
 
@@ -30,18 +29,7 @@ class ReviewStore(AlertReader):
     Any number of processes may. On SQLite, those that write wait for each other, 5 s at the most.
     """
 
-    @classmethod
-    async def open(cls, url: str) -> Self:
-        """Opens a database that the service has made, whether or not one is using it.
-
-        Args:
-            url: `store.url` of the configuration.
-
-        Raises:
-            StoreError: there is none, it has another schema than this version's, or it cannot be read.
-        """
-        database = await existing(url)
-        return cls(database, database.engine(writes=True))
+    _WRITES = True
 
     @uninterrupted
     async def review(
