@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -290,10 +291,14 @@ def _workers(count: int) -> dict[str, Any]:
         return {"num_workers": 0}
     context: Any = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])  # torch takes seconds; the server imports it once
-    return {"num_workers": count, "multiprocessing_context": context, "worker_init_fn": _one_thread}
+    return {"num_workers": count, "multiprocessing_context": context, "worker_init_fn": _as_a_worker}
 
 
-def _one_thread(_: int) -> None:
-    """Workers are as many as are wanted; none of them is to start more threads."""
+def _as_a_worker(_: int) -> None:
+    """Workers are as many as are wanted; none of them is to start more threads.
+
+    A terminal sends Ctrl-C to all processes; when to end is for the training to say, which still wants its batch.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -34,6 +34,7 @@ from gend.checkpoint import load_checkpoint, load_encoder, save_checkpoint
 from gend.errors import ConfigError, GendError
 from gend.network import GenD
 from gend.training.config import ModelSection, TrainingConfig
+from gend.training.interruption import BetweenSteps
 from gend.training.keeping import WholeCheckpoints, best_checkpoint, keepers, last_checkpoint, read_checkpoint
 from gend.training.memory import return_large_tensors
 from gend.training.module import TrainingModule
@@ -171,7 +172,7 @@ def differences(before: Any, now: Any, at: str = "") -> list[str]:
 
 def _trainer(config: TrainingConfig, out: Path, say: Callable[[str], None]) -> L.Trainer:
     run = config.run
-    callbacks = [TrainingProgress(say), EpochLog(out / METRICS), LearningRateMonitor()]
+    callbacks = [BetweenSteps(), TrainingProgress(say), EpochLog(out / METRICS), LearningRateMonitor()]
     return L.Trainer(
         accelerator=run.accelerator,
         devices=run.devices,

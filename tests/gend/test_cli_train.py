@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,14 +83,19 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_been(project: Path) -> Non
     assert all((tensor == other[name]).all() for name, tensor in one.items())
 
 
-def test_ctrl_c_ends_in_one_line(project: Path) -> None:
-    command = interruptible(_GEND, "train", "recipe.yaml", "run.epochs=500", "--out", "interrupted")
-    running = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: (project / "interrupted/checkpoints/last.ckpt").exists() or running.poll() is not None)
-    running.send_signal(signal.SIGINT)
+@pytest.mark.parametrize("sent_to", [os.kill, os.killpg])
+def test_ctrl_c_ends_between_two_steps_and_in_one_line(project: Path, sent_to: Callable[[int, int], None]) -> None:
+    out = f"interrupted-{sent_to.__name__}"
+    command = interruptible(_GEND, "train", "recipe.yaml", "run.epochs=500", "data.workers=2", "--out", out)
+    running = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_until(lambda: (project / out / "checkpoints/last.ckpt").exists() or running.poll() is not None)
+    sent_to(running.pid, signal.SIGINT)
     said = running.communicate(timeout=60)[1]
     assert running.returncode == 1, said
-    assert said.splitlines()[-1] == "error: interrupted: interrupted; --resume goes on from the last checkpoint"
+    assert said.splitlines()[-2:] == [
+        "interrupted; ends after this step (Ctrl-C again: at once)",
+        f"error: {out}: interrupted; --resume goes on from the last checkpoint",
+    ]
     assert "Traceback" not in said
 
 
