@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
@@ -19,12 +19,15 @@ from scipy.stats import norm
 
 from benchmarks.decision_world import EWMAS, HARDER, PRACTICES, STANDARD, Blocks, Practice, World, ewma
 from benchmarks.machine import described
-from monitor.decision.calibration import calibrated_rule, least_threshold
+from monitor.decision.calibration import LEAST_NATS
 from monitor.decision.correlation import correlation_time
+from monitor.decision.cusum import Cusum
 from monitor.decision.edetector import run_lengths, shiryaev_roberts
-from monitor.decision.evidence import EvidenceRule, TrackEvidence
+from monitor.decision.evidence import TrackEvidence
+from monitor.decision.likelihood import CLIP_NATS, LikelihoodRatio
+from monitor.decision.population import Population, measure_population
 from monitor.decision.promise import Aim, promise, realised
-from monitor.decision.scores import Scorer, fit_curve
+from monitor.decision.scores import Curve, Scorer, fit_curve
 
 _AT_ONCE = 1000
 _QUORUM = 8
@@ -58,57 +61,65 @@ def main() -> None:
 def _run_lengths(share: float) -> None:
     runs = round(200_000 * share)
     print(f"Average run length of the upper side, normal scores of deviation 1, {runs:,} runs:")
-    print("| mean | drift | forgets | threshold | Page's integral equation | ours | ratio |")
+    print("| statistic | mean | drift | threshold | Page's integral equation | ours | ratio |")
     print("|---|---|---|---|---|---|---|")
     rng = np.random.default_rng(0)
-    for mean, drift, forget, threshold in (
-        (0.0, 0.5, 0.0, 3.0),
-        (0.0, 0.5, 0.0, 4.0),
-        (1.0, 0.5, 0.0, 4.0),
-        (0.0, 0.25, 0.015, 5.0),
-        (-0.2, 0.1, 0.015, 6.0),
-    ):
-        rule = EvidenceRule(clip=np.inf, drift=drift, cap=np.inf, forget=forget)
-        theory = page_run_length(mean, rule, threshold)
-        lengths = _lengths(rng, mean, rule, threshold, runs)
-        error = 1.96 * lengths.std() / np.sqrt(runs)
-        ours = lengths.mean()
-        print(
-            f"| {mean:g} | {drift:g} | {forget:g} | {threshold:g} | {theory:.1f} | {ours:.1f} ± {error:.1f} "
-            f"| {ours / theory:.3f} |"
-        )
+    for mean, drift, threshold in ((0.0, 0.5, 3.0), (0.0, 0.5, 4.0), (1.0, 0.5, 4.0), (-0.2, 0.1, 6.0)):
+        rule = Cusum(clip=np.inf, drift=drift, cap=np.inf)
+        print(f"| CUSUM of log-odds | {_against_page(rng, rule, (mean, drift, threshold), runs)} |", flush=True)
+    for mean, drift, threshold in ((0.0, 0.5, 3.0), (1.0, 0.5, 4.0), (-0.2, 0.25, 3.0)):
+        # People are alike, so what a face is without manipulation is known: (shift / noise) times Page's CUSUM.
+        shift = 2 * drift
+        switch = LikelihoodRatio(Population(0.0, 1e-9, 1.0, shift), switch_nats=0.0)
+        said = _against_page(rng, switch, (mean, drift, threshold), runs, unit=shift)
+        print(f"| switch of a known face | {said} |", flush=True)
 
 
-def page_run_length(mean: float, rule: EvidenceRule, threshold: float, nodes: int = 200) -> float:
+def _against_page(
+    rng: np.random.Generator,
+    rule: Cusum | LikelihoodRatio,
+    setting: tuple[float, float, float],
+    runs: int,
+    *,
+    unit: float = 1.0,
+) -> str:
+    mean, drift, threshold = setting
+    theory = page_run_length(mean, drift, threshold)
+    lengths = _lengths(rng, mean, rule, threshold * unit, runs, stretch=max(16, round(theory)))
+    error = 1.96 * lengths.std() / np.sqrt(runs)
+    ours = lengths.mean()
+    return f"{mean:g} | {drift:g} | {threshold:g} | {theory:.1f} | {ours:.1f} ± {error:.1f} | {ours / theory:.3f}"
+
+
+def page_run_length(mean: float, drift: float, threshold: float, nodes: int = 200) -> float:
     """Blocks until the upper side reaches the threshold from 0, for independent scores of deviation 1.
 
     L(s) = 1 + L(0) P(next is 0 | s) + integral of L(y) p(next is y | s) dy over 0 < y < threshold (Page 1954), solved
-    at Gauss-Legendre nodes (Nystroem's method). Forgetting makes the state before a block `(1 - forget) s`.
+    at Gauss-Legendre nodes (Nystroem's method).
     """
     at, weight = leggauss(nodes)
     y, weight = (at + 1) * threshold / 2, weight * threshold / 2
     states = np.concatenate([[0.0], y])
-    ahead = states * (1 - rule.forget) + mean - rule.drift  # where the next block leads on average
+    ahead = states + mean - drift  # where the next block leads on average
     kernel = np.empty((nodes + 1, nodes + 1))
     kernel[:, 0] = norm.cdf(-ahead)
     kernel[:, 1:] = norm.pdf(y[None] - ahead[:, None]) * weight
     return float(np.linalg.solve(np.eye(nodes + 1) - kernel, np.ones(nodes + 1))[0])
 
 
-def _lengths(rng: np.random.Generator, mean: float, rule: EvidenceRule, threshold: float, runs: int) -> Blocks:
-    """By `EvidenceRule.step`'s twin for many tracks, a stretch at a time until all have arrived."""
-    stretch = max(16, round(page_run_length(mean, rule, threshold)))
+def _lengths(
+    rng: np.random.Generator, mean: float, rule: Cusum | LikelihoodRatio, threshold: float, runs: int, *, stretch: int
+) -> Blocks:
+    """By `step`'s twin for many tracks, a stretch at a time until all have arrived."""
     lengths = np.zeros(runs)
-    alive, side, passed = np.arange(runs), np.zeros(runs), 0
+    alive, state = np.arange(runs), None
+    passed = 0
     while len(alive):
-        scores = rng.normal(mean, 1, (stretch, len(alive)))
-        # A track goes on where it stood: the first score carries what was left of it.
-        scores[0] += side * (1 - rule.forget)
-        evidence = rule.upper(scores)
+        evidence, state = rule.upper(rng.normal(mean, 1, (stretch, len(alive))), state)
         reached = evidence >= threshold
         done = reached.any(axis=0)
         lengths[alive[done]] = passed + reached[:, done].argmax(axis=0) + 1
-        alive, side = alive[~done], evidence[-1, ~done]
+        alive, state = alive[~done], state[:, ~done]
         passed += stretch
     return lengths
 
@@ -122,8 +133,7 @@ def _promises(share: float) -> None:
     print("| sessions | promise | asked | n | promised, mean | happened, mean [95 %] | sets above what was asked |")
     print("|---|---|---|---|---|---|---|")
     rng = np.random.default_rng(1)
-    scorer = _scorer(rng, STANDARD)
-    least = least_threshold(calibrated_rule(scorer.correlation_blocks))
+    judge = calibrated(rng, STANDARD)
     for name, hours, seconds, per_day, n, confidence in (
         ("camera-days", 24.0, _DAY_OF_FACES_S, 0.1, 20, None),
         ("camera-days", 24.0, _DAY_OF_FACES_S, 0.1, 60, 0.95),
@@ -133,32 +143,32 @@ def _promises(share: float) -> None:
         ("calls of 1 h", 1.0, _CALL_S, 10.0, 30, 0.95),
     ):
         aim = Aim(per_day, hours, confidence=confidence)
-        fresh = _sessions(rng, STANDARD, scorer, seconds, round(3000 * share))
-        learnt = _sessions(rng, STANDARD, scorer, seconds, sets * n)
+        fresh = _sessions(rng, STANDARD, judge, seconds, round(3000 * share))
+        learnt = _sessions(rng, STANDARD, judge, seconds, sets * n)
         how = "on average" if confidence is None else f"in {confidence:.0%}"
-        print(f"| {name} | {how} | {per_day:g} | {n} | {_kept(aim, learnt, fresh, n, least)} |", flush=True)
+        print(f"| {name} | {how} | {per_day:g} | {n} | {_kept(aim, learnt, fresh, n)} |", flush=True)
     print()
     print("How it fails: calls of 1 h, 1 a day asked, 60 sessions, on average")
     print("| what differs from the footage | promised, mean | happened, mean [95 %] | sets above what was asked |")
     print("|---|---|---|---|")
     aim, n, calls = Aim(1.0, 1.0), 60, round(3000 * share)
-    learnt = _sessions(rng, STANDARD, scorer, _CALL_S, sets * n)
+    learnt = _sessions(rng, STANDARD, judge, _CALL_S, sets * n)
     few = [learnt[start : start + n // 6] * 6 for start in range(0, len(learnt), n)]
     repeated = [session for sixfold in few for session in sixfold]
-    same = _sessions(rng, STANDARD, scorer, _CALL_S, calls)
-    other = _sessions(rng, replace(STANDARD, mean=-2.0), scorer, _CALL_S, calls)
-    drifted = _sessions(rng, STANDARD, scorer, _CALL_S, calls, drift=1.0)
-    print(f"| nothing | {_kept(aim, learnt, same, n, least)} |")
-    print(f"| another camera: all logits 1.0 higher | {_kept(aim, learnt, other, n, least)} |")
-    print(f"| drift: 1.0 higher by the end of each call | {_kept(aim, learnt, drifted, n, least)} |")
-    print(f"| footage of 10 calls, each given six times | {_kept(aim, repeated, same, n, least)} |")
+    same = _sessions(rng, STANDARD, judge, _CALL_S, calls)
+    other = _sessions(rng, replace(STANDARD, mean=-2.0), judge, _CALL_S, calls)
+    drifted = _sessions(rng, STANDARD, judge, _CALL_S, calls, drift=1.0)
+    print(f"| nothing | {_kept(aim, learnt, same, n)} |")
+    print(f"| another camera: all logits 1.0 higher | {_kept(aim, learnt, other, n)} |")
+    print(f"| drift: 1.0 higher by the end of each call | {_kept(aim, learnt, drifted, n)} |")
+    print(f"| footage of 10 calls, each given six times | {_kept(aim, repeated, same, n)} |")
 
 
-def _kept(aim: Aim, learnt: Sessions, fresh: Sessions, n: int, least: float) -> str:
+def _kept(aim: Aim, learnt: Sessions, fresh: Sessions, n: int) -> str:
     promised, happened = [], []
     sets = len(learnt) // n
     for number in range(sets):
-        made = promise(learnt[number * n : (number + 1) * n], aim, least=least)
+        made = promise(learnt[number * n : (number + 1) * n], aim, least=LEAST_NATS)
         promised.append(made.promised_per_day)
         happened.append(aim.per_day(realised(fresh, made.threshold, aim.most_alerts)))
     mean = float(np.mean(happened))
@@ -180,8 +190,8 @@ def _delays(share: float) -> None:
         print("| false alarms a day | practice | found | median | p95 | of a switch at minute 20: found | median |")
         print("|---|---|---|---|---|---|---|")
         rng = np.random.default_rng(2)
-        scorer = _scorer(rng, world)
-        practices: dict[str, Practice] = {"ours": lambda logits, scorer=scorer: _evidence(logits, scorer)}  # type: ignore[misc]
+        judge = calibrated(rng, world)
+        practices: dict[str, Practice] = {"ours": judge.evidence}
         practices |= PRACTICES | {f"EWMA {each:g}": ewma(each) for each in EWMAS}
         real = world.real(rng, _CALL_S, tracks)
         early = world.fake(rng, _CALL_S, tracks // 3)
@@ -192,7 +202,7 @@ def _delays(share: float) -> None:
                 # Sessions have two tracks on average.
                 threshold = np.quantile(of_real.max(axis=0), 1 - per_day / 24 / 2)
                 if name == "ours":
-                    threshold = max(threshold, least_threshold(calibrated_rule(scorer.correlation_blocks)))
+                    threshold = max(threshold, LEAST_NATS)
                 begun, switched = _delay(of_early, threshold, 0), _delay(of_late, threshold, 1200)
                 cells = [_found(begun), _at(begun, 0.5), _at(begun, 0.95), _found(switched), _at(switched, 0.5)]
                 print(f"| {per_day:g} | {name} | {' | '.join(cells)} |", flush=True)
@@ -226,14 +236,14 @@ def _e_detectors(share: float) -> None:
     print("|---|---|---|")
     rng = np.random.default_rng(3)
     alike = World("people alike, independent seconds", noise=0.0, people=0.0)
-    scorer = _scorer(rng, STANDARD)
+    standard = calibrated(rng, STANDARD).curve
     high = replace(STANDARD, name="standard, a person of the highest 5 %", mean=-3.0 + 1.645 * 1.2, people=0.0)
-    for world, judged_by in ((alike, _scorer(rng, alike)), (STANDARD, scorer), (high, scorer)):
+    for world, curve in ((alike, calibrated(rng, alike).curve), (STANDARD, standard), (high, standard)):
         stopped = []
         for start in range(0, tracks, _AT_ONCE // 2):
             logits = world.real(rng, 10 * _CALL_S, min(_AT_ONCE // 2, tracks - start))
-            scores = judged_by.curves[0](logits) / judged_by.correlation_blocks
-            stopped.append(run_lengths(shiryaev_roberts(scores), asked))
+            tau = correlation_time(list(logits.T))
+            stopped.append(run_lengths(shiryaev_roberts(curve(logits) / tau), asked))
         lengths = np.concatenate(stopped)
         mean = np.minimum(lengths, 10 * _CALL_S).mean()
         print(f"| {world.name} | {mean:,.0f} | {(lengths <= _CALL_S).mean():.1%} |", flush=True)
@@ -244,8 +254,8 @@ def _e_detectors(share: float) -> None:
 
 def _costs(share: float) -> None:
     rng = np.random.default_rng(4)
-    scorer = _scorer(rng, STANDARD)
-    rule = calibrated_rule(scorer.correlation_blocks)
+    judge = calibrated(rng, STANDARD)
+    scorer, rule = Scorer((0.0,), (judge.curve,)), judge.rule
     crops = rng.normal(-3, 1, round(100_000 * share))
     evidence, begun_s = TrackEvidence(rule), time.process_time()
     for block, logit in enumerate(crops):
@@ -264,37 +274,40 @@ def _costs(share: float) -> None:
 # what all of them stand on
 
 
-def _scorer(rng: np.random.Generator, world: World) -> Scorer:
-    """As a calibration makes one, of 40 people."""
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """How the monitor judges a world after a calibration."""
+
+    curve: Curve
+    rule: LikelihoodRatio
+
+    def evidence(self, logits: Blocks) -> Blocks:
+        """Of crops of perfect quality, one a second; nothing before the quorum."""
+        evidence, _ = self.rule.upper(self.curve(logits))
+        return np.where(np.cumsum(~np.isnan(logits), axis=0) >= _QUORUM, evidence, 0.0)
+
+
+def calibrated(rng: np.random.Generator, world: World) -> Calibrated:
+    """As a calibration makes it, of 40 people."""
     real, fake = world.real(rng, _CALL_S, 40), world.fake(rng, _CALL_S, 40)
     logits = np.concatenate([each[~np.isnan(each)] for each in (real, fake)])
     sessions = np.concatenate([np.broadcast_to(np.arange(40), each.shape)[~np.isnan(each)] for each in (real, fake)])
     is_fake = np.arange(len(logits)) >= (~np.isnan(real)).sum()
     curve = fit_curve(logits, is_fake, sessions)
-    return Scorer((0.0,), (curve,), correlation_time(list(real.T)))
-
-
-def _evidence(logits: Blocks, scorer: Scorer) -> Blocks:
-    """Of crops of perfect quality, one a second; nothing before the quorum."""
-    scores = scorer.curves[0](logits) / scorer.correlation_blocks
-    evidence = calibrated_rule(scorer.correlation_blocks).upper(scores)
-    return np.where(np.cumsum(~np.isnan(logits), axis=0) >= _QUORUM, evidence, 0.0)
+    scores, of_fakes = (np.clip(curve(each), -CLIP_NATS, CLIP_NATS) for each in (real, logits[is_fake]))
+    tracks = list(scores.T)
+    return Calibrated(curve, LikelihoodRatio(measure_population(tracks, correlation_time(tracks), of_fakes)))
 
 
 def _sessions(
-    rng: np.random.Generator, world: World, scorer: Scorer, seconds: int, count: int, *, drift: float = 0.0
+    rng: np.random.Generator, world: World, judge: Calibrated, seconds: int, count: int, *, drift: float = 0.0
 ) -> Sessions:
     """The highest evidence of each track of each session."""
     tracks = rng.integers(1, 4, count)
-    peaks = np.concatenate(
-        [
-            _evidence(world.real(rng, seconds, min(_AT_ONCE, int(tracks.sum()) - start), drift=drift), scorer).max(
-                axis=0
-            )
-            for start in range(0, int(tracks.sum()), _AT_ONCE)
-        ]
-    )
-    return np.split(peaks, np.cumsum(tracks)[:-1])
+    total = int(tracks.sum())
+    stretches = [min(_AT_ONCE, total - start) for start in range(0, total, _AT_ONCE)]
+    peaks = [judge.evidence(world.real(rng, seconds, each, drift=drift)).max(axis=0) for each in stretches]
+    return np.split(np.concatenate(peaks), np.cumsum(tracks)[:-1])
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from gend.data.sample import aligned_landmarks
 from gend.data.selfblend import SelfBlend, self_blend
 from monitor.config import DecisionConfig, MonitorConfig, StreamConfig
 from monitor.decision import Calibration, Encoder, Promise, sampling_policy
+from monitor.decision.calibration import RealPeople
 from monitor.decision.fitting import Fakes, Fitted, RealSession, TrackCrops, fit
 from monitor.errors import ConfigError, MonitorError
 from monitor.ingest import inspect_file
@@ -97,6 +98,7 @@ def calibrate_files(
         curves=fitted.curves,
         calibration_error=fitted.calibration_error,
         correlation_blocks=fitted.correlation_blocks,
+        population=RealPeople.of(fitted.population),
         sessions=fitted.sessions,
     )
     try:

@@ -26,6 +26,8 @@ from monitor.redact import url_secrets
 STREAM_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 SCHEMES = ("rtsp", "rtsps", "file", "device", "http", "https", "rtmp", "rtmps", "srt", "udp", "rtp", "tcp")
 _LATER_SCHEMES = ("whip", "whep+https", "whep+http")
+LEAST_QUORUM = 2
+"""Seconds with a good crop that any verdict but `inconclusive` wants, whatever is configured."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Polygon = Annotated[list[tuple[float, float]], Field(min_length=3)]
@@ -207,7 +209,10 @@ class DecisionConfig(_Section):
         default=16, gt=0, le=1000, description="Evidence that raises an alert while there is no calibration."
     )
     min_blocks: int = Field(
-        default=8, ge=2, le=600, description="Seconds with a good crop before anything but `inconclusive` is said."
+        default=8,
+        ge=LEAST_QUORUM,
+        le=600,
+        description="Seconds with a good crop before anything but `inconclusive` is said.",
     )
     refractory_s: float = Field(
         default=30, ge=0, le=86400, description="Seconds after an alert has cleared before its track may raise one."

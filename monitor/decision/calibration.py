@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,17 +21,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from gend.whole_files import written_whole
 from monitor.config import DecisionConfig, FacesConfig
-from monitor.decision.evidence import EvidenceRule
+from monitor.decision.likelihood import LikelihoodRatio
+from monitor.decision.population import Population
 from monitor.decision.promise import Aim, Promise, promise
 from monitor.decision.scores import Curve, Scorer
 from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
 
 SCHEMA = 1
-_CLIP_NATS, _DRIFT_NATS, _FORGET = 6.0, 0.6, 0.015
-"""Of the log-likelihood ratio of a block, before it is divided by the correlation time; `benchmarks/decision.py`."""
 STATISTIC = 1
-"""Number of the statistic that peaks are of: counted up with any change of these or of how crops and blocks count."""
+"""Number of the statistic that peaks are of: counted up with any change of `likelihood.py`, its constants included, or
+of how crops and blocks count."""
+LEAST_NATS = 0.2
+"""No alert is raised on evidence that hardly speaks for a fake, whatever a calibration would allow."""
 
 _POLICY = (
     "analysis_fps",
@@ -85,6 +88,20 @@ class QualityCurve(_Part):
     offset: Finite
 
 
+class RealPeople(_Part):
+    """How real people score; as `Population`."""
+
+    mean: Finite
+    between: Positive
+    noise: Positive
+    shift: Positive
+
+    @classmethod
+    def of(cls, population: Population) -> Self:
+        """The same."""
+        return cls(**asdict(population))
+
+
 class Session(_Part):
     """One recording, one call or one camera-day of real people."""
 
@@ -107,6 +124,7 @@ class Calibration(_Part):
     curves: tuple[QualityCurve, ...] = Field(min_length=1)
     calibration_error: float | None = Field(description="ECE of the curves on sessions that they were not made of.")
     correlation_blocks: float = Field(ge=1, allow_inf_nan=False)
+    population: RealPeople
     statistic: int = Field(default=STATISTIC, description="Number of the statistic that `peaks` are of.")
     sessions: tuple[Session, ...]
     sha256: str = ""
@@ -122,11 +140,11 @@ class Calibration(_Part):
     def scorer(self) -> Scorer:
         """What makes scores of logits."""
         curves = tuple(Curve(each.kind, each.above, each.below, each.offset) for each in self.curves)
-        return Scorer(tuple(each.least_quality for each in self.curves), curves, self.correlation_blocks)
+        return Scorer(tuple(each.least_quality for each in self.curves), curves)
 
-    def rule(self, cap: float = math.inf) -> EvidenceRule:
+    def rule(self, cap: float = math.inf) -> LikelihoodRatio:
         """What makes evidence of scores."""
-        return calibrated_rule(self.correlation_blocks, cap)
+        return LikelihoodRatio(Population(**self.population.model_dump()), cap)
 
     def promise(self, config: DecisionConfig) -> Promise:
         """What follows for what is asked for."""
@@ -134,7 +152,7 @@ class Calibration(_Part):
             config.false_alarms_per_stream_day, self.session_hours, config.max_alerts_per_session, config.confidence
         )
         peaks = [np.array(session.peaks) for session in self.sessions]
-        return promise(peaks, aim, least=least_threshold(self.rule()))
+        return promise(peaks, aim, least=LEAST_NATS)
 
     def refusal(self, encoder: Encoder, policy: Mapping[str, Any]) -> str | None:
         """Why it cannot be used with this encoder and `sampling_policy`, with both values; None if it can."""
@@ -172,18 +190,6 @@ class Calibration(_Part):
         content = self.model_dump(mode="json", by_alias=True)
         content.pop("sha256")
         return content
-
-
-def calibrated_rule(correlation_blocks: float, cap: float = math.inf) -> EvidenceRule:
-    """The statistic of every calibration, in units of the scores that such a correlation time makes."""
-    return EvidenceRule(
-        clip=_CLIP_NATS / correlation_blocks, drift=_DRIFT_NATS / correlation_blocks, cap=cap, forget=_FORGET
-    )
-
-
-def least_threshold(rule: EvidenceRule) -> float:
-    """What one block alone can come to: no single second raises an alert, whatever a calibration would allow."""
-    return rule.clip - rule.drift
 
 
 def sampling_policy(faces: FacesConfig, detector: str, ignore: Sequence[Any] = ()) -> dict[str, Any]:

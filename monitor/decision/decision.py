@@ -99,7 +99,7 @@ class Decision:
         self._new_id = new_id
         self._base_crops_per_s = base_crops_per_s
         self._max_crops_per_s = max_crops_per_s
-        self._verdict_rule = VerdictRule(statistic.threshold, config.min_blocks)
+        self._verdict_rule = VerdictRule(statistic.threshold, statistic.clear_at, config.min_blocks)
         self._sessions = Sessions(statistic.session_s, statistic.most_alerts)
         self._tracks: dict[tuple[str, str], _Track] = {}
         # Tracks that ended a moment ago: their last crops may still be on the way and must not revive them.
@@ -129,7 +129,8 @@ class Decision:
         ended = self._turn_session(logit.stream, logit.at_s)
         track = self._track(key, logit.at_s)
         over = self._sessions.over(logit.stream, logit.at_s)
-        if over or not track.evidence.add(self._statistic.score(logit), logit.at_s):
+        score, weight = self._statistic.score(logit)
+        if over or not track.evidence.add(score, logit.at_s, weight):
             self._late += 1
             return ended
         self._logits += 1

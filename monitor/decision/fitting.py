@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.decision.calibration import QualityCurve, Session, calibrated_rule
+from monitor.config import LEAST_QUORUM
+from monitor.decision.calibration import QualityCurve, Session
 from monitor.decision.correlation import correlation_time
-from monitor.decision.evidence import TrackEvidence
+from monitor.decision.evidence import EvidenceRule, TrackEvidence
+from monitor.decision.likelihood import CLIP_NATS, LikelihoodRatio
+from monitor.decision.population import Population, measure_population
 from monitor.decision.scores import (
     Curve,
     ReliabilityBin,
@@ -19,6 +22,7 @@ from monitor.decision.scores import (
     fit_curve,
     held_out_scores,
     reliability,
+    weight_of,
 )
 from monitor.messages import BLOCK_S
 
@@ -41,13 +45,14 @@ class TrackCrops:
     quality: NDArray[np.float64]
     """0 to 1, (n,)."""
 
-    def mean_by_block(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The mean of its crops in each block from its first to its last; NaN where there was none."""
+    def scores(self, scorer: Scorer) -> NDArray[np.float64]:
+        """Its mean score in each block from its first to its last, as evidence takes it; NaN where there was none."""
         number = self.block - self.block.min()
-        count = np.bincount(number)
+        weight = np.array([weight_of(float(quality)) for quality in self.quality])
+        total = np.bincount(number, weights=weight * scorer.scores(self.logits, self.quality))
         with np.errstate(invalid="ignore"):
-            mean: NDArray[np.float64] = np.bincount(number, weights=values) / count
-        return mean
+            mean = total / np.bincount(number, weights=weight)
+        return np.clip(mean, -CLIP_NATS, CLIP_NATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class Fitted:
     """Of curves on sessions that they were not made of; empty where there was but one session."""
     calibration_error: float | None
     correlation_blocks: float
+    population: Population
     sessions: tuple[Session, ...]
     uncurved: str | None
     """Why log-odds are taken as they are, in a sentence; None where curves could be made."""
@@ -116,32 +122,41 @@ def fit(sessions: Sequence[RealSession], fakes: Fakes) -> Fitted:
                 scores[here] = held_out_scores(curve.kind, logits[here], fake[here], groups[here])
             told = reliability(scores, fake)
     tracks = [track for session in sessions for track in session.tracks]
-    tau = correlation_time([track.mean_by_block(track.logits) for track in tracks])
-    scorer = Scorer(tuple(float(edge) for edge in edges), tuple(curves), tau)
+    scorer = Scorer(tuple(float(edge) for edge in edges), tuple(curves))
+    of_real = [track.scores(scorer) for track in tracks if len(track.block)]
+    tau = correlation_time(of_real)
+    of_fakes = np.clip(scorer.scores(fakes.logits, fakes.quality), -CLIP_NATS, CLIP_NATS)
+    population = measure_population(of_real, tau, of_fakes)
+    rule = LikelihoodRatio(population)
     return Fitted(
         scorer,
         tuple(_kept(edge, curve) for edge, curve in zip(scorer.least_quality, curves, strict=True)),
         tuple(told),
         calibration_error(told) if told else None,
         tau,
-        tuple(_session(session, scorer) for session in sessions),
+        population,
+        tuple(_session(session, scorer, rule) for session in sessions),
         uncurved,
     )
 
 
-def peak(track: TrackCrops, scorer: Scorer) -> float:
-    """The highest evidence that the track ever comes to, crop by crop as `run` sees it: in the midst of a block too."""
-    evidence = TrackEvidence(calibrated_rule(scorer.correlation_blocks))
+def peak(track: TrackCrops, scorer: Scorer, rule: EvidenceRule) -> float:
+    """The highest evidence that the track ever comes to, crop by crop as `run` sees it: in the midst of a block too.
+
+    Nothing is raised in a track's first block, whatever `decision.min_blocks` is.
+    """
+    evidence = TrackEvidence(rule)
     highest = 0.0
     for block, logit, quality in zip(track.block, track.logits, track.quality, strict=True):
-        evidence.add(scorer.score(float(logit), float(quality)), float(block) * BLOCK_S)
-        highest = max(highest, evidence.fake)
+        evidence.add(scorer.score(float(logit), float(quality)), float(block) * BLOCK_S, weight_of(float(quality)))
+        if evidence.blocks >= LEAST_QUORUM:
+            highest = max(highest, evidence.fake)
     return highest
 
 
-def _session(session: RealSession, scorer: Scorer) -> Session:
+def _session(session: RealSession, scorer: Scorer, rule: EvidenceRule) -> Session:
     blocks = sum(len(np.unique(track.block)) for track in session.tracks)
-    return Session(name=session.name, blocks=blocks, peaks=tuple(peak(track, scorer) for track in session.tracks))
+    return Session(name=session.name, blocks=blocks, peaks=tuple(peak(track, scorer, rule) for track in session.tracks))
 
 
 def _all_crops(

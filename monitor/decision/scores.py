@@ -167,22 +167,28 @@ def _regress(features: Sequence[Numbers], fake: NDArray[np.bool_]) -> tuple[floa
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """Scores crops by their quality, in units in which a block says as much as an independent one would.
+    """Scores crops by their quality.
 
     Attributes:
         least_quality: where each curve's bin begins, rising; the first is 0.
         curves: one for each bin.
-        correlation_blocks: tau (`correlation.py`): evidence of blocks that repeat each other is divided by it.
     """
 
     least_quality: tuple[float, ...]
     curves: tuple[Curve, ...]
-    correlation_blocks: float
 
     def score(self, logit: float, quality: float) -> float:
-        """Of one crop: its log-likelihood ratio, weighted by its quality, 0 to 1, over the correlation time."""
+        """The log-likelihood ratio of one crop of this quality, 0 to 1."""
         number = max(0, bisect_right(self.least_quality, quality) - 1)
-        return float(self.curves[number](logit)) * weight_of(quality) / self.correlation_blocks
+        return float(self.curves[number](logit))
+
+    def scores(self, logits: Numbers, quality: Numbers) -> Numbers:
+        """Of many crops, (n,)."""
+        number = np.maximum(0, np.searchsorted(self.least_quality, quality, side="right") - 1)
+        scores = np.empty(len(logits))
+        for each, curve in enumerate(self.curves):
+            scores[number == each] = curve(logits[number == each])
+        return scores
 
 
 def weight_of(quality: float) -> float:

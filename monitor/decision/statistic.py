@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 from monitor.config import DecisionConfig
 from monitor.decision.calibration import Calibration
+from monitor.decision.cusum import Cusum
 from monitor.decision.evidence import EvidenceRule
 from monitor.decision.promise import Promise
-from monitor.decision.scores import Scorer
+from monitor.decision.scores import Scorer, weight_of
 from monitor.messages import Logit
 
 _CAP = 1.5
 """Of the threshold: where evidence saturates, so that a face that has become real is soon seen to be."""
+_CLEAR_NATS = 1.5
+"""Of calibrated evidence: of faces as fake as those in the calibration no more than exp(-1.5) are ever this far below
+at one moment, and far fewer where scores are normal."""
 _HOUR_S = 3600.0
 
 
@@ -23,6 +27,8 @@ class Statistic:
 
     rule: EvidenceRule
     threshold: float
+    clear_at: float
+    """Evidence for a real face from which it is called that."""
     scorer: Scorer | None = None
     """None takes log-odds as they come."""
     session_s: float | None = None
@@ -41,14 +47,16 @@ class Statistic:
         """False alarms a day and stream that are not exceeded; None where nothing is promised."""
         return None if self.promise is None else self.promise.promised_per_day
 
-    def score(self, logit: Logit) -> float:
-        """What one crop adds to its block."""
-        return logit.logit if self.scorer is None else self.scorer.score(logit.logit, logit.quality)
+    def score(self, logit: Logit) -> tuple[float, float]:
+        """The score of one crop, and how much it counts in its block."""
+        if self.scorer is None:
+            return logit.logit, 1.0
+        return self.scorer.score(logit.logit, logit.quality), weight_of(logit.quality)
 
 
 def uncalibrated(config: DecisionConfig) -> Statistic:
     """The encoder's log-odds against a threshold that nobody has measured."""
-    return Statistic(EvidenceRule(cap=_CAP * config.threshold), config.threshold)
+    return Statistic(Cusum(cap=_CAP * config.threshold), config.threshold, clear_at=config.threshold)
 
 
 def calibrated(calibration: Calibration, config: DecisionConfig) -> Statistic:
@@ -57,6 +65,7 @@ def calibrated(calibration: Calibration, config: DecisionConfig) -> Statistic:
     return Statistic(
         calibration.rule(cap=_CAP * promise.threshold),
         promise.threshold,
+        clear_at=_CLEAR_NATS,
         scorer=calibration.scorer,
         session_s=calibration.session_hours * _HOUR_S,
         most_alerts=config.max_alerts_per_session,

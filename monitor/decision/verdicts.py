@@ -23,9 +23,12 @@ _GATE_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class VerdictRule:
-    """Levels of the evidence, as parts of the alert threshold, at which a verdict is taken and left again."""
+    """Levels of the evidence, the last four as parts of the first two, at which a verdict is taken and left again."""
 
     threshold: float
+    """Evidence for a fake that raises an alert."""
+    clear_at: float
+    """Evidence for a real face from which it is clear."""
     min_blocks: int
     suspect: float = 0.5
     leave_fake: float = 0.25
@@ -50,7 +53,7 @@ def next_state(
         rule: the levels.
         unseen_s: seconds since the last crop that was scored.
     """
-    level, ground = fake / rule.threshold, real / rule.threshold
+    level, ground = fake / rule.threshold, real / rule.clear_at
     if blocks < rule.min_blocks:
         return "inconclusive"
     if level >= 1 or (state == "fake" and level > rule.leave_fake):

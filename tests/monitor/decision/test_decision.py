@@ -10,9 +10,10 @@ import pytest
 from monitor.clock import RecordingClock
 from monitor.config import DecisionConfig
 from monitor.decision import Decision, DecisionOutput, Statistic, uncalibrated
-from monitor.decision.calibration import calibrated_rule
-from monitor.decision.evidence import EvidenceRule
+from monitor.decision.cusum import Cusum
 from monitor.decision.fitting import TrackCrops, peak
+from monitor.decision.likelihood import LikelihoodRatio
+from monitor.decision.population import Population
 from monitor.decision.promise import Promise
 from monitor.decision.scores import Curve, Scorer
 from monitor.decision.statistic import right_alarms
@@ -237,9 +238,10 @@ def test_decision_counts_an_answer_that_is_no_number_and_adds_nothing() -> None:
 def calibrated_bench(*, session_s: float = 100.0, most_alerts: int = 1, kept: bool = True) -> Bench:
     return Bench(
         Statistic(
-            EvidenceRule(clip=3.0, drift=1.0, cap=15.0),
+            Cusum(clip=3.0, drift=1.0, cap=15.0),
             threshold=10.0,
-            scorer=Scorer((0.0,), (Curve("platt", 0.5, 0.5, 0.0),), correlation_blocks=1.0),
+            clear_at=10.0,
+            scorer=Scorer((0.0,), (Curve("platt", 0.5, 0.5, 0.0),)),
             session_s=session_s,
             most_alerts=most_alerts,
             promise=Promise(10.0, 0.05, kept, sessions=500, missing_hours=0.0 if kept else 7.0),
@@ -328,15 +330,15 @@ def test_a_crop_that_was_seen_before_the_first_observation_is_no_late_one() -> N
 def test_no_more_is_raised_than_a_calibration_counts(per_s: int) -> None:
     """Tracks of real people, by `fitting.peak` and by `Decision`: as many reach the threshold in both, to the crop."""
     rng = np.random.default_rng(per_s)
-    logits = rng.normal(-0.3, 1.5, (60, 40 * per_s))
+    logits = rng.normal(-0.3, 1.5, (60, 40 * per_s)) + rng.normal(0, 1, (60, 1))
     quality = np.ones(40 * per_s)
-    scorer = Scorer((0.0,), (Curve("platt", 1.0, 1.0, 0.0),), correlation_blocks=2.0)
+    scorer = Scorer((0.0,), (Curve("platt", 1.0, 1.0, 0.0),))
+    rule = LikelihoodRatio(Population(mean=-0.3, between=1.0, noise=2.0, shift=1.0))
     block = np.repeat(np.arange(40), per_s)
-    peaks = np.array([peak(TrackCrops(block, of_track, quality), scorer) for of_track in logits])
+    peaks = np.array([peak(TrackCrops(block, of_track, quality), scorer, rule) for of_track in logits])
     threshold = float(np.quantile(peaks, 0.7))
-    rule = calibrated_rule(2.0)
     statistic = Statistic(
-        rule, threshold, scorer, 100.0, 1, Promise(threshold, 0.1, kept=True, sessions=1, missing_hours=0)
+        rule, threshold, 1.5, scorer, 100.0, 1, Promise(threshold, 0.1, kept=True, sessions=1, missing_hours=0)
     )
     raised = []
     for of_track in logits:

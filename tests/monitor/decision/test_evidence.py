@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.decision.evidence import EvidenceRule, TrackEvidence
+from monitor.decision.cusum import Cusum
+from monitor.decision.evidence import TrackEvidence
 
-RULE = EvidenceRule(clip=3.0, drift=1.0, cap=24.0)
+RULE = Cusum(clip=3.0, drift=1.0, cap=24.0)
 
 
 def evidence_after(*blocks: list[float]) -> TrackEvidence:
@@ -83,26 +84,17 @@ def test_evidence_never_depends_on_when_it_is_looked_at(blocks: list[list[float]
     assert watched.real == pytest.approx(unwatched.real)
 
 
-def test_each_block_lets_a_share_of_the_past_go() -> None:
-    evidence = TrackEvidence(EvidenceRule(clip=10, drift=1, cap=100, forget=0.1))
-    for second, score in enumerate([5.0, 3.0, -20.0, 4.0]):
-        evidence.add(score, second)
-    assert evidence.fake == pytest.approx(3.0)
-    assert evidence_with_forgetting([5.0, 3.0]) == pytest.approx(4.0 * 0.9 + 2.0)
+def test_a_crop_of_less_weight_says_less_and_a_block_counts_by_the_mean_of_its_weights() -> None:
+    evidence = TrackEvidence(Cusum(clip=10, drift=1, cap=100))
+    evidence.add(6.0, 0.0, 0.5)
+    assert evidence.fake == pytest.approx(6 * 0.5 - 1)
+    evidence.add(3.0, 0.5, 1.0)
+    assert evidence.fake == pytest.approx((6 * 0.5 + 3) / 2 - 1)
 
 
-def evidence_with_forgetting(scores: list[float]) -> float:
-    evidence = TrackEvidence(EvidenceRule(clip=10, drift=1, cap=100, forget=0.1))
-    for second, score in enumerate(scores):
-        evidence.add(score, second)
-    return evidence.fake
-
-
-@given(st.lists(st.one_of(st.none(), st.floats(-9, 9)), min_size=1, max_size=60), st.floats(0, 0.2))
-def test_many_tracks_at_once_are_each_to_the_last_bit_what_they_are_alone(
-    scores: list[float | None], forget: float
-) -> None:
-    rule = EvidenceRule(clip=3.0, drift=0.7, cap=9.0, forget=forget)
+@given(st.lists(st.one_of(st.none(), st.floats(-9, 9)), min_size=1, max_size=60))
+def test_many_tracks_at_once_are_each_to_the_last_bit_what_they_are_alone(scores: list[float | None]) -> None:
+    rule = Cusum(clip=3.0, drift=0.7, cap=9.0)
     evidence = TrackEvidence(rule)
     alone = []
     for second, score in enumerate(scores):
@@ -110,7 +102,7 @@ def test_many_tracks_at_once_are_each_to_the_last_bit_what_they_are_alone(
             evidence.add(score, second)
         alone.append(evidence.fake)
     blocks = np.array([np.nan if score is None else score for score in scores])
-    together = rule.upper(np.column_stack([blocks, -blocks]))
+    together, _ = rule.upper(np.column_stack([blocks, -blocks]))
     np.testing.assert_array_equal(together[:, 0], alone)
 
 

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from monitor.decision.calibration import calibrated_rule
+from monitor.decision.cusum import Cusum
 from monitor.decision.evidence import TrackEvidence
 from monitor.decision.fitting import Fakes, RealSession, TrackCrops, fit, peak
-from monitor.decision.scores import Curve, Scorer
+from monitor.decision.likelihood import LikelihoodRatio
+from monitor.decision.scores import Curve, Scorer, weight_of
+
+AS_IT_IS = Scorer((0.0,), (Curve("platt", 1, 1, 0),))
 
 
 def track(seed: int, seconds: int = 400, mean: float = -3.0) -> TrackCrops:
@@ -42,27 +45,30 @@ def test_footage_with_enough_crops_makes_curves_by_quality_and_measures_them_on_
 def test_peaks_are_what_the_monitor_would_have_come_to() -> None:
     fitted = fit(footage(3), fakes(3))
     crops = track(0, mean=0.5)
-    evidence = TrackEvidence(calibrated_rule(fitted.correlation_blocks))
+    rule = LikelihoodRatio(fitted.population)
+    evidence = TrackEvidence(rule)
     highest = 0.0
     for block, logit, quality in zip(crops.block, crops.logits, crops.quality, strict=True):
-        evidence.add(fitted.scorer.score(logit, quality), float(block))
+        evidence.add(fitted.scorer.score(logit, quality), float(block), weight_of(quality))
         highest = max(highest, evidence.fake)
-    assert peak(crops, fitted.scorer) == pytest.approx(highest, abs=1e-12)
+    assert peak(crops, fitted.scorer, rule) == pytest.approx(highest, abs=1e-12)
     assert highest > 1
 
 
 def test_crops_of_one_second_are_one_block() -> None:
     burst = TrackCrops(np.array([5, 5, 5, 7]), np.array([1.0, 2.0, 3.0, 9.0]), np.ones(4))
-    np.testing.assert_array_equal(burst.mean_by_block(burst.logits), [2.0, np.nan, 9.0])
-    scorer = Scorer((0.0,), (Curve("platt", 1, 1, 0),), 1.0)
-    rule = calibrated_rule(1.0)
-    assert peak(burst, scorer) == pytest.approx((2 - rule.drift) * (1 - rule.forget) + 6 - rule.drift)
+    np.testing.assert_allclose(burst.scores(AS_IT_IS), [2.0, np.nan, 6.0])
+    assert peak(burst, AS_IT_IS, Cusum(clip=6, drift=0.6)) == pytest.approx(2 - 0.6 + 6 - 0.6)
 
 
 def test_evidence_in_the_midst_of_a_second_counts_as_it_would_raise_an_alert() -> None:
-    scorer = Scorer((0.0,), (Curve("platt", 1, 1, 0),), 1.0)
-    falling = TrackCrops(np.array([5, 5]), np.array([4.0, -4.0]), np.ones(2))
-    assert peak(falling, scorer) == pytest.approx(4 - calibrated_rule(1.0).drift)
+    falling = TrackCrops(np.array([4, 5, 5]), np.array([0.0, 4.0, -4.0]), np.ones(3))
+    assert peak(falling, AS_IT_IS, Cusum(clip=6, drift=0.6)) == pytest.approx(4 - 0.6)
+
+
+def test_evidence_of_a_first_second_raises_nothing_and_does_not_count() -> None:
+    first = TrackCrops(np.array([4, 4, 5]), np.array([5.0, 5.0, -9.0]), np.ones(3))
+    assert peak(first, AS_IT_IS, Cusum(clip=6, drift=0.6)) == 0
 
 
 def test_few_crops_leave_log_odds_as_they_are() -> None:

@@ -11,6 +11,7 @@ from monitor.decision.scores import (
     calibration_error,
     fit_curve,
     reliability,
+    weight_of,
 )
 
 RNG = np.random.default_rng(0)
@@ -84,10 +85,11 @@ def test_scores_are_the_log_odds_where_a_line_of_slope_one_says_so() -> None:
 
 
 def test_a_crop_is_scored_by_the_curve_of_its_quality() -> None:
-    scorer = Scorer((0.0, 0.5), (NOTHING, Curve("platt", 1, 1, 0)), correlation_blocks=4.0)
+    scorer = Scorer((0.0, 0.5), (NOTHING, Curve("platt", 1, 1, 0)))
     assert scorer.score(6.0, 0.49) == 0
-    assert scorer.score(6.0, 0.5) == pytest.approx(6.0 * 0.75 / 4)
-    assert scorer.score(6.0, 1.0) == pytest.approx(6.0 / 4)
+    assert scorer.score(6.0, 0.5) == pytest.approx(6.0)
+    np.testing.assert_allclose(scorer.scores(np.array([6.0, 6.0, 5.0]), np.array([0.49, 0.5, 1.0])), [0, 6, 5])
+    assert [weight_of(quality) for quality in (0.0, 0.5, 1.0, 7.0)] == [0.5, 0.75, 1.0, 1.0]
 
 
 def test_reliability_of_what_is_said_rightly_and_wrongly() -> None:
