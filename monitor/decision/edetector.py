@@ -1,4 +1,4 @@
-"""Another statistic than the CUSUM: an e-detector, whose false alarms are bounded without footage, under an assumption.
+"""Another statistic: an e-detector, whose false alarms are bounded without footage, under an assumption.
 
 Shin, Ramdas and Rinaldo (2022), E-detectors: a nonparametric framework for sequential change detection. With e_t the
 exponential of a block's score, of Shiryaev and Roberts' kind:
@@ -10,8 +10,8 @@ false alarm is at least A blocks, whatever the scores are like otherwise and wit
 
 The assumption is what people break. A real person whom the encoder takes for a little fake scores above nothing all
 day: given the past, the next e-value is then larger than 1 on average, M grows without end, and the alarm comes after
-minutes whatever A is (`benchmarks/decision.py --table edetector` shows it). So the monitor decides by a CUSUM with a
-threshold from real sessions, and this stands here to compare with.
+minutes whatever A is (`benchmarks/decision.py --table edetector` shows it). So the monitor decides by `likelihood.py`
+with a threshold from real sessions, and this stands here to compare with.
 """
 
 from __future__ import annotations
