@@ -17,6 +17,7 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from benchmarks.decision_drift import print_table
 from benchmarks.decision_world import EWMAS, HARDER, PRACTICES, STANDARD, Blocks, Practice, World, ewma
 from benchmarks.machine import described
 from monitor.decision.calibration import calibrated_rule, least_threshold
@@ -35,12 +36,13 @@ Sessions = list[NDArray[np.float64]]
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", choices=("arl", "promise", "delay", "edetector", "cost"))
+    parser.add_argument("--table", choices=("arl", "promise", "drift", "delay", "edetector", "cost"))
     parser.add_argument("--share", type=float, default=1.0, help="of the sessions that are simulated")
     options = parser.parse_args()
     tables: dict[str, Callable[[float], None]] = {
         "arl": _run_lengths,
         "promise": _promises,
+        "drift": print_table,
         "delay": _delays,
         "edetector": _e_detectors,
         "cost": _costs,

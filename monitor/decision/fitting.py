@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.decision.calibration import QualityCurve, Session, calibrated_rule
+from monitor.decision.calibration import QualityCurve, Session, Track, calibrated_rule
 from monitor.decision.correlation import correlation_time
 from monitor.decision.evidence import TrackEvidence
 from monitor.decision.scores import (
@@ -20,6 +20,7 @@ from monitor.decision.scores import (
     held_out_scores,
     reliability,
 )
+from monitor.decision.track_scores import TrackPart, TrackScores
 from monitor.messages import BLOCK_S
 
 FEWEST_CROPS = 100
@@ -140,8 +141,15 @@ def peak(track: TrackCrops, scorer: Scorer) -> float:
 
 
 def _session(session: RealSession, scorer: Scorer) -> Session:
-    blocks = sum(len(np.unique(track.block)) for track in session.tracks)
-    return Session(name=session.name, blocks=blocks, peaks=tuple(peak(track, scorer) for track in session.tracks))
+    return Session(name=session.name, tracks=tuple(_track(track, scorer) for track in session.tracks))
+
+
+def _track(track: TrackCrops, scorer: Scorer) -> Track:
+    part = TrackPart()
+    for block, logit, quality in zip(track.block, track.logits, track.quality, strict=True):
+        part.add(scorer.score(float(logit), float(quality)), int(block))
+    scores = part.tell(least_blocks=1) or TrackScores(0, 0.0, 0.0)
+    return Track(peak=peak(track, scorer), blocks=scores.blocks, mean=scores.mean, deviation=scores.deviation)
 
 
 def _all_crops(

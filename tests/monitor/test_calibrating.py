@@ -82,7 +82,11 @@ def test_no_picture_is_kept(made: tuple[Calibration, Path, str]) -> None:
 def enough(made: tuple[Calibration, Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As if there had been a thousand such recordings."""
     calibration, *_ = made
-    sessions = tuple(Session(name=f"s{n}", blocks=20, peaks=(0.01 * n, 0.5)) for n in range(1000))
+    first = calibration.sessions[0].tracks[0]
+    sessions = tuple(
+        Session(name=f"s{n}", tracks=tuple(first.model_copy(update={"peak": peak}) for peak in (0.01 * n, 0.5)))
+        for n in range(1000)
+    )
     path = tmp_path_factory.mktemp("enough") / "lobby.json"
     calibration.model_copy(update={"sessions": sessions}).write(path)
     return path
