@@ -184,7 +184,7 @@ def print_table(share: float) -> None:
     print("| sessions | calibrated on | signals a stream and year | streams with any | sessions in which one stands |")
     print("|---|---|---|---|---|")
     banks = {site.name: bank_of(rng, site, STANDARD, round(_BANK * max(0.1, share))) for site in (CAMERA, CALLS)}
-    setups = ((CAMERA, 10, 300), (CAMERA, 30, 300), (CALLS, 60, 40))
+    setups = ((CAMERA, 10, 200), (CAMERA, 30, 200), (CALLS, 60, 30))
     for site, calibrated, streams in setups:
         found = false_signals(_maker(rng, site, banks), calibrated, site.a_year, max(2, round(streams * share)))
         print(
@@ -199,7 +199,7 @@ def print_table(share: float) -> None:
     print("|---|---|---|---|---|---|---|---|")
     for site, calibrated, _ in setups:
         for change in CHANGES:
-            delay = delays(_maker(rng, site, banks), calibrated, change, max(2, round(100 * share)))
+            delay = delays(_maker(rng, site, banks), calibrated, change, max(2, round(60 * share)))
             cells = [f"{np.isfinite(delay.noticed).mean():.0%}", _at(delay.noticed, 0.5), _at(delay.noticed, 0.9)]
             cells += [f"{delay.stood:.0%}", _at(delay.taken_back, 0.5)]
             print(f"| {site.name} | {calibrated} | {change.name} | {' | '.join(cells)} |", flush=True)

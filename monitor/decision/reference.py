@@ -104,8 +104,9 @@ class Reference:
         weights = weights / unit
         weight = weights.sum(axis=0)
         centre = (weights * at).sum(axis=0) / weight
-        least = (count - 1) * (_LEAST_SCATTER_NATS / correlation_blocks) ** 2
-        squares = np.maximum(least, (weights * (at - centre) ** 2).sum(axis=0))
+        least = _LEAST_SCATTER_NATS / correlation_blocks
+        least2 = np.array([least**2, least, least**2])  # the second number is a root
+        squares = np.maximum((count - 1) * least2, (weights * (at - centre) ** 2).sum(axis=0))
         return cls(count, correlation_blocks, middle, between, unit, weight, centre, squares)
 
     @property
