@@ -186,4 +186,6 @@ class Drifts:
         return {stream: drift.standing is not None for stream, drift in self._streams.items()}
 
     def _of(self, stream: str, reference: Reference) -> Drift:
-        return self._streams.setdefault(stream, Drift(reference))
+        if stream not in self._streams:
+            self._streams[stream] = Drift(reference)
+        return self._streams[stream]

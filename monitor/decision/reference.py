@@ -39,7 +39,7 @@ FEWEST_SESSIONS = 5
 """With tracks that say enough; with fewer nobody can tell whether others are like them."""
 LOCATION, PEOPLE, SECONDS = range(3)
 """Places of the three numbers: middle of the scores, scatter of tracks about it, scatter of seconds in a track."""
-_PRIOR_VARIANCE = 1.0
+_PRIOR_VARIANCE = 4.0
 """Of the difference between calibration and new sessions, over the scatter of sessions."""
 _LEAST_SCATTER_NATS = 0.02
 """Of sessions: what is closer together than this says that the footage repeats itself, not that all days are alike."""

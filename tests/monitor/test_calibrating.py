@@ -69,6 +69,7 @@ def test_each_recording_is_a_session_and_chunks_of_one_are_one(made: tuple[Calib
 def test_little_footage_promises_little_and_says_how_much_is_missing(made: tuple[Calibration, Path, str]) -> None:
     *_, told = made
     assert "3 sessions of 10 s, 6 tracks" in told
+    assert "not enough sessions to tell drift: 5 with a face scored for 4 s needed" in told
     assert "calibrated: false; 0.1 a day cannot be promised" in told
     assert "240.0 h more of real footage needed" in told
 

@@ -74,8 +74,9 @@ def test_scores_unlike_the_calibration_are_an_event_degrade_the_stream_and_take_
     with RunningService(tmp_path, settings) as service, Subscriber(service.mqtt_port, "gend/#") as subscriber:
         before = subscriber.wait_for("gend/alerts/tape", type="raised")
         event = subscriber.wait_for("gend/events/tape", kind="drift")
-        while f"drift: {event['text']}" not in subscriber.wait_for("gend/streams/tape/status", state="live")["degraded"]:
-            pass
+        degraded: list[str] = []
+        while f"drift: {event['text']}" not in degraded:
+            degraded = subscriber.wait_for("gend/streams/tape/status", state="live")["degraded"]
         after = subscriber.wait_for("gend/alerts/tape", type="raised")
         metrics = urllib.request.urlopen(f"{service.web_url}/metrics").read().decode()
     assert event["text"].startswith("scores no longer fit the calibration: 3")

@@ -179,7 +179,7 @@ def test_sessions_that_are_all_the_same_to_the_last_digit_do_not_make_every_othe
     assert of is not None
     assert told(Drift(of), same * 10) == []
     assert told(Drift(of), [[TrackScores(100, -2.999, 1.0)]] * 40) == []
-    assert told(Drift(of), [[TrackScores(100, -2.0, 1.0)]] * 4) != []
+    assert told(Drift(of), [[TrackScores(100, -2.0, 1.0)]] * 10) != []
 
 
 def test_a_track_is_told_with_blocks_that_count_once() -> None:
