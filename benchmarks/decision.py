@@ -17,6 +17,7 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from benchmarks.decision_drift import print_table
 from benchmarks.decision_world import EWMAS, HARDER, PRACTICES, STANDARD, Blocks, Practice, World, ewma
 from benchmarks.machine import described
 from monitor.decision.calibration import LEAST_NATS
@@ -38,12 +39,13 @@ Sessions = list[NDArray[np.float64]]
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", choices=("arl", "promise", "delay", "edetector", "cost"))
+    parser.add_argument("--table", choices=("arl", "promise", "drift", "delay", "edetector", "cost"))
     parser.add_argument("--share", type=float, default=1.0, help="of the sessions that are simulated")
     options = parser.parse_args()
     tables: dict[str, Callable[[float], None]] = {
         "arl": _run_lengths,
         "promise": _promises,
+        "drift": print_table,
         "delay": _delays,
         "edetector": _e_detectors,
         "cost": _costs,
@@ -187,7 +189,9 @@ def _delays(share: float) -> None:
     tracks = round(6000 * share)
     for world in (STANDARD, HARDER):
         print(f"Seconds from manipulation to alert at equal realised false alarms, {world.name} world, calls of 1 h:")
-        print("| false alarms a day | practice | found | median | p95 | of a switch at minute 20: found | median | p95 |")
+        print(
+            "| false alarms a day | practice | found | median | p95 | of a switch at minute 20: found | median | p95 |"
+        )
         print("|---|---|---|---|---|---|---|---|")
         rng = np.random.default_rng(2)
         judge = calibrated(rng, world)

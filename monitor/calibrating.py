@@ -21,6 +21,7 @@ from monitor.config import DecisionConfig, MonitorConfig, StreamConfig
 from monitor.decision import Calibration, Encoder, Promise, sampling_policy
 from monitor.decision.calibration import RealPeople
 from monitor.decision.fitting import Fakes, Fitted, RealSession, TrackCrops, fit
+from monitor.decision.reference import FEWEST_SESSIONS
 from monitor.errors import ConfigError, MonitorError
 from monitor.ingest import inspect_file
 from monitor.messages import BLOCK_S, Crop, Logit
@@ -251,6 +252,10 @@ def _tell(
         lines.append(f"{_duration(used_hours)} of {_duration(given_hours)} used: sessions are cut at their length")
     if calibration.session_hours * _HOUR_S <= asked.min_blocks:
         lines.append(f"sessions are too short to be judged in: decision.min_blocks is {asked.min_blocks} s")
+    if calibration.reference(asked.min_blocks) is None:
+        lines.append(
+            f"not enough sessions to tell drift: {FEWEST_SESSIONS} with a face scored for {asked.min_blocks} s needed"
+        )
     if fitted.uncurved is not None:
         lines.append(f"{fitted.uncurved}: log-odds are taken as they are")
     elif calibration.calibration_error is not None:

@@ -109,6 +109,10 @@ def _decision(pipeline: PipelineStatistics) -> Iterator[Sample]:
     yield Sample("alerts_open", "Alert episodes that stand.", "gauge", decision.open_episodes)
     yield Sample("alerts_raised", "Alert episodes begun.", "counter", decision.alerts_raised)
     yield Sample("logits", "Logits that entered the evidence.", "counter", decision.logits)
+    yield Sample("drifts", "Times a stream's scores no longer fitted the calibration.", "counter", decision.drifts)
+    for stream, drifted in decision.drifted.items():
+        about = "1 while the stream's scores no longer fit the calibration; absent where nobody can tell."
+        yield Sample("stream_drifted", about, "gauge", drifted, (("stream", stream),))
     unused = {"late": decision.late_logits, "orphan": decision.orphan_logits, "refused": mailbox.refused}
     yield from _by_cause("logits_unused", "Logits and observations that did not enter it.", (), unused)
 

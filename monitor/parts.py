@@ -78,3 +78,5 @@ def _check_calibration(
         why = calibration.refusal(encoder, sampling_policy(config.faces, detector, stream.ignore))
         if why is not None:
             raise ConfigError(f"decision.calibration: {path}: {why} (stream {stream.name}); calibrate again")
+    if calibration.reference(config.decision.min_blocks) is None:
+        _log.warning("decision.calibration: %s: not enough sessions to tell drift", path)

@@ -238,7 +238,14 @@ class Pipeline:
     def _status(self, name: str) -> Status:
         source, worker = self._sources[name], self._workers[name]
         statistics = worker.statistics()
-        degraded = [statistics.tracking.degraded, worker.failure, self.scoring_failure, *self._parts.encoder.notices]
+        drift = self._decision.drift(name)
+        degraded = [
+            statistics.tracking.degraded,
+            worker.failure,
+            self.scoring_failure,
+            None if drift is None else f"drift: {drift}",
+            *self._parts.encoder.notices,
+        ]
         reader = statistics.reader
         return Status(
             name,

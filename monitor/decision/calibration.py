@@ -24,7 +24,9 @@ from monitor.config import DecisionConfig, FacesConfig
 from monitor.decision.likelihood import LikelihoodRatio
 from monitor.decision.population import Population
 from monitor.decision.promise import Aim, Promise, promise
+from monitor.decision.reference import Reference
 from monitor.decision.scores import Curve, Scorer
+from monitor.decision.track_scores import TrackScores
 from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
 
@@ -102,14 +104,30 @@ class RealPeople(_Part):
         return cls(**asdict(population))
 
 
+class Track(_Part):
+    """One face of a session."""
+
+    peak: float = Field(ge=0, allow_inf_nan=False, description="Its highest evidence.")
+    blocks: int = Field(ge=0, description="Seconds in which a crop of it was scored.")
+    mean: Finite = Field(description="Mean of their scores.")
+    deviation: float = Field(ge=0, allow_inf_nan=False, description="Of their scores about the mean.")
+
+
 class Session(_Part):
     """One recording, one call or one camera-day of real people."""
 
     name: str
-    blocks: int = Field(ge=0, description="Seconds of its tracks in which a crop was scored.")
-    peaks: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(
-        description="Highest evidence of each track."
-    )
+    tracks: tuple[Track, ...]
+
+    @property
+    def blocks(self) -> int:
+        """Seconds of its tracks in which a crop was scored."""
+        return sum(track.blocks for track in self.tracks)
+
+    @property
+    def peaks(self) -> tuple[float, ...]:
+        """Highest evidence of each track."""
+        return tuple(track.peak for track in self.tracks)
 
 
 class Calibration(_Part):
@@ -153,6 +171,14 @@ class Calibration(_Part):
         )
         peaks = [np.array(session.peaks) for session in self.sessions]
         return promise(peaks, aim, least=LEAST_NATS)
+
+    def reference(self, least_blocks: int) -> Reference | None:
+        """What sessions to come are compared with; None where those with a track of so many blocks are too few."""
+        sessions = [
+            [TrackScores(track.blocks, track.mean, track.deviation) for track in session.tracks]
+            for session in self.sessions
+        ]
+        return Reference.of(sessions, least_blocks)
 
     def refusal(self, encoder: Encoder, policy: Mapping[str, Any]) -> str | None:
         """Why it cannot be used with this encoder and `sampling_policy`, with both values; None if it can."""

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from monitor.clock import Clock
 from monitor.config import DecisionConfig
+from monitor.decision.drift import Drifts
 from monitor.decision.episodes import EpisodeChange, Episodes
 from monitor.decision.evidence import TrackEvidence
 from monitor.decision.frozen import begun
 from monitor.decision.sessions import Sessions
 from monitor.decision.statistic import Statistic, notices_of
+from monitor.decision.track_scores import TrackPart
 from monitor.decision.verdicts import Abstentions, VerdictRule, next_state
-from monitor.messages import Alert, Demand, Event, Logit, ModelIdentity, TrackObservation, Verdict, VerdictState
+from monitor.messages import (
+    BLOCK_S,
+    Alert,
+    Demand,
+    Event,
+    Logit,
+    ModelIdentity,
+    TrackObservation,
+    Verdict,
+    VerdictState,
+)
 
 DecisionOutput = Verdict | Alert | Demand | Event
 
@@ -37,6 +49,7 @@ class _Track:
     now_s: float
     """The latest moment that anything was heard of it."""
     abstentions: Abstentions = field(default_factory=Abstentions)
+    part: TrackPart = field(default_factory=TrackPart)
     state: VerdictState = "inconclusive"
     samples: int = 0
     probability_sum: float = 0.0
@@ -59,6 +72,10 @@ class DecisionStatistics:
     late_logits: int
     orphan_logits: int
     alerts_raised: int
+    drifted: Mapping[str, bool]
+    """Whether scores no longer fit, of the streams that are compared with a calibration."""
+    drifts: int
+    """Drifts that were noticed."""
 
 
 class Decision:
@@ -94,13 +111,15 @@ class Decision:
         self._clock = clock
         self._model_of = model_of
         self._statistic = statistic
-        self._notices = (*notices, *notices_of(statistic, config))
+        self._notices = notices
+        self._of_promise = notices_of(statistic, config)
         self._shortly = tuple(notice.partition(":")[0] for notice in notices)
         self._new_id = new_id
         self._base_crops_per_s = base_crops_per_s
         self._max_crops_per_s = max_crops_per_s
         self._verdict_rule = VerdictRule(statistic.threshold, statistic.clear_at, config.min_blocks)
         self._sessions = Sessions(statistic.session_s, statistic.most_alerts)
+        self._drifts = Drifts(statistic.reference, config.min_blocks)
         self._tracks: dict[tuple[str, str], _Track] = {}
         # Tracks that ended a moment ago: their last crops may still be on the way and must not revive them.
         self._ended: dict[tuple[str, str], None] = {}
@@ -133,6 +152,7 @@ class Decision:
         if over or not track.evidence.add(score, logit.at_s, weight):
             self._late += 1
             return ended
+        track.part.add(score, int(logit.at_s // BLOCK_S))
         self._logits += 1
         track.samples += 1
         track.probability_sum += _probability(logit.logit)
@@ -153,11 +173,22 @@ class Decision:
         """Whether an alert stands on any track of the stream."""
         return any(key[0] == stream and track.episodes.open for key, track in self._tracks.items())
 
+    def drift(self, stream: str) -> str | None:
+        """What of the stream's scores no longer fits the calibration; None while all does, or nobody can tell."""
+        return self._drifts.standing(stream)
+
     def statistics(self) -> DecisionStatistics:
         """A snapshot of what was counted."""
         open_episodes = sum(track.episodes.open for track in self._tracks.values())
         return DecisionStatistics(
-            len(self._tracks), open_episodes, self._logits, self._late, self._orphans, self._raised
+            len(self._tracks),
+            open_episodes,
+            self._logits,
+            self._late,
+            self._orphans,
+            self._raised,
+            self._drifts.drifted(),
+            self._drifts.begun,
         )
 
     def _track(self, key: tuple[str, str], first_seen_s: float) -> _Track:
@@ -203,13 +234,15 @@ class Decision:
                     outputs.append(self._alert(key, track, change))
                 track.evidence.restart()
                 track.state = "inconclusive"
-        return outputs
+                self._drifts.add(stream, track.part)
+        return [*outputs, *self._drifts.turn(stream, at_s)]
 
     def _end(self, key: tuple[str, str], track: _Track, at_s: float, reason: str) -> list[DecisionOutput]:
         outputs: list[DecisionOutput] = [self._verdict(key, track, at_s, ended=True)]
         change = track.episodes.close(reason, at_s)
         if change is not None:
             outputs.append(self._alert(key, track, change))
+        self._drifts.add(key[0], track.part)
         del self._tracks[key]
         self._ended[key] = None
         while len(self._ended) > _ENDED_MEMORY:
@@ -222,7 +255,8 @@ class Decision:
             reasons = ("few crops", *reasons)
         if track.state == "fake" and not track.episodes.open and not self._sessions.may_raise(*key):
             reasons += ("session's alerts used up",)
-        reasons += (*track.frozen, *self._shortly)
+        drifted = () if self._drifts.standing(key[0]) is None else ("drift",)
+        reasons += (*track.frozen, *drifted, *self._shortly)
         return Verdict(
             *key,
             at_s=at_s,
@@ -239,6 +273,9 @@ class Decision:
         if change.type == "raised":
             self._raised += 1
             self._sessions.raised(*key)
+        drift = self._drifts.standing(key[0])
+        # The odds follow from the promise, and say no more than it does.
+        of_promise = self._of_promise if drift is None else (f"drift: {drift}; the promise is not about such scores",)
         return Alert(
             id=self._new_id(),
             alert_id=change.alert_id,
@@ -256,9 +293,9 @@ class Decision:
             mean_probability=track.mean_probability,
             false_alarms_target_per_stream_day=self._config.false_alarms_per_stream_day,
             false_alarms_promised_per_stream_day=self._statistic.promised_per_day,
-            calibrated=self._statistic.calibrated,
+            calibrated=self._statistic.calibrated and drift is None,
             model=self._model_of(key[0]),
-            notices=self._notices,
+            notices=(*self._notices, *of_promise),
         )
 
 

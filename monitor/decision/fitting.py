@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.config import LEAST_QUORUM
-from monitor.decision.calibration import QualityCurve, Session
+from monitor.decision.calibration import QualityCurve, Session, Track
 from monitor.decision.correlation import correlation_time
 from monitor.decision.evidence import EvidenceRule, TrackEvidence
 from monitor.decision.likelihood import CLIP_NATS, LikelihoodRatio
@@ -24,6 +24,7 @@ from monitor.decision.scores import (
     reliability,
     weight_of,
 )
+from monitor.decision.track_scores import TrackPart, TrackScores
 from monitor.messages import BLOCK_S
 
 FEWEST_CROPS = 100
@@ -155,8 +156,15 @@ def peak(track: TrackCrops, scorer: Scorer, rule: EvidenceRule) -> float:
 
 
 def _session(session: RealSession, scorer: Scorer, rule: EvidenceRule) -> Session:
-    blocks = sum(len(np.unique(track.block)) for track in session.tracks)
-    return Session(name=session.name, blocks=blocks, peaks=tuple(peak(track, scorer, rule) for track in session.tracks))
+    return Session(name=session.name, tracks=tuple(_track(track, scorer, rule) for track in session.tracks))
+
+
+def _track(track: TrackCrops, scorer: Scorer, rule: EvidenceRule) -> Track:
+    part = TrackPart()
+    for block, logit, quality in zip(track.block, track.logits, track.quality, strict=True):
+        part.add(scorer.score(float(logit), float(quality)), int(block))
+    scores = part.tell(least_blocks=1) or TrackScores(0, 0.0, 0.0)
+    return Track(peak=peak(track, scorer, rule), blocks=scores.blocks, mean=scores.mean, deviation=scores.deviation)
 
 
 def _all_crops(

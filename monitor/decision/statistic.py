@@ -10,6 +10,7 @@ from monitor.decision.calibration import Calibration
 from monitor.decision.cusum import Cusum
 from monitor.decision.evidence import EvidenceRule
 from monitor.decision.promise import Promise
+from monitor.decision.reference import Reference
 from monitor.decision.scores import Scorer, weight_of
 from monitor.messages import Logit
 
@@ -36,6 +37,8 @@ class Statistic:
     most_alerts: int | None = None
     """Alerts that a session may raise; None is any number."""
     promise: Promise | None = None
+    reference: Reference | None = None
+    """What sessions are compared with; None where there is nothing, or too little, to tell drift by."""
 
     @property
     def calibrated(self) -> bool:
@@ -70,6 +73,7 @@ def calibrated(calibration: Calibration, config: DecisionConfig) -> Statistic:
         session_s=calibration.session_hours * _HOUR_S,
         most_alerts=config.max_alerts_per_session,
         promise=promise,
+        reference=calibration.reference(config.min_blocks),
     )
 
 

@@ -69,6 +69,7 @@ def test_each_recording_is_a_session_and_chunks_of_one_are_one(made: tuple[Calib
 def test_little_footage_promises_little_and_says_how_much_is_missing(made: tuple[Calibration, Path, str]) -> None:
     *_, told = made
     assert "3 sessions of 10 s, 6 tracks" in told
+    assert "not enough sessions to tell drift: 5 with a face scored for 4 s needed" in told
     assert "calibrated: false; 0.1 a day cannot be promised" in told
     assert "240.0 h more of real footage needed" in told
 
@@ -82,7 +83,11 @@ def test_no_picture_is_kept(made: tuple[Calibration, Path, str]) -> None:
 def enough(made: tuple[Calibration, Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As if there had been a thousand such recordings."""
     calibration, *_ = made
-    sessions = tuple(Session(name=f"s{n}", blocks=20, peaks=(0.001 * n, 0.05)) for n in range(1000))
+    first = calibration.sessions[0].tracks[0]
+    sessions = tuple(
+        Session(name=f"s{n}", tracks=tuple(first.model_copy(update={"peak": peak}) for peak in (0.001 * n, 0.05)))
+        for n in range(1000)
+    )
     path = tmp_path_factory.mktemp("enough") / "lobby.json"
     calibration.model_copy(update={"sessions": sessions}).write(path)
     return path

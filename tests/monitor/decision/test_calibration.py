@@ -12,11 +12,15 @@ import pytest
 
 from monitor.config import DecisionConfig, FacesConfig
 from monitor.decision import Calibration, calibrated, read_calibration, sampling_policy
-from monitor.decision.calibration import Encoder, QualityCurve, RealPeople, Session
+from monitor.decision.calibration import Encoder, QualityCurve, RealPeople, Session, Track
 from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
 
 MODEL = ModelIdentity("demo", "ab" * 32, None, "openvino", "fp32")
+
+
+def track(peak: float, *, blocks: int = 3500, mean: float = -0.2, deviation: float = 0.1) -> Track:
+    return Track(peak=peak, blocks=blocks, mean=mean, deviation=deviation)
 
 
 def calibration(sessions: int = 30, **changes: Any) -> Calibration:
@@ -31,7 +35,7 @@ def calibration(sessions: int = 30, **changes: Any) -> Calibration:
             "calibration_error": 0.02,
             "correlation_blocks": 9.0,
             "population": RealPeople(mean=-2.7, between=2.7, noise=20.8, shift=5.6),
-            "sessions": tuple(Session(name=f"day-{n}", blocks=7000, peaks=(0.3 * n, 2.0)) for n in range(sessions)),
+            "sessions": tuple(Session(name=f"day-{n}", tracks=(track(0.3 * n), track(2.0))) for n in range(sessions)),
             **changes,
         }
     )
@@ -59,7 +63,7 @@ def test_a_file_gives_back_what_was_written(path: Path) -> None:
 def test_the_layout_of_a_file_may_change_but_none_of_its_values(path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()), indent=4, sort_keys=True))
     assert read_calibration(path).session_hours == 24
-    edited(path, lambda content: content["sessions"][3]["peaks"].append(0.0))
+    edited(path, lambda content: content["sessions"][3]["tracks"].pop())
     with pytest.raises(ConfigError, match=r"lobby\.json: was changed after it was made"):
         read_calibration(path)
 
