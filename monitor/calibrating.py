@@ -17,6 +17,7 @@ from rich.console import Console
 from gend.data.sample import aligned_landmarks
 from gend.data.selfblend import SelfBlend, self_blend
 from monitor.calibration_summary import duration, tell
+from monitor.calibrations import without_calibrations
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import Calibration, Encoder, sampling_policy
 from monitor.decision.fitting import Fakes, RealSession, TrackCrops, fit
@@ -80,7 +81,7 @@ def calibrate_files(
     if not out.parent.is_dir():
         raise ConfigError(f"{out}: no such folder")
     # A calibration is not judged by the one before it.
-    config = config.model_copy(update={"decision": config.decision.model_copy(update={"calibration": None})})
+    config = without_calibrations(config)
     parts = load_parts(config)
     sessions, fakes = _watched(footage, session_s, config, parts, of.name)
     try:

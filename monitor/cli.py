@@ -105,8 +105,8 @@ def check_command(
     as_json: AsJson = False,
     timeout_s: Annotated[float, typer.Option(help="Seconds given to each stream.", min=1, max=120)] = 15,
 ) -> None:
-    """Try every stream and the broker once; say whether the targets of `notify` are understood."""
-    from monitor.check import check  # noqa: PLC0415
+    """Try every stream and the broker once; say what is promised of each stream, and whether targets are understood."""
+    from monitor.check import calibration_line, check  # noqa: PLC0415
 
     report = asyncio.run(check(load(config), timeout_s))
     if as_json:
@@ -121,6 +121,7 @@ def check_command(
         for stream in report.streams:
             if stream.error:
                 print(f"{stream.name}: {stream.error}")
+            print(f"{stream.name}: {calibration_line(stream.calibration)}")
         print(f"broker: {report.mqtt}")
         for target in report.notify:
             print(target.error or f"notify.{target.name}: understood: {target.kind}")

@@ -11,9 +11,9 @@ from monitor.config import DecisionConfig
 from monitor.decision.episodes import EpisodeChange, Episodes
 from monitor.decision.evidence import TrackEvidence
 from monitor.decision.frozen import begun
-from monitor.decision.sessions import Sessions
-from monitor.decision.statistic import Statistic, notices_of
-from monitor.decision.verdicts import Abstentions, VerdictRule, next_state
+from monitor.decision.statistic import Statistic
+from monitor.decision.streams import StreamRule
+from monitor.decision.verdicts import Abstentions, next_state
 from monitor.messages import Alert, Demand, Event, Logit, ModelIdentity, TrackObservation, Verdict, VerdictState
 
 DecisionOutput = Verdict | Alert | Demand | Event
@@ -69,7 +69,7 @@ class Decision:
 
     Args:
         config: quorum, refractory time, and what is asked for.
-        statistic: how logits become evidence, and what raises an alert.
+        statistic_of: how logits of a stream become evidence, and what raises an alert there; asked once per stream.
         clock: translates `at_s` into the time of day.
         model_of: what is written into a stream's alerts.
         notices: sentences that go with every alert.
@@ -81,7 +81,7 @@ class Decision:
     def __init__(
         self,
         config: DecisionConfig,
-        statistic: Statistic,
+        statistic_of: Callable[[str], Statistic],
         *,
         clock: Clock,
         model_of: Callable[[str], ModelIdentity],
@@ -93,14 +93,13 @@ class Decision:
         self._config = config
         self._clock = clock
         self._model_of = model_of
-        self._statistic = statistic
-        self._notices = (*notices, *notices_of(statistic, config))
+        self._statistic_of = statistic_of
+        self._notices = notices
         self._shortly = tuple(notice.partition(":")[0] for notice in notices)
         self._new_id = new_id
         self._base_crops_per_s = base_crops_per_s
         self._max_crops_per_s = max_crops_per_s
-        self._verdict_rule = VerdictRule(statistic.threshold, config.min_blocks)
-        self._sessions = Sessions(statistic.session_s, statistic.most_alerts)
+        self._streams: dict[str, StreamRule] = {}
         self._tracks: dict[tuple[str, str], _Track] = {}
         # Tracks that ended a moment ago: their last crops may still be on the way and must not revive them.
         self._ended: dict[tuple[str, str], None] = {}
@@ -128,8 +127,9 @@ class Decision:
             return []
         ended = self._turn_session(logit.stream, logit.at_s)
         track = self._track(key, logit.at_s)
-        over = self._sessions.over(logit.stream, logit.at_s)
-        if over or not track.evidence.add(self._statistic.score(logit), logit.at_s):
+        stream = self._stream(logit.stream)
+        over = stream.sessions.over(logit.stream, logit.at_s)
+        if over or not track.evidence.add(stream.statistic.score(logit), logit.at_s):
             self._late += 1
             return ended
         self._logits += 1
@@ -159,10 +159,16 @@ class Decision:
             len(self._tracks), open_episodes, self._logits, self._late, self._orphans, self._raised
         )
 
+    def _stream(self, name: str) -> StreamRule:
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = self._streams[name] = StreamRule.of(self._statistic_of(name), self._config, self._notices)
+        return stream
+
     def _track(self, key: tuple[str, str], first_seen_s: float) -> _Track:
         track = self._tracks.get(key)
         if track is None:
-            evidence = TrackEvidence(self._statistic.rule)
+            evidence = TrackEvidence(self._stream(key[0]).statistic.rule)
             episodes = Episodes(self._config.refractory_s, self._new_id)
             track = self._tracks[key] = _Track(
                 evidence, episodes, first_seen_s, last_logit_s=first_seen_s, now_s=first_seen_s
@@ -171,20 +177,20 @@ class Decision:
         return track
 
     def _judge(self, key: tuple[str, str], track: _Track, at_s: float) -> list[DecisionOutput]:
-        evidence = track.evidence
+        stream, evidence = self._stream(key[0]), track.evidence
         # An answer comes later than its crop was seen, and an observation may have come in between.
         at_s = track.now_s = max(track.now_s, at_s)
         unseen_s = at_s - track.last_logit_s
         track.state = next_state(
-            track.state, evidence.fake, evidence.real, evidence.blocks, self._verdict_rule, unseen_s=unseen_s
+            track.state, evidence.fake, evidence.real, evidence.blocks, stream.verdicts, unseen_s=unseen_s
         )
         outputs: list[DecisionOutput] = [self._verdict(key, track, at_s)]
-        change = track.episodes.follow(track.state, evidence.fake, at_s, may_raise=self._sessions.may_raise(*key))
+        change = track.episodes.follow(track.state, evidence.fake, at_s, may_raise=stream.sessions.may_raise(*key))
         if change is not None:
             outputs.append(self._alert(key, track, change))
-        level = min(1.0, evidence.fake / self._statistic.threshold)
+        level = min(1.0, evidence.fake / stream.statistic.threshold)
         # Calibrated evidence comes of crops that were taken whatever the evidence was, as in the calibration.
-        if level > 0 and self._statistic.promise is None:
+        if level > 0 and stream.statistic.promise is None:
             more = (self._max_crops_per_s - self._base_crops_per_s) * level
             rate = self._base_crops_per_s + max(0.0, more)
             outputs.append(Demand(*key, rate, priority=level, expires_s=at_s + _DEMAND_LASTS_S))
@@ -192,7 +198,7 @@ class Decision:
 
     def _turn_session(self, stream: str, at_s: float) -> list[DecisionOutput]:
         """Where a session has ended, everything of the stream begins anew."""
-        if not self._sessions.turn(stream, at_s):
+        if not self._stream(stream).sessions.turn(stream, at_s):
             return []
         outputs: list[DecisionOutput] = []
         for key, track in self._tracks.items():
@@ -216,10 +222,11 @@ class Decision:
         return outputs
 
     def _verdict(self, key: tuple[str, str], track: _Track, at_s: float, *, ended: bool = False) -> Verdict:
+        stream = self._stream(key[0])
         reasons = track.abstentions.reasons()
         if track.evidence.blocks < self._config.min_blocks:
             reasons = ("few crops", *reasons)
-        if track.state == "fake" and not track.episodes.open and not self._sessions.may_raise(*key):
+        if track.state == "fake" and not track.episodes.open and not stream.sessions.may_raise(*key):
             reasons += ("session's alerts used up",)
         reasons += (*track.frozen, *self._shortly)
         return Verdict(
@@ -227,7 +234,7 @@ class Decision:
             at_s=at_s,
             state=track.state,
             evidence=track.evidence.fake,
-            threshold=self._statistic.threshold,
+            threshold=stream.statistic.threshold,
             samples=track.samples,
             mean_probability=track.mean_probability,
             reasons=reasons,
@@ -235,9 +242,10 @@ class Decision:
         )
 
     def _alert(self, key: tuple[str, str], track: _Track, change: EpisodeChange) -> Alert:
+        stream = self._stream(key[0])
         if change.type == "raised":
             self._raised += 1
-            self._sessions.raised(*key)
+            stream.sessions.raised(*key)
         return Alert(
             id=self._new_id(),
             alert_id=change.alert_id,
@@ -250,14 +258,14 @@ class Decision:
             first_seen=self._clock.wall(track.first_seen_s),
             verdict=track.state,
             evidence=track.evidence.fake,
-            threshold=self._statistic.threshold,
+            threshold=stream.statistic.threshold,
             samples=track.samples,
             mean_probability=track.mean_probability,
             false_alarms_target_per_stream_day=self._config.false_alarms_per_stream_day,
-            false_alarms_promised_per_stream_day=self._statistic.promised_per_day,
-            calibrated=self._statistic.calibrated,
+            false_alarms_promised_per_stream_day=stream.statistic.promised_per_day,
+            calibrated=stream.statistic.calibrated,
             model=self._model_of(key[0]),
-            notices=self._notices,
+            notices=stream.notices,
         )
 
 
