@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gend.whole_files import written_whole
 from monitor.config import DecisionConfig, FacesConfig
 from monitor.decision.evidence import EvidenceRule
-from monitor.decision.promise import Aim, Promise, promise
+from monitor.decision.promise import Aim, Promise, PromiseCurve, promise, promise_curve
 from monitor.decision.scores import Curve, Scorer
 from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
@@ -130,11 +131,19 @@ class Calibration(_Part):
 
     def promise(self, config: DecisionConfig) -> Promise:
         """What follows for what is asked for."""
-        aim = Aim(
+        return promise(self._peaks(), self._aim(config), least=least_threshold(self.rule()))
+
+    def promise_curve(self, config: DecisionConfig) -> PromiseCurve:
+        """What could be promised at which threshold, whatever rate is asked for."""
+        return promise_curve(self._peaks(), self._aim(config), least=least_threshold(self.rule()))
+
+    def _peaks(self) -> list[NDArray[np.float64]]:
+        return [np.array(session.peaks) for session in self.sessions]
+
+    def _aim(self, config: DecisionConfig) -> Aim:
+        return Aim(
             config.false_alarms_per_stream_day, self.session_hours, config.max_alerts_per_session, config.confidence
         )
-        peaks = [np.array(session.peaks) for session in self.sessions]
-        return promise(peaks, aim, least=least_threshold(self.rule()))
 
     def refusal(self, encoder: Encoder, policy: Mapping[str, Any]) -> str | None:
         """Why it cannot be used with this encoder and `sampling_policy`, with both values; None if it can."""
