@@ -16,6 +16,7 @@ from rich.console import Console
 
 from gend.data.sample import aligned_landmarks
 from gend.data.selfblend import SelfBlend, self_blend
+from monitor.calibration_report import place_report, write_report
 from monitor.calibration_summary import duration, tell
 from monitor.calibrations import without_calibrations
 from monitor.config import MonitorConfig, StreamConfig
@@ -55,6 +56,7 @@ def calibrate_files(
     *,
     stream: str | None = None,
     session_hours: float | None = None,
+    report: Path | None = None,
     console: Console | None = None,
 ) -> Calibration:
     """Measures real footage, writes the calibration, and says what it is good for.
@@ -66,6 +68,7 @@ def calibrate_files(
         stream: whose footage it is: its adapter and its `ignore` are used. May be left out where streams have the same.
         session_hours: length of a session; longer recordings are cut there. By default `decision.session_hours`, or
             else the length of the shortest recording.
+        report: the HTML file that shows it; by default beside `out`, where matplotlib is installed.
         console: where the result is told; standard output by default.
 
     Raises:
@@ -80,6 +83,7 @@ def calibrate_files(
     session_s = _session_s(footage, hours)
     if not out.parent.is_dir():
         raise ConfigError(f"{out}: no such folder")
+    report = place_report(out, report, console)
     # A calibration is not judged by the one before it.
     config = without_calibrations(config)
     parts = load_parts(config)
@@ -106,6 +110,9 @@ def calibrate_files(
     given_s = sum(each.duration_s for each in footage)
     tell(calibration, fitted, config.decision, given_s / _HOUR_S, console)
     console.out(f"{out} written", highlight=False)
+    if report is not None:
+        write_report(report, out.name, calibration, config.decision, fitted)
+        console.out(f"{report} shows it: open it in a browser", highlight=False)
     return calibration
 
 

@@ -14,7 +14,8 @@ from monitor.decision.fitting import Fitted
 _HOUR_S = 3600.0
 _WHOLE = 0.98
 """Footage of which this much was used was used whole."""
-_RATES = (0.1, 1.0, 10.0)
+RATES = (0.1, 1.0, 10.0)
+"""False alarms a day and stream that are told of besides what is asked for."""
 
 
 def tell(calibration: Calibration, fitted: Fitted, asked: DecisionConfig, given_hours: float, console: Console) -> None:
@@ -48,7 +49,7 @@ def tell(calibration: Calibration, fitted: Fitted, asked: DecisionConfig, given_
         console.out(line, highlight=False)
     table = Table("false alarms a day and stream", "promised", "threshold", "real footage missing")
     mine = calibration.promise(asked)
-    for per_day in sorted({*_RATES, asked.false_alarms_per_stream_day}):
+    for per_day in sorted({*RATES, asked.false_alarms_per_stream_day}):
         promise = calibration.promise(asked.model_copy(update={"false_alarms_per_stream_day": per_day}))
         row = (rate(promise.promised_per_day), f"{promise.threshold:.2f}") if promise.kept else ("no", "")
         missing = "" if promise.kept else duration(promise.missing_hours)

@@ -168,11 +168,13 @@ def calibrate(
     session_hours: Annotated[
         float | None, typer.Option(help="Hours of a session; by default those of the shortest.", min=0.001, max=24)
     ] = None,
+    *,
+    report: Annotated[Path | None, typer.Option(help="HTML report; by default beside --out, ending in .html.")] = None,
 ) -> None:
     """Measure false alarms on your own footage, and say what can be promised."""
     from monitor.calibrating import calibrate_files  # noqa: PLC0415
 
-    calibrate_files(footage, load(config), out, stream=stream, session_hours=session_hours)
+    calibrate_files(footage, load(config), out, stream=stream, session_hours=session_hours, report=report)
 
 
 @app.command(epilog="Example: gend-monitor alerts --config monitor.yaml --follow --json")

@@ -76,6 +76,13 @@ def test_little_footage_promises_little_and_says_how_much_is_missing(made: tuple
     assert "240.0 h more of real footage needed" in told
 
 
+def test_the_report_lies_beside_the_file_and_has_every_session(made: tuple[Calibration, Path, str]) -> None:
+    calibration, out, told = made
+    report = out.with_suffix(".html")
+    assert f"{report} shows it" in told.replace("\n", "")
+    assert all(f"{session.name}</th>" in report.read_text() for session in calibration.sessions)
+
+
 def test_no_picture_is_kept(made: tuple[Calibration, Path, str]) -> None:
     _, out, _ = made
     assert out.stat().st_size < 5000
@@ -285,3 +292,5 @@ def test_the_command_writes_a_file_and_ends_with_0(footage: Path, tmp_path: Path
     assert "1 session of 10 s" in result.stdout
     assert "calibrated: false" in result.stdout
     assert json.loads(out.read_text())["encoder"]["weights"] == "demo"
+    assert f"{tmp_path / 'lobby.html'} shows it" in result.stdout
+    assert "Calibration lobby.json" in (tmp_path / "lobby.html").read_text()
