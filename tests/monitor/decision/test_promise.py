@@ -42,8 +42,8 @@ def test_the_curve_goes_through_what_is_promised(peaks: Sessions, form: tuple[in
     aim = Aim(rate, session_hours=2, most_alerts=most, confidence=confidence)
     curve = promise_curve(peaks, aim, least=0.5, points=1000)
     assert (np.diff(curve.thresholds) > 0).all()
-    assert (np.diff(curve.promised_per_day) < 0).all()
-    assert (curve.promised_per_day > curve.seen_per_day).all() or confidence is not None
+    assert (np.diff(curve.promised_per_day) <= 0).all()
+    assert confidence is not None or (curve.promised_per_day >= curve.seen_per_day - 1e-9).all()
     for threshold, seen in zip(curve.thresholds, curve.seen_per_day, strict=True):
         assert seen == pytest.approx(12 * realised(peaks, float(threshold), most))
     made = promise(peaks, aim, least=0.5)
