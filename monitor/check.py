@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from monitor.calibration_summary import duration, rate
 from monitor.calibrations import refusal_by_settings
@@ -23,7 +23,9 @@ class CalibrationCheck:
     Whether it is of this encoder is told by `run`, which loads it.
     """
 
-    file: str
+    stream: str
+    file: str | None = None
+    """None where false alarms of the stream are not measured."""
     error: str | None = None
     promised_per_day: float | None = None
     """False alarms a day and stream that are not exceeded."""
@@ -46,8 +48,6 @@ class StreamCheck:
     height: int | None = None
     fps: float | None = None
     error: str | None = None
-    calibration: CalibrationCheck | None = None
-    """None where false alarms of the stream are not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +70,23 @@ class CheckReport:
     mqtt: str
     """`ok`, `embedded`, or why the broker cannot be used."""
     notify: tuple[TargetCheck, ...] = ()
+    calibrations: tuple[CalibrationCheck, ...] = ()
+    """Of each stream, in their order."""
 
 
-def calibration_line(found: CalibrationCheck | None) -> str:
+def calibration_line(found: CalibrationCheck) -> str:
     """The same in a sentence."""
-    if found is None:
-        return "no calibration: false alarms are not measured"
     if found.error is not None:
         return found.error
+    if found.file is None:
+        return f"{found.stream}: no calibration: false alarms are not measured"
     assert found.promised_per_day is not None
     assert found.missing_hours is not None
     can = f"at most {rate(found.promised_per_day)} false alarms a day are promised"
     if found.kept:
-        return f"calibrated by {found.file}: {can}"
+        return f"{found.stream}: calibrated by {found.file}: {can}"
     missing = f"{duration(found.missing_hours)} more of real footage needed"
-    return f"calibration {found.file}: {can}, not the {found.asked_per_day:g} asked for; {missing}"
+    return f"{found.stream}: calibration {found.file}: {can}, not the {found.asked_per_day:g} asked for; {missing}"
 
 
 async def check(config: MonitorConfig, timeout_s: float) -> CheckReport:
@@ -93,12 +95,11 @@ async def check(config: MonitorConfig, timeout_s: float) -> CheckReport:
         asyncio.gather(*(_stream(stream, timeout_s) for stream in config.streams)), _mqtt(config, timeout_s)
     )
     targets = await asyncio.to_thread(lambda: tuple(map(_target, config.notify)))
-    calibrations = await asyncio.to_thread(lambda: [_calibration(stream, config) for stream in config.streams])
-    fitting = all(each is None or each.error is None for each in calibrations)
+    calibrations = await asyncio.to_thread(lambda: tuple(_calibration(stream, config) for stream in config.streams))
+    fitting = all(each.error is None for each in calibrations)
     understood = all(target.ok for target in targets)
     ok = fitting and understood and all(stream.ok for stream in streams) and mqtt in {"ok", "embedded"}
-    checked = zip(streams, calibrations, strict=True)
-    return CheckReport(ok, tuple(replace(stream, calibration=each) for stream, each in checked), mqtt, targets)
+    return CheckReport(ok, tuple(streams), mqtt, targets, calibrations)
 
 
 async def _stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
@@ -114,19 +115,20 @@ async def _stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
     return StreamCheck(stream.name, True, found.codec, found.width, found.height, found.fps)
 
 
-def _calibration(stream: StreamConfig, config: MonitorConfig) -> CalibrationCheck | None:
+def _calibration(stream: StreamConfig, config: MonitorConfig) -> CalibrationCheck:
     path = config.calibration_of(stream)
     if path is None:
-        return None
+        return CalibrationCheck(stream.name)
     try:
         calibration = read_calibration(path)
     except MonitorError as error:
-        return CalibrationCheck(str(path), error=f"{config.place_of_calibration(stream)}: {error}")
+        return CalibrationCheck(stream.name, str(path), error=f"{config.place_of_calibration(stream)}: {error}")
     why = refusal_by_settings(calibration, stream, config)
     if why is not None:
-        return CalibrationCheck(str(path), error=f"{config.place_of_calibration(stream)}: {path}: {why}")
+        return CalibrationCheck(stream.name, str(path), error=f"{config.place_of_calibration(stream)}: {path}: {why} (stream {stream.name})")
     promise = calibration.promise(config.decision)
     return CalibrationCheck(
+        stream.name,
         str(path),
         promised_per_day=promise.promised_per_day,
         asked_per_day=config.decision.false_alarms_per_stream_day,

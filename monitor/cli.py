@@ -121,7 +121,8 @@ def check_command(
         for stream in report.streams:
             if stream.error:
                 print(f"{stream.name}: {stream.error}")
-            print(f"{stream.name}: {calibration_line(stream.calibration)}")
+        for calibration in report.calibrations:
+            print(calibration_line(calibration))
         print(f"broker: {report.mqtt}")
         for target in report.notify:
             print(target.error or f"notify.{target.name}: understood: {target.kind}")

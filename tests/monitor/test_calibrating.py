@@ -211,21 +211,23 @@ async def test_check_says_of_each_stream_what_is_promised(
             "mqtt": {"url": "embedded:"},
         }
     )
-    lobby, gate, yard, hall = [stream.calibration for stream in (await check(settings, timeout_s=5)).streams]
-    assert lobby is not None
+    report = await check(settings, timeout_s=5)
+    assert [each.stream for each in report.calibrations] == ["lobby", "gate", "yard", "hall"]
+    lobby, gate, yard, hall = report.calibrations
     assert lobby.kept
     assert 0 < (lobby.promised_per_day or 0) <= 20
     assert "false alarms a day are promised" in calibration_line(lobby)
-    assert gate is not None
     assert (gate.file, gate.kept) == (str(little), False)
     assert re.search(r"not the 20 asked for; .* more of real footage needed", calibration_line(gate))
-    assert yard is not None
     assert "streams.yard.calibration" in (yard.error or "")
     assert "was changed after it was made" in (yard.error or "")
-    assert hall is not None
     assert "adapter None), but demo" in (hall.error or "")
     assert "adapter tuned) is used" in (hall.error or "")
-    assert calibration_line(None) == "no calibration: false alarms are not measured"
+    assert not report.ok
+    bare = settings.model_copy(update={"decision": settings.decision.model_copy(update={"calibration": None})})
+    gate = (await check(bare, timeout_s=5)).calibrations[1]
+    assert gate.file is None
+    assert calibration_line(gate) == "gate: no calibration: false alarms are not measured"
 
 
 def test_streams_that_differ_want_to_be_named(footage: Path, tmp_path: Path) -> None:
@@ -287,7 +289,10 @@ def test_footage_without_faces_makes_no_file(tmp_path: Path) -> None:
 
 def test_the_command_writes_a_file_and_ends_with_0(footage: Path, tmp_path: Path) -> None:
     out = tmp_path / "lobby.json"
-    result = monitor("calibrate", footage / "monday.mp4", "--config", written(tmp_path / "c.yaml"), "--out", out)
+    # The configuration may already name what is not there yet.
+    stream = {"name": "tape", "url": "file:/nowhere.mp4", "calibration": str(out)}
+    config = written(tmp_path / "c.yaml", streams=[stream])
+    result = monitor("calibrate", footage / "monday.mp4", "--config", config, "--out", out)
     assert result.returncode == 0, result.stderr
     assert "1 session of 10 s" in result.stdout
     assert "calibrated: false" in result.stdout
