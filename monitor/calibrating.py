@@ -13,15 +13,16 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from gend.data.sample import aligned_landmarks
 from gend.data.selfblend import SelfBlend, self_blend
-from monitor.config import DecisionConfig, MonitorConfig, StreamConfig
-from monitor.decision import Calibration, Encoder, Promise, sampling_policy
+from monitor.calibration_report import place_report, write_report
+from monitor.calibration_summary import duration, tell
+from monitor.calibrations import without_calibrations
+from monitor.config import MonitorConfig, StreamConfig
+from monitor.decision import Calibration, Encoder, sampling_policy
 from monitor.decision.calibration import RealPeople
-from monitor.decision.fitting import Fakes, Fitted, RealSession, TrackCrops, fit
-from monitor.decision.reference import FEWEST_SESSIONS
+from monitor.decision.fitting import Fakes, RealSession, TrackCrops, fit
 from monitor.errors import ConfigError, MonitorError
 from monitor.ingest import inspect_file
 from monitor.messages import BLOCK_S, Crop, Logit
@@ -37,7 +38,6 @@ _SHORT = 0.98
 """A recording this much of a session long still is one."""
 _LAST_FRAME_S = 1.0
 """The last frame comes before the end that a file tells."""
-_RATES = (0.1, 1.0, 10.0)
 _VIDEO = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".m4v"}
 
 
@@ -57,6 +57,7 @@ def calibrate_files(
     *,
     stream: str | None = None,
     session_hours: float | None = None,
+    report: Path | None = None,
     console: Console | None = None,
 ) -> Calibration:
     """Measures real footage, writes the calibration, and says what it is good for.
@@ -68,6 +69,7 @@ def calibrate_files(
         stream: whose footage it is: its adapter and its `ignore` are used. May be left out where streams have the same.
         session_hours: length of a session; longer recordings are cut there. By default `decision.session_hours`, or
             else the length of the shortest recording.
+        report: the HTML file that shows it; by default beside `out`, where matplotlib is installed.
         console: where the result is told; standard output by default.
 
     Raises:
@@ -82,8 +84,9 @@ def calibrate_files(
     session_s = _session_s(footage, hours)
     if not out.parent.is_dir():
         raise ConfigError(f"{out}: no such folder")
+    report = place_report(out, report, console)
     # A calibration is not judged by the one before it.
-    config = config.model_copy(update={"decision": config.decision.model_copy(update={"calibration": None})})
+    config = without_calibrations(config)
     parts = load_parts(config)
     sessions, fakes = _watched(footage, session_s, config, parts, of.name)
     try:
@@ -107,8 +110,11 @@ def calibrate_files(
     except OSError as error:
         raise MonitorError(f"{out}: cannot be written ({error.strerror})") from error
     given_s = sum(each.duration_s for each in footage)
-    _tell(calibration, fitted, config.decision, given_s / _HOUR_S, console)
+    tell(calibration, fitted, config.decision, given_s / _HOUR_S, console)
     console.out(f"{out} written", highlight=False)
+    if report is not None:
+        write_report(report, out.name, calibration, config.decision, fitted)
+        console.out(f"{report} shows it: open it in a browser", highlight=False)
     return calibration
 
 
@@ -201,7 +207,7 @@ def _watched(
                     fakes.add(0, logit)
                     fakes_of.append(number)
         if last_s < _SHORT * session_s - _LAST_FRAME_S:
-            raise MonitorError(f"{each.name}: ends after {_duration(last_s / _HOUR_S)}, though it says it is longer")
+            raise MonitorError(f"{each.name}: ends after {duration(last_s / _HOUR_S)}, though it says it is longer")
         sessions.append(RealSession(each.name, tuple(crops.track() for crops in tracks.values())))
     return sessions, Fakes(np.array(fakes.logits), np.array(fakes.quality), np.array(fakes_of, dtype=np.int64))
 
@@ -234,67 +240,3 @@ def _with_progress(footage: Sequence[Footage]) -> Iterator[Footage]:
             progress.update(task, description=each.name)
             yield each
             progress.advance(task, each.duration_s)
-
-
-def _tell(
-    calibration: Calibration, fitted: Fitted, asked: DecisionConfig, given_hours: float, console: Console
-) -> None:
-    sessions = calibration.sessions
-    tracks, blocks = sum(len(each.peaks) for each in sessions), sum(each.blocks for each in sessions)
-    lines = [
-        (
-            f"{_count(len(sessions), 'session')} of {_duration(calibration.session_hours)}, {_count(tracks, 'track')}, "
-            f"{blocks:,} s with a scored face; correlation time {calibration.correlation_blocks:.1f} s"
-        )
-    ]
-    used_hours = len(sessions) * calibration.session_hours
-    if used_hours < _SHORT * given_hours:
-        lines.append(f"{_duration(used_hours)} of {_duration(given_hours)} used: sessions are cut at their length")
-    if calibration.session_hours * _HOUR_S <= asked.min_blocks:
-        lines.append(f"sessions are too short to be judged in: decision.min_blocks is {asked.min_blocks} s")
-    if calibration.reference(asked.min_blocks) is None:
-        lines.append(
-            f"not enough sessions to tell drift: {FEWEST_SESSIONS} with a face scored for {asked.min_blocks} s needed"
-        )
-    if fitted.uncurved is not None:
-        lines.append(f"{fitted.uncurved}: log-odds are taken as they are")
-    elif calibration.calibration_error is not None:
-        lines.append(f"scores: calibration error {calibration.calibration_error:.3f} on sessions left out")
-    for line in lines:
-        console.out(line, highlight=False)
-    table = Table("false alarms a day and stream", "promised", "threshold", "real footage missing")
-    mine = calibration.promise(asked)
-    for rate in sorted({*_RATES, asked.false_alarms_per_stream_day}):
-        promise = calibration.promise(asked.model_copy(update={"false_alarms_per_stream_day": rate}))
-        row = (_rate(promise.promised_per_day), f"{promise.threshold:.2f}") if promise.kept else ("no", "")
-        missing = "" if promise.kept else _duration(promise.missing_hours)
-        table.add_row(f"{rate:g}", *row, missing)
-    console.print(table)
-    console.out(_verdict(mine, asked), highlight=False)
-
-
-def _verdict(promise: Promise, asked: DecisionConfig) -> str:
-    how = "on average over calibrations" if asked.confidence is None else f"in {asked.confidence:.0%} of calibrations"
-    can = f"at most {_rate(promise.promised_per_day)} false alarms a day and stream, {how}"
-    if promise.kept:
-        return f"calibrated: true; {can}, on streams that are like this footage"
-    return (
-        f"calibrated: false; {asked.false_alarms_per_stream_day:g} a day cannot be promised, only {can}; "
-        f"{_duration(promise.missing_hours)} more of real footage needed"
-    )
-
-
-def _rate(per_day: float) -> str:
-    """Rounded up: a promise may not sound better than it is."""
-    step = 10.0 ** (math.floor(math.log10(per_day)) - 1)
-    return f"{math.ceil(per_day / step - 1e-9) * step:,.{max(0, -math.floor(math.log10(step)))}f}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _duration(hours: float) -> str:
-    if hours >= 1:
-        return f"{hours:,.1f} h"
-    return f"{hours * 60:.1f} min" if hours * 60 >= 1 else f"{hours * _HOUR_S:.0f} s"

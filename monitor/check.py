@@ -1,16 +1,40 @@
-"""Tries what a configuration names, before anything is watched: streams, broker, and whether targets are understood."""
+"""Tries what a configuration names, before anything is watched: streams, their calibrations, broker, and targets."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 
+from monitor.calibration_summary import duration, rate
+from monitor.calibrations import refusal_by_settings
 from monitor.config import MonitorConfig, StreamConfig
+from monitor.decision import read_calibration
 from monitor.errors import MonitorError
 from monitor.ingest.probe import start_probe
 from monitor.notify import check_target
 from monitor.notify_config import TargetConfig
 from monitor.publish import try_broker
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationCheck:
+    """What was found of the calibration of a stream; `error` says why `run` would refuse it.
+
+    Whether it is of this encoder is told by `run`, which loads it.
+    """
+
+    stream: str
+    file: str | None = None
+    """None where false alarms of the stream are not measured."""
+    error: str | None = None
+    promised_per_day: float | None = None
+    """False alarms a day and stream that are not exceeded."""
+    asked_per_day: float | None = None
+    kept: bool | None = None
+    """Whether that is within what is asked for: alerts will say `calibrated`."""
+    threshold: float | None = None
+    missing_hours: float | None = None
+    """Real footage still needed; 0 where the promise is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +70,23 @@ class CheckReport:
     mqtt: str
     """`ok`, `embedded`, or why the broker cannot be used."""
     notify: tuple[TargetCheck, ...] = ()
+    calibrations: tuple[CalibrationCheck, ...] = ()
+    """Of each stream, in their order."""
+
+
+def calibration_line(found: CalibrationCheck) -> str:
+    """The same in a sentence."""
+    if found.error is not None:
+        return found.error
+    if found.file is None:
+        return f"{found.stream}: no calibration: false alarms are not measured"
+    assert found.promised_per_day is not None
+    assert found.missing_hours is not None
+    can = f"at most {rate(found.promised_per_day)} false alarms a day are promised"
+    if found.kept:
+        return f"{found.stream}: calibrated by {found.file}: {can}"
+    missing = f"{duration(found.missing_hours)} more of real footage needed"
+    return f"{found.stream}: calibration {found.file}: {can}, not the {found.asked_per_day:g} asked for; {missing}"
 
 
 async def check(config: MonitorConfig, timeout_s: float) -> CheckReport:
@@ -54,9 +95,11 @@ async def check(config: MonitorConfig, timeout_s: float) -> CheckReport:
         asyncio.gather(*(_stream(stream, timeout_s) for stream in config.streams)), _mqtt(config, timeout_s)
     )
     targets = await asyncio.to_thread(lambda: tuple(map(_target, config.notify)))
+    calibrations = await asyncio.to_thread(lambda: tuple(_calibration(stream, config) for stream in config.streams))
+    fitting = all(each.error is None for each in calibrations)
     understood = all(target.ok for target in targets)
-    ok = understood and all(stream.ok for stream in streams) and mqtt in {"ok", "embedded"}
-    return CheckReport(ok, tuple(streams), mqtt, targets)
+    ok = fitting and understood and all(stream.ok for stream in streams) and mqtt in {"ok", "embedded"}
+    return CheckReport(ok, tuple(streams), mqtt, targets, calibrations)
 
 
 async def _stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
@@ -70,6 +113,30 @@ async def _stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
     except MonitorError as error:
         return StreamCheck(stream.name, ok=False, error=str(error))
     return StreamCheck(stream.name, True, found.codec, found.width, found.height, found.fps)
+
+
+def _calibration(stream: StreamConfig, config: MonitorConfig) -> CalibrationCheck:
+    path = config.calibration_of(stream)
+    if path is None:
+        return CalibrationCheck(stream.name)
+    try:
+        calibration = read_calibration(path)
+    except MonitorError as error:
+        return CalibrationCheck(stream.name, str(path), error=f"{config.place_of_calibration(stream)}: {error}")
+    why = refusal_by_settings(calibration, stream, config)
+    if why is not None:
+        said = f"{config.place_of_calibration(stream)}: {path}: {why} (stream {stream.name})"
+        return CalibrationCheck(stream.name, str(path), error=said)
+    promise = calibration.promise(config.decision)
+    return CalibrationCheck(
+        stream.name,
+        str(path),
+        promised_per_day=promise.promised_per_day,
+        asked_per_day=config.decision.false_alarms_per_stream_day,
+        kept=promise.kept,
+        threshold=promise.threshold,
+        missing_hours=promise.missing_hours,
+    )
 
 
 def _target(target: TargetConfig) -> TargetCheck:

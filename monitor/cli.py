@@ -105,8 +105,8 @@ def check_command(
     as_json: AsJson = False,
     timeout_s: Annotated[float, typer.Option(help="Seconds given to each stream.", min=1, max=120)] = 15,
 ) -> None:
-    """Try every stream and the broker once; say whether the targets of `notify` are understood."""
-    from monitor.check import check  # noqa: PLC0415
+    """Try every stream and the broker once; say what is promised of each stream, and whether targets are understood."""
+    from monitor.check import calibration_line, check  # noqa: PLC0415
 
     report = asyncio.run(check(load(config), timeout_s))
     if as_json:
@@ -121,6 +121,8 @@ def check_command(
         for stream in report.streams:
             if stream.error:
                 print(f"{stream.name}: {stream.error}")
+        for calibration in report.calibrations:
+            print(calibration_line(calibration))
         print(f"broker: {report.mqtt}")
         for target in report.notify:
             print(target.error or f"notify.{target.name}: understood: {target.kind}")
@@ -167,11 +169,13 @@ def calibrate(
     session_hours: Annotated[
         float | None, typer.Option(help="Hours of a session; by default those of the shortest.", min=0.001, max=24)
     ] = None,
+    *,
+    report: Annotated[Path | None, typer.Option(help="HTML report; by default beside --out, ending in .html.")] = None,
 ) -> None:
     """Measure false alarms on your own footage, and say what can be promised."""
     from monitor.calibrating import calibrate_files  # noqa: PLC0415
 
-    calibrate_files(footage, load(config), out, stream=stream, session_hours=session_hours)
+    calibrate_files(footage, load(config), out, stream=stream, session_hours=session_hours, report=report)
 
 
 @app.command(epilog="Example: gend-monitor alerts --config monitor.yaml --follow --json")

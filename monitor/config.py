@@ -75,6 +75,11 @@ class StreamConfig(_Section):
         description="Polygons in which faces are not followed (a poster, a television), as fractions (0 to 1) of the "
         "picture's width and height.",
     )
+    calibration: Path | None = Field(
+        default=None,
+        description="File made by `gend-monitor calibrate` of footage of this stream; null takes "
+        "`decision.calibration`.",
+    )
     token: Annotated[SecretStr | None, _not_yet("a token for WHIP is")] = Field(
         default=None, description="Bearer token of a `whip:` stream."
     )
@@ -197,7 +202,9 @@ class DecisionConfig(_Section):
         default=0.5, gt=0, le=1, description="Share of fakes that you expect to be found; tells an alert's odds."
     )
     calibration: Path | None = Field(
-        default=None, description="File made by `gend-monitor calibrate`; null leaves false alarms unmeasured."
+        default=None,
+        description="File made by `gend-monitor calibrate`, for streams without one of their own; null leaves their "
+        "false alarms unmeasured.",
     )
     session_hours: float | None = Field(
         default=None, gt=0, le=24, description="Hours of a session; null takes the calibration's."
@@ -370,6 +377,14 @@ class MonitorConfig(_Section):
         for url in (self.store.url, *(stream.url for stream in self.streams)):
             secrets += url_secrets(url.get_secret_value())
         return secrets + [secret for target in self.notify for secret in target.secrets()]
+
+    def calibration_of(self, stream: StreamConfig) -> Path | None:
+        """The file that a stream is calibrated by; None where there is none."""
+        return stream.calibration or self.decision.calibration
+
+    def place_of_calibration(self, stream: StreamConfig) -> str:
+        """The field that says so, for errors."""
+        return "decision.calibration" if stream.calibration is None else f"streams.{stream.name}.calibration"
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:

@@ -9,9 +9,9 @@ from functools import partial
 from gend.faces import load_detector
 from gend.model import Detector
 from monitor.adapters import StreamAdapters
-from monitor.config import MonitorConfig
-from monitor.decision import Calibration, Encoder, read_calibration, sampling_policy
-from monitor.errors import ConfigError
+from monitor.calibrations import check_calibrations, read_calibrations
+from monitor.config import MonitorConfig, StreamConfig
+from monitor.decision import Encoder
 from monitor.messages import ModelIdentity
 from monitor.steps import Parts
 
@@ -26,9 +26,9 @@ def load_parts(config: MonitorConfig) -> Parts:
 
     Raises:
         GendError: weights or detector cannot be had.
-        ConfigError: the calibration cannot be read, or is of another encoder or other settings.
+        ConfigError: a calibration cannot be read, or is of another encoder or other settings.
     """
-    calibration = None if config.decision.calibration is None else read_calibration(config.decision.calibration)
+    calibrations = read_calibrations(config)
     # The demo encoder is so small that more threads than one only get in each other's way.
     threads = 1 if config.encoder.weights == "demo" else None
     adapters = config.encoder.adapters or None
@@ -52,31 +52,12 @@ def load_parts(config: MonitorConfig) -> Parts:
     identity = encoder.identity
     model = ModelIdentity(identity.weights, identity.sha256, None, identity.engine, identity.precision)
     stream_adapters = StreamAdapters(config, encoder.set_adapters, lambda: encoder.adapters)
-    if calibration is not None:
-        _check_calibration(calibration, config, model, kind, stream_adapters)
-    return Parts(encoder, model, new_face_detector, stream_adapters, kind, calibration)
 
+    def encoder_of(stream: StreamConfig) -> Encoder:
+        return Encoder.of(replace(model, adapter=stream.adapter), stream_adapters.sha256(stream.adapter))
 
-def _check_calibration(
-    calibration: Calibration, config: MonitorConfig, model: ModelIdentity, detector: str, adapters: StreamAdapters
-) -> None:
-    path, hours = config.decision.calibration, config.decision.session_hours
-    if hours is not None and hours != calibration.session_hours:
-        raise ConfigError(
-            f"decision.calibration: {path}: made for sessions of {calibration.session_hours:.3g} h, but "
-            f"decision.session_hours is {hours:g}"
-        )
-    session_s = calibration.session_hours * 3600
-    if session_s <= config.decision.min_blocks:
-        raise ConfigError(
-            f"decision.calibration: {path}: made for sessions of {session_s:.0f} s, in which decision.min_blocks "
-            f"{config.decision.min_blocks} s never come together; calibrate on longer recordings"
-        )
-    for stream in config.streams:
-        sha256 = None if stream.adapter is None else adapters.sha256(stream.adapter)
-        encoder = Encoder.of(replace(model, adapter=stream.adapter), sha256)
-        why = calibration.refusal(encoder, sampling_policy(config.faces, detector, stream.ignore))
-        if why is not None:
-            raise ConfigError(f"decision.calibration: {path}: {why} (stream {stream.name}); calibrate again")
-    if calibration.reference(config.decision.min_blocks) is None:
-        _log.warning("decision.calibration: %s: not enough sessions to tell drift", path)
+    check_calibrations(calibrations, config, encoder_of, kind)
+    for name, calibration in calibrations.own.items():
+        if calibration is not None and calibration.reference(config.decision.min_blocks) is None:
+            _log.warning("%s: its calibration has not enough sessions to tell drift", name)
+    return Parts(encoder, model, new_face_detector, stream_adapters, kind, calibrations)

@@ -80,8 +80,9 @@ async def _change_adapters(hung_up: asyncio.Event, parts: Parts, read_again: Cal
         hung_up.clear()
         try:
             config = await asyncio.to_thread(read_again)
-            if parts.calibration is not None:
-                raise ConfigError("decision.calibration is of the adapters that are loaded; restart to change them")
+            if calibrated := parts.calibrations.streams:
+                of = f"stream{'s' if len(calibrated) > 1 else ''} {', '.join(calibrated)}"
+                raise ConfigError(f"the calibration of {of} is of the adapters that are loaded; restart to change them")
             await asyncio.to_thread(parts.adapters.change, config)
         except (GendError, MonitorError) as error:
             _log.error("SIGHUP: nothing is taken over: %s", one_line(error))

@@ -15,7 +15,7 @@ from monitor import payloads
 from monitor.clock import LiveClock
 from monitor.config import MonitorConfig, MqttConfig
 from monitor.errors import StoreError
-from monitor.evidence import EvidenceKeeper, Writer, provenance_of
+from monitor.evidence import EvidenceKeeper, Writer, provenances_of
 from monitor.figures import samples
 from monitor.messages import Alert, Clip, Event, Status, Verdict
 from monitor.metrics import Sample, sample_registry
@@ -94,7 +94,7 @@ def _evidence_writer(config: MonitorConfig) -> Writer | None:
     """What keeps evidence, where it is configured. Works on the disk."""
     if config.evidence is None:
         return None
-    writer = Writer(config.evidence, provenance_of(config), LiveClock().wall)
+    writer = Writer(config.evidence, provenances_of(config).__getitem__, LiveClock().wall)
     _log.info(
         "evidence in %s, signed by the key with fingerprint %s", config.evidence.folder, writer.signer.fingerprint
     )

@@ -11,10 +11,11 @@ from gend.faces import FaceDetector
 from gend.preprocess import encoder_input
 from gend.resample import Interpolation
 from monitor.adapters import StreamAdapters
+from monitor.calibrations import StreamCalibrations
 from monitor.clips import RingPlan
 from monitor.clock import Clock
 from monitor.config import MonitorConfig, StreamConfig
-from monitor.decision import Calibration, Decision, calibrated, uncalibrated
+from monitor.decision import Decision
 from monitor.messages import Crop, Logit, ModelIdentity
 from monitor.scoring import Encoder as ScoringEncoder
 from monitor.scoring import score
@@ -49,8 +50,8 @@ class Parts:
     """Which fine-tune of the encoder judges which stream."""
     face_detector: str = "auto"
     """Name of the face detector."""
-    calibration: Calibration | None = None
-    """What false alarms are measured by; None where nobody has."""
+    calibrations: StreamCalibrations = field(default_factory=StreamCalibrations)
+    """What false alarms of each stream are measured by."""
 
 
 def score_all(crops: list[Crop], parts: Parts, batch: int) -> list[Logit]:
@@ -63,14 +64,10 @@ def score_all(crops: list[Crop], parts: Parts, batch: int) -> list[Logit]:
 
 
 def new_decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callable[[], str]) -> Decision:
-    """The last step, with the calibration where there is one; `new_id` makes ids of alerts and episodes."""
-    if parts.calibration is None:
-        statistic = uncalibrated(config.decision)
-    else:
-        statistic = calibrated(parts.calibration, config.decision)
+    """The last step, with calibrations where there are some; `new_id` makes ids of alerts and episodes."""
     return Decision(
         config.decision,
-        statistic,
+        parts.calibrations.statistics(config.decision),
         clock=clock,
         model_of=lambda stream: replace(parts.model, adapter=parts.adapters.of(stream)),
         notices=parts.encoder.notices,

@@ -10,9 +10,20 @@ import yaml
 from gend.evaluation.bootstrap import Interval
 from gend.evaluation.corruptions import KINDS
 from gend.evaluation.measuring import ALL_SETS, MEAN_OF_SETS, Level, Pooling, Row
-from gend.evaluation.page_style import STYLE
 from gend.evaluation.results import Results
 from gend.evaluation.robustness import RobustnessRow
+from gend.pages.elements import (
+    aside,
+    cards,
+    details,
+    document,
+    figure,
+    number_cell,
+    paragraph,
+    section,
+    table,
+    text_cell,
+)
 
 _COLUMNS = {
     "auroc": ("AUROC", "Probability that a fake scores above a real one."),
@@ -44,37 +55,28 @@ def page(results: Results, plots: Mapping[str, str]) -> str:
     """
     title = f"Evaluation of {', '.join(each.identity.weights for each in results.detectors)}"
     body = [
-        f"<header><h1>{escape(title)}</h1>{_paragraph(results.about)}{_key_figures(results)}</header>",
-        _caveats(results.caveats),
-        _section("Overview", _figure(plots.get("overview"))),
-        _section("Figures", *(_figures(results.rows, *level, opened=not n) for n, level in enumerate(_LEVELS))),
+        f"<header><h1>{escape(title)}</h1>{paragraph(results.about)}{_key_figures(results)}</header>",
+        aside("To keep in mind", results.caveats),
+        section("Overview", figure(plots.get("overview"))),
+        section("Figures", *(_figures(results.rows, *level, opened=not n) for n, level in enumerate(_LEVELS))),
         _robustness(results, plots),
-        _section("Each set", *_sets(results, plots)),
-        _section("What was judged, and how", *_how(results)),
+        section("Each set", *_sets(results, plots)),
+        section("What was judged, and how", *_how(results)),
     ]
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-    top = f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>'
-    return f"{top}\n<body>{''.join(body)}</body></html>\n"
+    return document(title, body)
 
 
 def _key_figures(results: Results) -> str:
     """What one looks for first: AUROC of videos, of each detector over all."""
     name = results.sets[0].name if len(results.sets) == 1 else ALL_SETS
-    cards = []
+    found = []
     for row in results.rows:
         if (row.set, row.source, row.level, row.pooling) == (name, None, "video", "mean") and row.figures is not None:
             low, high = row.spans.get("auroc", (None, None))
             span = "no interval" if low is None else f"95 %: {low:.3f} to {high:.3f}"
-            cards.append(
-                f'<div class="card"><b>{row.figures.auroc:.3f}</b><span>AUROC of videos, {escape(row.detector)}<br>'
-                f"{span}; {row.real} real, {row.fake} fake, {escape(name)}</span></div>"
-            )
-    return f'<div class="cards">{"".join(cards)}</div>'
-
-
-def _caveats(caveats: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(each)}</li>" for each in caveats)
-    return f"<aside><h2>To keep in mind</h2><ul>{items}</ul></aside>"
+            what = f"AUROC of videos, {row.detector}"
+            found.append((f"{row.figures.auroc:.3f}", (what, f"{span}; {row.real} real, {row.fake} fake, {name}")))
+    return cards(found)
 
 
 def _figures(rows: Sequence[Row], level: Level, pooling: Pooling | None, title: str, *, opened: bool) -> str:
@@ -89,12 +91,15 @@ def _figures(rows: Sequence[Row], level: Level, pooling: Pooling | None, title: 
     for row in chosen:
         place = (row.set, row.source)
         name = escape(row.set) if row.source is None else f'<span class="part">{escape(row.source)}</span>'
-        cells = [f"<th scope=row>{name if place != before else ''}</th>", *([_text(row.detector)] if several else [])]
-        cells += [_number(row.real, "d"), _number(row.fake, "d"), *_cells(row, compared=several)]
+        cells = [
+            f"<th scope=row>{name if place != before else ''}</th>",
+            *([text_cell(row.detector)] if several else []),
+        ]
+        cells += [number_cell(row.real, "d"), number_cell(row.fake, "d"), *_cells(row, compared=several)]
         kind = "total" if row.set in (ALL_SETS, MEAN_OF_SETS) else "new" if place != before else ""
         lines.append(f'<tr class="{kind}">{"".join(cells)}</tr>')
         before = place
-    return _details(title, _table(heads, lines), opened=opened)
+    return details(title, table(heads, lines), opened=opened)
 
 
 def _heads(compared_with: str | None) -> list[tuple[str, str]]:
@@ -106,7 +111,7 @@ def _heads(compared_with: str | None) -> list[tuple[str, str]]:
 def _cells(row: Row | RobustnessRow, *, compared: bool) -> list[str]:
     if row.figures is None:
         return [f'<td colspan="{len(_COLUMNS) + compared}" class="none">one class alone</td>']
-    first, *others = (_number(getattr(row.figures, name), ".3f", row.spans.get(name)) for name in _COLUMNS)
+    first, *others = (number_cell(getattr(row.figures, name), ".3f", row.spans.get(name)) for name in _COLUMNS)
     return [first, *([_change(row.difference)] if compared else []), *others]
 
 
@@ -114,19 +119,18 @@ def _robustness(results: Results, plots: Mapping[str, str]) -> str:
     if not results.robustness:
         return ""
     clean = next(row for row in results.robustness if row.corruption is None)
-    text = f"The same {clean.real} real and {clean.fake} fake videos of all sets, made worse; videos by the mean of "
-    text += "their frames. Bands are 95 % intervals; the thin line is the same videos as they are."
-    drawn = [_figure(svg) for name, svg in plots.items() if name.startswith("robustness:")]
+    about = f"The same {clean.real} real and {clean.fake} fake videos of all sets, made worse; videos by the mean of "
+    about += "their frames. Bands are 95 % intervals; the thin line is the same videos as they are."
+    drawn = [figure(svg) for name, svg in plots.items() if name.startswith("robustness:")]
     heads = [("corruption", ""), ("severity", ""), ("detector", ""), *_heads("that of the same videos as they are")]
     lines = []
     for row in results.robustness:
         worse = row.corruption
         name = "none" if worse is None else KINDS[worse.kind]
         severity = "" if worse is None else f"{worse.severity:g} {worse.filter or ''}"
-        cells = [f"<th scope=row>{escape(name)}</th>", _text(severity), _text(row.detector)]
+        cells = [f"<th scope=row>{escape(name)}</th>", text_cell(severity), text_cell(row.detector)]
         lines.append(f"<tr>{''.join([*cells, *_cells(row, compared=True)])}</tr>")
-    table = _details("As a table", _table(heads, lines), opened=False)
-    return _section("Robustness", f"<p>{text}</p>", *drawn, table)
+    return section("Robustness", paragraph(about), *drawn, details("As a table", table(heads, lines), opened=False))
 
 
 def _sets(results: Results, plots: Mapping[str, str]) -> Iterable[str]:
@@ -134,13 +138,13 @@ def _sets(results: Results, plots: Mapping[str, str]) -> Iterable[str]:
     about = {each.name: each.about for each in results.sets}
     names = [*about, *([ALL_SETS] if len(about) > 1 else [])]
     for name in names:
-        parts = [_paragraph(about.get(name, "")), _figure(plots.get(f"curves:{name}"))]
+        parts = [paragraph(about.get(name, "")), figure(plots.get(f"curves:{name}"))]
         for detector in results.detectors:
             svg = plots.get(f"scores:{name}:{detector.name}")
             if svg is not None:
                 heading = f"<h3>{escape(detector.name)}</h3>" if len(results.detectors) > 1 else ""
-                parts.append(heading + _figure(svg))
-        yield _details(name, *parts, opened=len(names) == 1)
+                parts.append(heading + figure(svg))
+        yield details(name, *parts, opened=len(names) == 1)
 
 
 def _how(results: Results) -> Iterable[str]:
@@ -149,21 +153,25 @@ def _how(results: Results) -> Iterable[str]:
     for each in results.detectors:
         known = each.identity
         digests = "<br>".join(f"<code>{part[:16]}</code>" for part in known.sha256.split("+"))
-        cells = [f"<th scope=row>{escape(each.name)}</th>", _text(known.kind), _text(known.weights)]
-        cells += [f"<td>{digests}</td>", _text(known.engine), _text(known.precision), _text(known.input)]
+        cells = [f"<th scope=row>{escape(each.name)}</th>", text_cell(known.kind), text_cell(known.weights)]
+        cells += [f"<td>{digests}</td>", text_cell(known.engine), text_cell(known.precision), text_cell(known.input)]
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    yield _table(heads, lines, "names")
+    yield table(heads, lines, "names")
     heads = [(name, "") for name in ("set", "crops", "real videos", "fakes", "pairs known", "SHA-256 of the data")]
     lines = []
     for judged in results.sets:
-        cells = [f"<th scope=row>{escape(judged.name)}</th>", _number(judged.crops, "d"), _number(judged.real, "d")]
-        cells += [_number(judged.fake, "d"), _text("yes" if judged.paired else "no")]
+        cells = [
+            f"<th scope=row>{escape(judged.name)}</th>",
+            number_cell(judged.crops, "d"),
+            number_cell(judged.real, "d"),
+        ]
+        cells += [number_cell(judged.fake, "d"), text_cell("yes" if judged.paired else "no")]
         lines.append(f"<tr>{''.join(cells)}<td><code>{judged.sha256[:16]}</code></td></tr>")
-    yield _table(heads, lines, "names")
+    yield table(heads, lines, "names")
     terms = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _COLUMNS.values())
-    yield _details("What the figures are", f"<dl>{terms}</dl>", opened=False)
+    yield details("What the figures are", f"<dl>{terms}</dl>", opened=False)
     settings = yaml.safe_dump(dict(results.configuration), sort_keys=False, allow_unicode=True)
-    yield _details("Configuration", f"<pre>{escape(settings)}</pre>", opened=False)
+    yield details("Configuration", f"<pre>{escape(settings)}</pre>", opened=False)
     versions = ", ".join(f"{name} {number}" for name, number in results.versions.items())
     yield f"<p class=small>{escape(versions)}</p>"
 
@@ -173,37 +181,3 @@ def _change(interval: Interval | None) -> str:
         return "<td></td>"
     sure = "" if interval.low <= 0 <= interval.high else " class=sure"
     return f"<td{sure}>{interval.value:+.3f}<small>{interval.low:+.3f} to {interval.high:+.3f}</small></td>"
-
-
-def _number(value: float, shape: str, span: tuple[float, float] | None = None) -> str:
-    small = "" if span is None else f"<small>{span[0]:.3f}&ndash;{span[1]:.3f}</small>"
-    return f"<td>{value:{shape}}{small}</td>"
-
-
-def _text(text: str) -> str:
-    return f"<td class=text>{escape(text)}</td>"
-
-
-def _table(heads: Iterable[tuple[str, str]], lines: Iterable[str], kind: str = "") -> str:
-    top = "".join(
-        f'<th scope=col title="{escape(meaning)}">{escape(name)}</th>' if meaning else f"<th>{escape(name)}</th>"
-        for name, meaning in heads
-    )
-    table = f"<thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody>"
-    return f'<div class="wide"><table class="{kind}">{table}</table></div>'
-
-
-def _section(title: str, *parts: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>"
-
-
-def _details(title: str, *parts: str, opened: bool) -> str:
-    return f"<details{' open' if opened else ''}><summary>{escape(title)}</summary>{''.join(parts)}</details>"
-
-
-def _figure(svg: str | None) -> str:
-    return "" if svg is None else f"<figure>{svg}</figure>"
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>" if text else ""

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from gend.evaluation.measuring import ALL_SETS, ScoredSample, frame_sample, video_sample
 from gend.evaluation.page import page
-from gend.evaluation.plots import curves, histograms, overview, standalone
+from gend.evaluation.plots import curves, histograms, overview
 from gend.evaluation.results import PLOTS, REPORT, Results, write_text
 from gend.evaluation.robustness_plots import robustness_curves
 from gend.evaluation.run import DetectorScores
 from gend.metrics import measure
+from gend.pages.plotting import standalone
 
 
 def write_report(results: Results, judged: Mapping[str, DetectorScores], out: Path) -> Path:

@@ -9,8 +9,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
 
 from gend.evaluation.corruptions import KINDS, Kind
-from gend.evaluation.plots import LINE, PANEL_INCHES, SERIES, STYLE, as_svg, legend
 from gend.evaluation.robustness import RobustnessRow
+from gend.pages.plotting import LINE, PANEL_INCHES, SERIES, STYLE, as_svg, legend
 
 _FALLING: frozenset[Kind] = frozenset({"jpeg", "resize"})
 """Severities of which smaller is worse."""

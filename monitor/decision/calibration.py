@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gend.whole_files import written_whole
 from monitor.config import DecisionConfig, FacesConfig
 from monitor.decision.likelihood import LikelihoodRatio
 from monitor.decision.population import Population
-from monitor.decision.promise import Aim, Promise, promise
+from monitor.decision.promise import Aim, Promise, PromiseCurve, promise, promise_curve
 from monitor.decision.reference import Reference
 from monitor.decision.scores import Curve, Scorer
 from monitor.decision.track_scores import TrackScores
@@ -166,11 +167,19 @@ class Calibration(_Part):
 
     def promise(self, config: DecisionConfig) -> Promise:
         """What follows for what is asked for."""
-        aim = Aim(
+        return promise(self._peaks(), self._aim(config), least=LEAST_NATS)
+
+    def promise_curve(self, config: DecisionConfig) -> PromiseCurve:
+        """What could be promised at which threshold, whatever rate is asked for."""
+        return promise_curve(self._peaks(), self._aim(config), least=LEAST_NATS)
+
+    def _peaks(self) -> list[NDArray[np.float64]]:
+        return [np.array(session.peaks) for session in self.sessions]
+
+    def _aim(self, config: DecisionConfig) -> Aim:
+        return Aim(
             config.false_alarms_per_stream_day, self.session_hours, config.max_alerts_per_session, config.confidence
         )
-        peaks = [np.array(session.peaks) for session in self.sessions]
-        return promise(peaks, aim, least=LEAST_NATS)
 
     def reference(self, least_blocks: int) -> Reference | None:
         """What sessions to come are compared with; None where those with a track of so many blocks are too few."""

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 
 from monitor.clock import Clock
 from monitor.config import DecisionConfig
-from monitor.decision.drift import Drifts
 from monitor.decision.episodes import EpisodeChange, Episodes
 from monitor.decision.evidence import TrackEvidence
 from monitor.decision.frozen import begun
-from monitor.decision.sessions import Sessions
-from monitor.decision.statistic import Statistic, notices_of
+from monitor.decision.statistic import Statistic
+from monitor.decision.streams import StreamRule
 from monitor.decision.track_scores import TrackPart
-from monitor.decision.verdicts import Abstentions, VerdictRule, next_state
+from monitor.decision.verdicts import Abstentions, next_state
 from monitor.messages import (
     BLOCK_S,
     Alert,
@@ -86,7 +85,7 @@ class Decision:
 
     Args:
         config: quorum, refractory time, and what is asked for.
-        statistic: how logits become evidence, and what raises an alert.
+        statistic_of: how logits of a stream become evidence, and what raises an alert there; asked once per stream.
         clock: translates `at_s` into the time of day.
         model_of: what is written into a stream's alerts.
         notices: sentences that go with every alert.
@@ -98,7 +97,7 @@ class Decision:
     def __init__(
         self,
         config: DecisionConfig,
-        statistic: Statistic,
+        statistic_of: Callable[[str], Statistic],
         *,
         clock: Clock,
         model_of: Callable[[str], ModelIdentity],
@@ -110,16 +109,13 @@ class Decision:
         self._config = config
         self._clock = clock
         self._model_of = model_of
-        self._statistic = statistic
+        self._statistic_of = statistic_of
         self._notices = notices
-        self._of_promise = notices_of(statistic, config)
         self._shortly = tuple(notice.partition(":")[0] for notice in notices)
         self._new_id = new_id
         self._base_crops_per_s = base_crops_per_s
         self._max_crops_per_s = max_crops_per_s
-        self._verdict_rule = VerdictRule(statistic.threshold, statistic.clear_at, config.min_blocks)
-        self._sessions = Sessions(statistic.session_s, statistic.most_alerts)
-        self._drifts = Drifts(statistic.reference, config.min_blocks)
+        self._streams: dict[str, StreamRule] = {}
         self._tracks: dict[tuple[str, str], _Track] = {}
         # Tracks that ended a moment ago: their last crops may still be on the way and must not revive them.
         self._ended: dict[tuple[str, str], None] = {}
@@ -147,8 +143,9 @@ class Decision:
             return []
         ended = self._turn_session(logit.stream, logit.at_s)
         track = self._track(key, logit.at_s)
-        over = self._sessions.over(logit.stream, logit.at_s)
-        score, weight = self._statistic.score(logit)
+        stream = self._stream(logit.stream)
+        over = stream.sessions.over(logit.stream, logit.at_s)
+        score, weight = stream.statistic.score(logit)
         if over or not track.evidence.add(score, logit.at_s, weight):
             self._late += 1
             return ended
@@ -175,7 +172,8 @@ class Decision:
 
     def drift(self, stream: str) -> str | None:
         """What of the stream's scores no longer fits the calibration; None while all does, or nobody can tell."""
-        return self._drifts.standing(stream)
+        rule = self._streams.get(stream)
+        return None if rule is None else rule.drift.standing
 
     def statistics(self) -> DecisionStatistics:
         """A snapshot of what was counted."""
@@ -187,14 +185,20 @@ class Decision:
             self._late,
             self._orphans,
             self._raised,
-            self._drifts.drifted(),
-            self._drifts.begun,
+            {name: each.drift.standing is not None for name, each in self._streams.items() if each.drift.compared},
+            sum(each.drift.begun for each in self._streams.values()),
         )
+
+    def _stream(self, name: str) -> StreamRule:
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = self._streams[name] = StreamRule.of(self._statistic_of(name), self._config, self._notices)
+        return stream
 
     def _track(self, key: tuple[str, str], first_seen_s: float) -> _Track:
         track = self._tracks.get(key)
         if track is None:
-            evidence = TrackEvidence(self._statistic.rule)
+            evidence = TrackEvidence(self._stream(key[0]).statistic.rule)
             episodes = Episodes(self._config.refractory_s, self._new_id)
             track = self._tracks[key] = _Track(
                 evidence, episodes, first_seen_s, last_logit_s=first_seen_s, now_s=first_seen_s
@@ -203,20 +207,20 @@ class Decision:
         return track
 
     def _judge(self, key: tuple[str, str], track: _Track, at_s: float) -> list[DecisionOutput]:
-        evidence = track.evidence
+        stream, evidence = self._stream(key[0]), track.evidence
         # An answer comes later than its crop was seen, and an observation may have come in between.
         at_s = track.now_s = max(track.now_s, at_s)
         unseen_s = at_s - track.last_logit_s
         track.state = next_state(
-            track.state, evidence.fake, evidence.real, evidence.blocks, self._verdict_rule, unseen_s=unseen_s
+            track.state, evidence.fake, evidence.real, evidence.blocks, stream.verdicts, unseen_s=unseen_s
         )
         outputs: list[DecisionOutput] = [self._verdict(key, track, at_s)]
-        change = track.episodes.follow(track.state, evidence.fake, at_s, may_raise=self._sessions.may_raise(*key))
+        change = track.episodes.follow(track.state, evidence.fake, at_s, may_raise=stream.sessions.may_raise(*key))
         if change is not None:
             outputs.append(self._alert(key, track, change))
-        level = min(1.0, evidence.fake / self._statistic.threshold)
+        level = min(1.0, evidence.fake / stream.statistic.threshold)
         # Calibrated evidence comes of crops that were taken whatever the evidence was, as in the calibration.
-        if level > 0 and self._statistic.promise is None:
+        if level > 0 and stream.statistic.promise is None:
             more = (self._max_crops_per_s - self._base_crops_per_s) * level
             rate = self._base_crops_per_s + max(0.0, more)
             outputs.append(Demand(*key, rate, priority=level, expires_s=at_s + _DEMAND_LASTS_S))
@@ -224,7 +228,8 @@ class Decision:
 
     def _turn_session(self, stream: str, at_s: float) -> list[DecisionOutput]:
         """Where a session has ended, everything of the stream begins anew."""
-        if not self._sessions.turn(stream, at_s):
+        rule = self._stream(stream)
+        if not rule.sessions.turn(stream, at_s):
             return []
         outputs: list[DecisionOutput] = []
         for key, track in self._tracks.items():
@@ -234,15 +239,15 @@ class Decision:
                     outputs.append(self._alert(key, track, change))
                 track.evidence.restart()
                 track.state = "inconclusive"
-                self._drifts.add(stream, track.part)
-        return [*outputs, *self._drifts.turn(stream, at_s)]
+                rule.drift.add(track.part)
+        return [*outputs, *rule.drift.turn(stream, at_s)]
 
     def _end(self, key: tuple[str, str], track: _Track, at_s: float, reason: str) -> list[DecisionOutput]:
         outputs: list[DecisionOutput] = [self._verdict(key, track, at_s, ended=True)]
         change = track.episodes.close(reason, at_s)
         if change is not None:
             outputs.append(self._alert(key, track, change))
-        self._drifts.add(key[0], track.part)
+        self._stream(key[0]).drift.add(track.part)
         del self._tracks[key]
         self._ended[key] = None
         while len(self._ended) > _ENDED_MEMORY:
@@ -250,19 +255,20 @@ class Decision:
         return outputs
 
     def _verdict(self, key: tuple[str, str], track: _Track, at_s: float, *, ended: bool = False) -> Verdict:
+        stream = self._stream(key[0])
         reasons = track.abstentions.reasons()
         if track.evidence.blocks < self._config.min_blocks:
             reasons = ("few crops", *reasons)
-        if track.state == "fake" and not track.episodes.open and not self._sessions.may_raise(*key):
+        if track.state == "fake" and not track.episodes.open and not stream.sessions.may_raise(*key):
             reasons += ("session's alerts used up",)
-        drifted = () if self._drifts.standing(key[0]) is None else ("drift",)
+        drifted = () if stream.drift.standing is None else ("drift",)
         reasons += (*track.frozen, *drifted, *self._shortly)
         return Verdict(
             *key,
             at_s=at_s,
             state=track.state,
             evidence=track.evidence.fake,
-            threshold=self._statistic.threshold,
+            threshold=stream.statistic.threshold,
             samples=track.samples,
             mean_probability=track.mean_probability,
             reasons=reasons,
@@ -270,12 +276,10 @@ class Decision:
         )
 
     def _alert(self, key: tuple[str, str], track: _Track, change: EpisodeChange) -> Alert:
+        stream = self._stream(key[0])
         if change.type == "raised":
             self._raised += 1
-            self._sessions.raised(*key)
-        drift = self._drifts.standing(key[0])
-        # The odds follow from the promise, and say no more than it does.
-        of_promise = self._of_promise if drift is None else (f"drift: {drift}; the promise is not about such scores",)
+            stream.sessions.raised(*key)
         return Alert(
             id=self._new_id(),
             alert_id=change.alert_id,
@@ -288,14 +292,14 @@ class Decision:
             first_seen=self._clock.wall(track.first_seen_s),
             verdict=track.state,
             evidence=track.evidence.fake,
-            threshold=self._statistic.threshold,
+            threshold=stream.statistic.threshold,
             samples=track.samples,
             mean_probability=track.mean_probability,
             false_alarms_target_per_stream_day=self._config.false_alarms_per_stream_day,
-            false_alarms_promised_per_stream_day=self._statistic.promised_per_day,
-            calibrated=self._statistic.calibrated and drift is None,
+            false_alarms_promised_per_stream_day=stream.statistic.promised_per_day,
+            calibrated=stream.calibrated,
             model=self._model_of(key[0]),
-            notices=(*self._notices, *of_promise),
+            notices=stream.notices,
         )
 
 

@@ -144,47 +144,40 @@ def _based_on(tracks: int, sessions: int) -> str:
     return f"{tracks} tracks in {sessions} sessions"
 
 
-class Drifts:
-    """The drift of every stream.
+class StreamDrift:
+    """The drift of one stream.
 
     Args:
-        reference: the calibration; None where there is none, or where it has too few sessions to tell.
+        reference: its calibration; None where there is none, or where it has too few sessions to tell.
         least_blocks: tracks that were scored in fewer say nothing.
     """
 
     def __init__(self, reference: Reference | None, least_blocks: int) -> None:
-        self._reference = reference
+        self._drift = None if reference is None else Drift(reference)
         self._least_blocks = least_blocks
-        self._streams: dict[str, Drift] = {}
         self.begun = 0
         """Drifts that were noticed."""
 
-    def add(self, stream: str, part: TrackPart) -> None:
-        """Takes in what a track of the stream came to, where its session or it has ended."""
+    @property
+    def compared(self) -> bool:
+        """Whether the stream is held against anything."""
+        return self._drift is not None
+
+    @property
+    def standing(self) -> str | None:
+        """What no longer fits, in a sentence; None while all does, or nobody can tell."""
+        return None if self._drift is None else self._drift.standing
+
+    def add(self, part: TrackPart) -> None:
+        """Takes in what a track came to, where its session or it has ended."""
         track = part.tell(self._least_blocks)
-        if track is not None and self._reference is not None:
-            self._of(stream, self._reference).add(track)
+        if track is not None and self._drift is not None:
+            self._drift.add(track)
 
     def turn(self, stream: str, at_s: float) -> list[Event]:
-        """A session of the stream is over."""
-        if self._reference is None:
-            return []
-        change = self._of(stream, self._reference).turn()
+        """A session is over: what follows."""
+        change = None if self._drift is None else self._drift.turn()
         if change is None:
             return []
         self.begun += change.begun
         return [Event(stream, "drift", at_s, None, change.text)]
-
-    def standing(self, stream: str) -> str | None:
-        """What no longer fits, in a sentence; None while all does, or nobody can tell."""
-        drift = self._streams.get(stream)
-        return None if drift is None else drift.standing
-
-    def drifted(self) -> dict[str, bool]:
-        """Whether a drift stands on each stream that is compared."""
-        return {stream: drift.standing is not None for stream, drift in self._streams.items()}
-
-    def _of(self, stream: str, reference: Reference) -> Drift:
-        if stream not in self._streams:
-            self._streams[stream] = Drift(reference)
-        return self._streams[stream]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,7 @@ from monitor.decision.scores import (
     ReliabilityBin,
     Scorer,
     calibration_error,
-    fit_curve,
-    held_out_scores,
+    fit_held_out,
     reliability,
     weight_of,
 )
@@ -75,19 +75,44 @@ class Fakes:
 
 
 @dataclass(frozen=True, slots=True)
+class Reliability:
+    """What curves said of crops of sessions that they were not made of, against what was so."""
+
+    least_quality: float
+    """Of these crops; those of the next curve's are not among them."""
+    real: int
+    fake: int
+    bins: tuple[ReliabilityBin, ...]
+    error: float
+    """ECE."""
+
+    @classmethod
+    def of(cls, scores: NDArray[np.float64], fake: NDArray[np.bool_], least_quality: float) -> Self:
+        """What follows from scores of crops, (n,)."""
+        bins = tuple(reliability(scores, fake))
+        return cls(least_quality, int((~fake).sum()), int(fake.sum()), bins, calibration_error(bins))
+
+
+@dataclass(frozen=True, slots=True)
 class Fitted:
     """What a calibration is made of."""
 
     scorer: Scorer
     curves: tuple[QualityCurve, ...]
-    reliability: tuple[ReliabilityBin, ...]
-    """Of curves on sessions that they were not made of; empty where there was but one session."""
-    calibration_error: float | None
+    reliability: Reliability | None
+    """Of all crops; None without curves, or where there was but one session."""
+    by_quality: tuple[Reliability, ...]
+    """The same of each curve."""
     correlation_blocks: float
     population: Population
     sessions: tuple[Session, ...]
     uncurved: str | None
     """Why log-odds are taken as they are, in a sentence; None where curves could be made."""
+
+    @property
+    def calibration_error(self) -> float | None:
+        """ECE of all crops."""
+        return None if self.reliability is None else self.reliability.error
 
 
 def fit(sessions: Sequence[RealSession], fakes: Fakes) -> Fitted:
@@ -110,18 +135,20 @@ def fit(sessions: Sequence[RealSession], fakes: Fakes) -> Fitted:
     edges = _edges(qualities, fake) if uncurved is None else np.zeros(1)
     bin_of = np.searchsorted(edges, qualities, side="right") - 1
     inside = [bin_of == n for n in range(len(edges))]
-    told: list[ReliabilityBin] = []
+    overall, by_quality = None, []
     curves = [_AS_IT_IS]
     if uncurved is None:
-        curves = [fit_curve(logits[here], fake[here], groups[here]) for here in inside]
+        found_curves = [fit_held_out(logits[here], fake[here], groups[here]) for here in inside]
+        curves = [curve for curve, _ in found_curves]
         if all(curve.above == curve.below == 0 for curve in curves):
             uncurved = "the encoder does not tell these real faces from the same blended with themselves"
             edges, curves = edges[:1], [_AS_IT_IS]
         elif len(sessions) > 1:
             scores = np.zeros(len(logits))
-            for here, curve in zip(inside, curves, strict=True):
-                scores[here] = held_out_scores(curve.kind, logits[here], fake[here], groups[here])
-            told = reliability(scores, fake)
+            for here, edge, (_, held_out) in zip(inside, edges, found_curves, strict=True):
+                scores[here] = held_out
+                by_quality.append(Reliability.of(held_out, fake[here], float(edge)))
+            overall = Reliability.of(scores, fake, 0.0)
     tracks = [track for session in sessions for track in session.tracks]
     scorer = Scorer(tuple(float(edge) for edge in edges), tuple(curves))
     of_real = [track.scores(scorer) for track in tracks if len(track.block)]
@@ -132,8 +159,8 @@ def fit(sessions: Sequence[RealSession], fakes: Fakes) -> Fitted:
     return Fitted(
         scorer,
         tuple(_kept(edge, curve) for edge, curve in zip(scorer.least_quality, curves, strict=True)),
-        tuple(told),
-        calibration_error(told) if told else None,
+        overall,
+        tuple(by_quality),
         tau,
         population,
         tuple(_session(session, scorer, rule) for session in sessions),

@@ -82,10 +82,8 @@ def promise(peaks: Sequence[NDArray[np.float64]], aim: Aim, *, least: float = 0.
     if any(not np.isfinite(session).all() for session in peaks):
         raise ValueError("evidence that is no number")
     n, most = len(peaks), aim.most_alerts
-    bound = _mean_bound(n, most) if aim.confidence is None else _sure_bound(n, most, aim.confidence)
-    # Alarms change only at a peak: just above one, it does not count any more. Above the highest there are none.
-    levels = np.unique(np.maximum(least, np.concatenate([np.full(1, least), *peaks])))
-    above = np.nextafter(levels, np.inf)
+    bound = _bound(n, aim)
+    above = _levels(peaks, least)
     alarms = _alarms(peaks, above, most)  # falls with the level
     allowed = _most_allowed(bound, aim.alarms_per_session * _ROUNDING, int(alarms[0]))
     kept = allowed is not None
@@ -93,6 +91,37 @@ def promise(peaks: Sequence[NDArray[np.float64]], aim: Aim, *, least: float = 0.
     promised = aim.per_day(bound(int(alarms[chosen])))
     missing = 0.0 if kept else (sessions_needed(aim) - n) * aim.session_hours
     return Promise(float(above[chosen]), promised, kept, n, missing)
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseCurve:
+    """Each threshold, rising, and what may be promised with it, (n,)."""
+
+    thresholds: NDArray[np.float64]
+    promised_per_day: NDArray[np.float64]
+    seen_per_day: NDArray[np.float64]
+    """False alarms that the sessions themselves would have had."""
+
+
+def promise_curve(
+    peaks: Sequence[NDArray[np.float64]], aim: Aim, *, least: float = 0.0, points: int = 200
+) -> PromiseCurve:
+    """What each threshold promises, whatever is asked for.
+
+    Args:
+        peaks: for each session that is known to be real, the highest evidence of each of its tracks, (tracks,).
+        aim: length of sessions, alerts that one may raise, and confidence.
+        least: no threshold is at or below this.
+        points: so many at the most; the highest is one of them.
+    """
+    n, most = len(peaks), aim.most_alerts
+    bound = _bound(n, aim)
+    above = _levels(peaks, least)
+    alarms = _alarms(peaks, above, most)
+    changes = np.flatnonzero(np.append(True, np.diff(alarms) != 0))
+    chosen = np.unique(changes[np.linspace(0, len(changes) - 1, min(points, len(changes))).round().astype(int)])
+    promised = np.array([aim.per_day(bound(int(alarms[number]))) for number in chosen])
+    return PromiseCurve(above[chosen], promised, np.array([aim.per_day(alarms[number] / n) for number in chosen]))
 
 
 def realised(peaks: Sequence[NDArray[np.float64]], threshold: float, most_alerts: int) -> float:
@@ -105,10 +134,7 @@ def sessions_needed(aim: Aim) -> int:
     per_session = aim.alarms_per_session
 
     def enough(n: int) -> bool:
-        bound = _mean_bound(n, aim.most_alerts)
-        if aim.confidence is not None:
-            bound = _sure_bound(n, aim.most_alerts, aim.confidence)
-        return bound(0) <= per_session * _ROUNDING
+        return _bound(n, aim)(0) <= per_session * _ROUNDING
 
     high = 1
     while not enough(high):
@@ -131,6 +157,13 @@ def _most_allowed(bound: Callable[[int], float], aim: float, most: int) -> int |
     return low
 
 
+def _levels(peaks: Sequence[NDArray[np.float64]], least: float) -> NDArray[np.float64]:
+    """Every threshold that matters, rising: just above a peak, which then does not count any more."""
+    levels = np.unique(np.maximum(least, np.concatenate([np.full(1, least), *peaks])))
+    above: NDArray[np.float64] = np.nextafter(levels, np.inf)
+    return above
+
+
 def _alarms(peaks: Sequence[NDArray[np.float64]], levels: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     """Of all sessions together at each level: sum of min(N_i(h), B)."""
     total = np.zeros(len(levels), dtype=np.int64)
@@ -138,6 +171,13 @@ def _alarms(peaks: Sequence[NDArray[np.float64]], levels: NDArray[np.float64], m
         reached = len(session) - np.searchsorted(np.sort(session), levels, side="left")
         total += np.minimum(reached, most)
     return total
+
+
+def _bound(n: int, aim: Aim) -> Callable[[int], float]:
+    """Alarms counted in n sessions → expected alarms of one more, in the sense of the aim."""
+    if aim.confidence is None:
+        return _mean_bound(n, aim.most_alerts)
+    return _sure_bound(n, aim.most_alerts, aim.confidence)
 
 
 def _mean_bound(n: int, most: int) -> Callable[[int], float]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,19 +66,27 @@ def fit_curve(logits: Numbers, fake: NDArray[np.bool_], sessions: NDArray[np.int
     Raises:
         ValueError: a class is missing, or a logit is not finite.
     """
+    return fit_held_out(logits, fake, sessions)[0]
+
+
+def fit_held_out(logits: Numbers, fake: NDArray[np.bool_], sessions: NDArray[np.int64]) -> tuple[Curve, Numbers]:
+    """As `fit_curve`, and what curves of that kind say of crops whose session they were not made of, (n,).
+
+    Where there is but one session they say nothing.
+    """
     if fake.all() or not fake.any():
         raise ValueError("crops of one class only")
     if not np.isfinite(logits).all():
         raise ValueError("a logit that is no number")
     if len(np.unique(sessions)) < 2:
-        return _fit("platt", logits, fake)
-    kinds: tuple[CurveKind, ...] = ("platt", "beta")
-    losses = {kind: balanced_loss(held_out_scores(kind, logits, fake, sessions), fake) for kind in kinds}
-    return _fit("beta" if losses["beta"] < losses["platt"] else "platt", logits, fake)
+        return _fit("platt", logits, fake), np.zeros(len(logits))
+    line, beta = (_held_out_scores(kind, logits, fake, sessions) for kind in get_args(CurveKind))
+    if balanced_loss(beta, fake) < balanced_loss(line, fake):
+        return _fit("beta", logits, fake), beta
+    return _fit("platt", logits, fake), line
 
 
-def held_out_scores(kind: CurveKind, logits: Numbers, fake: NDArray[np.bool_], sessions: NDArray[np.int64]) -> Numbers:
-    """What curves say of crops whose session they were not made of, (n,); arguments as of `fit_curve`."""
+def _held_out_scores(kind: CurveKind, logits: Numbers, fake: NDArray[np.bool_], sessions: NDArray[np.int64]) -> Numbers:
     groups = np.unique(sessions)
     folds = np.searchsorted(groups, sessions) % min(_FOLDS, len(groups))
     scores = np.zeros(len(logits))

@@ -5,25 +5,28 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from pathlib import Path
 
-from monitor.config import MonitorConfig
+from monitor.config import MonitorConfig, StreamConfig
 from monitor.errors import EvidenceError
 from monitor.evidence.manifest import Provenance, file_entry
 
 
-def provenance_of(config: MonitorConfig) -> Provenance:
-    """What stands behind every alert of this configuration.
+def provenances_of(config: MonitorConfig) -> dict[str, Provenance]:
+    """What stands behind every alert of this configuration, by stream.
 
     Raises:
-        EvidenceError: the calibration file cannot be read.
+        EvidenceError: a calibration file cannot be read.
     """
-    calibration = config.decision.calibration
-    return Provenance(
-        calibration_sha256=None if calibration is None else _sha256(calibration),
-        configuration_sha256=configuration_sha256(config),
-        software=f"gend-monitor {importlib.metadata.version('gend-monitor')}",
-    )
+    configuration = configuration_sha256(config)
+    software = f"gend-monitor {importlib.metadata.version('gend-monitor')}"
+    return {
+        stream.name: Provenance(
+            calibration_sha256=_calibration_sha256(config, stream),
+            configuration_sha256=configuration,
+            software=software,
+        )
+        for stream in config.streams
+    }
 
 
 def configuration_sha256(config: MonitorConfig) -> str:
@@ -32,8 +35,11 @@ def configuration_sha256(config: MonitorConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def _calibration_sha256(config: MonitorConfig, stream: StreamConfig) -> str | None:
+    path = config.calibration_of(stream)
+    if path is None:
+        return None
     try:
         return file_entry(path).sha256
     except OSError as error:
-        raise EvidenceError(f"decision.calibration: {path}: {error.strerror or error}") from error
+        raise EvidenceError(f"{config.place_of_calibration(stream)}: {path}: {error.strerror or error}") from error

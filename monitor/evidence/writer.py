@@ -67,7 +67,7 @@ class Writer:
 
     Args:
         config: folder, bounds, key.
-        provenance: what judged.
+        provenance_of: what judged a stream.
         wall: the time of day of an `at_s`.
         now: the time of day.
 
@@ -82,12 +82,12 @@ class Writer:
     def __init__(
         self,
         config: EvidenceConfig,
-        provenance: Provenance,
+        provenance_of: Callable[[str], Provenance],
         wall: Callable[[float], datetime],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._folder = config.folder.absolute()
-        self._provenance = provenance
+        self._provenance_of = provenance_of
         self._wall = wall
         self._jobs: queue.Queue[Job] = queue.Queue(_WAITING)
         self._closing = threading.Event()
@@ -214,10 +214,10 @@ class Writer:
 
     def _fitting(self, case: Case, clip: FoundClip) -> Package:
         """The package, for which there is room; without its clip where it would be too large with it."""
-        package = make_package(case, clip, self._provenance, self.signer, self._wall)
+        package = make_package(case, clip, self._provenance_of(case.alert.stream), self.signer, self._wall)
         if not self._retention.fits(package.bytes) and package.clip is not None:
             without = FoundClip(None, "the package would be larger than evidence.max_mb with it")
-            package = make_package(case, without, self._provenance, self.signer, self._wall)
+            package = make_package(case, without, self._provenance_of(case.alert.stream), self.signer, self._wall)
         size = package.bytes
         if not self._retention.fits(size):
             raise EvidenceError(f"it would have {size / 1e6:.1f} MB, more than evidence.max_mb")

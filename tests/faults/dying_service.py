@@ -60,7 +60,7 @@ class Scenes:
         config = DecisionConfig(threshold=6, min_blocks=4)
         self.decision = Decision(
             config,
-            uncalibrated(config),
+            lambda _stream: uncalibrated(config),
             clock=self._clock,
             model_of=lambda _stream: ModelIdentity("demo", "0" * 64, None, "torch", "fp32"),
             notices=(),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import shutil
+import signal
 from pathlib import Path
 
 import av
@@ -13,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from monitor.calibrating import calibrate_files, find_footage
+from monitor.check import calibration_line, check
 from monitor.config import MonitorConfig
 from monitor.decision import Calibration, read_calibration
 from monitor.decision.calibration import Session
@@ -74,6 +77,13 @@ def test_little_footage_promises_little_and_says_how_much_is_missing(made: tuple
     assert "240.0 h more of real footage needed" in told
 
 
+def test_the_report_lies_beside_the_file_and_has_every_session(made: tuple[Calibration, Path, str]) -> None:
+    calibration, out, told = made
+    report = out.with_suffix(".html")
+    assert f"{report} shows it" in told.replace("\n", "")
+    assert all(f"{session.name}</th>" in report.read_text() for session in calibration.sessions)
+
+
 def test_no_picture_is_kept(made: tuple[Calibration, Path, str]) -> None:
     _, out, _ = made
     assert out.stat().st_size < 5000
@@ -94,12 +104,26 @@ def enough(made: tuple[Calibration, Path, str], tmp_path_factory: pytest.TempPat
 
 
 def test_a_service_with_enough_sessions_raises_alerts_that_carry_the_promise(enough: Path, tmp_path: Path) -> None:
+    """On the stream that is calibrated, and none on the other; adapters may not change under a calibration."""
     make_clip(tmp_path / "call.mp4", seconds=9, manipulated_from_s=0, names=["astronaut"])
-    stream = {"name": "tape", "url": f"file:{tmp_path / 'call.mp4'}", "loop": True}
-    decision = {"calibration": str(enough), "false_alarms_per_stream_day": 20, "min_blocks": 4}
-    settings = {"streams": [stream], "decision": decision, "mqtt": {"url": "embedded:"}}
-    with RunningService(tmp_path, settings) as service, Subscriber(service.mqtt_port, "gend/alerts/#") as subscriber:
-        alert = subscriber.wait_for("gend/alerts/tape", type="raised")
+    stream = {"name": "tape", "url": f"file:{tmp_path / 'call.mp4'}", "loop": True, "calibration": str(enough)}
+    plain = {**stream, "name": "plain", "calibration": None}
+    decision = {"false_alarms_per_stream_day": 20, "min_blocks": 4, "threshold": 7}
+    settings = {"streams": [stream, plain], "decision": decision, "mqtt": {"url": "embedded:"}}
+    with (
+        RunningService(tmp_path, settings) as service,
+        Subscriber(service.mqtt_port, "gend/alerts/tape") as tape,
+        Subscriber(service.mqtt_port, "gend/alerts/plain") as other,
+    ):
+        alert = tape.wait_for("gend/alerts/tape", type="raised")
+        without = other.wait_for("gend/alerts/plain", type="raised")
+        assert service.process is not None
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_for_log(
+            "SIGHUP: nothing is taken over: ConfigError: the calibration of stream tape is of the adapters"
+        )
+    assert (without["calibrated"], without["false_alarms_promised_per_stream_day"]) == (False, None)
+    assert without["threshold"] == 7 != alert["threshold"]
     assert alert["calibrated"] is True
     assert alert["false_alarms_target_per_stream_day"] == 20
     assert 0 < alert["false_alarms_promised_per_stream_day"] <= 20
@@ -138,6 +162,77 @@ def test_other_sampling_and_other_sessions_are_refused_with_both(
     with pytest.raises(ConfigError, match=r"decision\.calibration") as refused:
         load_parts(MonitorConfig.model_validate({**tree, "faces": faces}))
     assert said in str(refused.value)
+
+
+def test_each_stream_s_calibration_is_refused_on_its_own(made: tuple[Calibration, Path, str], tmp_path: Path) -> None:
+    calibration, out, _ = made
+    area = [(0.0, 0.0), (0.1, 0.0), (0.1, 0.1)]
+    cut = tmp_path / "gate.json"
+    calibration.model_copy(
+        update={"policy": {**calibration.policy, "ignore": [[list(point) for point in area]]}}
+    ).write(cut)
+
+    def streams(lobby: Path | None, gate: Path | None, decision: Path | None = None) -> MonitorConfig:
+        described = [
+            {"name": "lobby", "url": "file:a.mp4", "calibration": lobby},
+            {"name": "gate", "url": "file:b.mp4", "ignore": [area], "calibration": gate},
+        ]
+        asked = {"min_blocks": 4, "calibration": decision}
+        return MonitorConfig.model_validate({"streams": described, "encoder": {"weights": "demo"}, "decision": asked})
+
+    parts = load_parts(streams(out, cut))
+    for stream, own in (("lobby", out), ("gate", cut)):
+        assert parts.calibrations.of(stream) == read_calibration(own)
+    assert parts.calibrations.of("a-recording") is None  # whose is of nobody knows what
+    assert load_parts(streams(None, cut)).calibrations.streams == ("gate",)
+    both = load_parts(streams(None, cut, decision=out)).calibrations
+    assert both.of("lobby") == both.of("a-recording") == read_calibration(out)
+    with pytest.raises(ConfigError, match=r"^streams\.gate\.calibration: .*lobby\.json: made with ignore \[\], but "):
+        load_parts(streams(out, out))
+    with pytest.raises(ConfigError, match=r"^decision\.calibration: .*gate\.json: .* \(stream lobby\); calibrate"):
+        load_parts(streams(None, out, decision=cut))
+    with pytest.raises(ConfigError, match=r"^streams\.lobby\.calibration: .*gone\.json: cannot be read"):
+        load_parts(streams(tmp_path / "gone.json", None))
+
+
+@pytest.mark.anyio
+async def test_check_says_of_each_stream_what_is_promised(
+    made: tuple[Calibration, Path, str], enough: Path, tmp_path: Path
+) -> None:
+    _, little, _ = made
+    edited = tmp_path / "edited.json"
+    edited.write_text(enough.read_text().replace("0.5", "0.4"))
+    streams = [
+        {"name": "lobby", "url": "file:/gone.mp4", "calibration": enough},
+        {"name": "gate", "url": "file:/gone.mp4"},
+        {"name": "yard", "url": "file:/gone.mp4", "calibration": edited},
+        {"name": "hall", "url": "file:/gone.mp4", "calibration": enough, "adapter": "tuned"},
+    ]
+    settings = MonitorConfig.model_validate(
+        {
+            "streams": streams,
+            "encoder": {"weights": "demo", "adapters": {"tuned": "tuned.safetensors"}},
+            "decision": {"min_blocks": 4, "false_alarms_per_stream_day": 20, "calibration": little},
+            "mqtt": {"url": "embedded:"},
+        }
+    )
+    report = await check(settings, timeout_s=5)
+    assert [each.stream for each in report.calibrations] == ["lobby", "gate", "yard", "hall"]
+    lobby, gate, yard, hall = report.calibrations
+    assert lobby.kept
+    assert 0 < (lobby.promised_per_day or 0) <= 20
+    assert "false alarms a day are promised" in calibration_line(lobby)
+    assert (gate.file, gate.kept) == (str(little), False)
+    assert re.search(r"not the 20 asked for; .* more of real footage needed", calibration_line(gate))
+    assert "streams.yard.calibration" in (yard.error or "")
+    assert "was changed after it was made" in (yard.error or "")
+    assert "adapter None), but demo" in (hall.error or "")
+    assert "adapter tuned) is used" in (hall.error or "")
+    assert not report.ok
+    bare = settings.model_copy(update={"decision": settings.decision.model_copy(update={"calibration": None})})
+    gate = (await check(bare, timeout_s=5)).calibrations[1]
+    assert gate.file is None
+    assert calibration_line(gate) == "gate: no calibration: false alarms are not measured"
 
 
 def test_streams_that_differ_want_to_be_named(footage: Path, tmp_path: Path) -> None:
@@ -199,8 +294,13 @@ def test_footage_without_faces_makes_no_file(tmp_path: Path) -> None:
 
 def test_the_command_writes_a_file_and_ends_with_0(footage: Path, tmp_path: Path) -> None:
     out = tmp_path / "lobby.json"
-    result = monitor("calibrate", footage / "monday.mp4", "--config", written(tmp_path / "c.yaml"), "--out", out)
+    # The configuration may already name what is not there yet.
+    stream = {"name": "tape", "url": "file:/nowhere.mp4", "calibration": str(out)}
+    config = written(tmp_path / "c.yaml", streams=[stream])
+    result = monitor("calibrate", footage / "monday.mp4", "--config", config, "--out", out)
     assert result.returncode == 0, result.stderr
     assert "1 session of 10 s" in result.stdout
     assert "calibrated: false" in result.stdout
     assert json.loads(out.read_text())["encoder"]["weights"] == "demo"
+    assert f"{tmp_path / 'lobby.html'} shows it" in result.stdout
+    assert "Calibration lobby.json" in (tmp_path / "lobby.html").read_text()

@@ -32,7 +32,7 @@ class Bench:
         settings = DecisionConfig.model_validate(config)
         self.decision = Decision(
             settings,
-            statistic or uncalibrated(settings),
+            lambda _stream: statistic or uncalibrated(settings),
             clock=self.clock,
             model_of=lambda _stream: MODEL,
             notices=("demo encoder: not for real use",),
@@ -357,3 +357,55 @@ def test_no_more_is_raised_than_a_calibration_counts(per_s: int) -> None:
 )
 def test_odds_are_those_of_bayes(prior: float, sensitivity: float, false_alarm: float, right: float) -> None:
     assert right_alarms(prior, sensitivity, false_alarm) == pytest.approx(right, abs=1e-3)
+
+
+def test_each_stream_is_decided_by_its_own_statistic() -> None:
+    """Two calibrations and none: thresholds, scores, sessions, promises, notices and demand are each stream's own."""
+    settings = DecisionConfig(min_blocks=2, threshold=6.0, false_alarms_per_stream_day=0.1)
+    rule = Cusum(clip=3.0, drift=1.0, cap=60.0)
+    plain, weak = (Scorer((0.0,), (Curve("platt", slope, slope, 0.0),)) for slope in (1.0, 0.5))
+    statistics = {
+        "lobby": Statistic(
+            rule, 10.0, 10.0, plain, 30.0, 1, Promise(10.0, 0.05, kept=True, sessions=500, missing_hours=0)
+        ),
+        "gate": Statistic(
+            rule, 20.0, 20.0, weak, 1000.0, 1, Promise(20.0, 4.0, kept=False, sessions=5, missing_hours=7)
+        ),
+        "yard": uncalibrated(settings),
+    }
+    numbers = itertools.count()
+    decision = Decision(
+        settings,
+        statistics.__getitem__,
+        clock=RecordingClock(START),
+        model_of=lambda _stream: MODEL,
+        notices=("demo encoder: not for real use",),
+        new_id=lambda: f"id{next(numbers)}",
+        base_crops_per_s=1,
+        max_crops_per_s=5,
+    )
+    outputs: dict[str, list[DecisionOutput]] = {name: [] for name in statistics}
+    for second in range(45):
+        for name, told in outputs.items():
+            told.extend(decision.score(Logit(name, "t", float(second), 6.0, 1.0, "demo")))
+    raised = {
+        name: next(output.at_s for output in told if isinstance(output, Verdict) and output.state == "fake")
+        for name, told in outputs.items()
+    }
+    assert raised == {"lobby": 4.0, "gate": 9.0, "yard": 2.0}
+    alerts = {name: [output for output in told if isinstance(output, Alert)] for name, told in outputs.items()}
+    first = {name: told[0] for name, told in alerts.items()}
+    assert {name: alert.threshold for name, alert in first.items()} == {"lobby": 10.0, "gate": 20.0, "yard": 6.0}
+    assert {name: alert.calibrated for name, alert in first.items()} == {"lobby": True, "gate": False, "yard": False}
+    promised = {name: alert.false_alarms_promised_per_stream_day for name, alert in first.items()}
+    assert promised == {"lobby": 0.05, "gate": 4.0, "yard": None}
+    said = {name: [notice.partition(":")[0] for notice in alert.notices] for name, alert in first.items()}
+    assert said == {
+        "lobby": ["demo encoder", "odds"],
+        "gate": ["demo encoder", "calibration"],
+        "yard": ["demo encoder"],
+    }
+    ends = {name: "session ended" in {alert.reason for alert in told} for name, told in alerts.items()}
+    assert ends == {"lobby": True, "gate": False, "yard": False}
+    demand = {name: any(isinstance(output, Demand) for output in told) for name, told in outputs.items()}
+    assert demand == {"lobby": False, "gate": False, "yard": True}

@@ -10,7 +10,7 @@ from benchmarks.decision_drift import CAMERA, CHANGES, NOTHING, Sessions, bank_o
 from benchmarks.decision_world import STANDARD
 from monitor.decision import Statistic
 from monitor.decision.cusum import Cusum
-from monitor.decision.drift import Drift, DriftChange, Drifts
+from monitor.decision.drift import Drift, DriftChange, StreamDrift
 from monitor.decision.promise import Promise
 from monitor.decision.reference import FEWEST_SESSIONS, Reference, log_bayes_factor
 from monitor.decision.scores import Curve, Scorer
@@ -51,15 +51,15 @@ def test_few_sessions_cannot_tell_and_short_tracks_make_none() -> None:
     assert Reference.of(sessions, 8) is not None
     assert Reference.of(sessions[1:], 8) is None
     assert Reference.of([*sessions[1:], [], [TrackScores(7, 0.0, 0.0)]], 8) is None
-    silent = Drifts(None, 8)
+    silent = StreamDrift(None, 8)
     for second in range(100):
         part = TrackPart()
         for block in range(20):
             part.add(50.0, block)
-        silent.add("s", part)
+        silent.add(part)
         assert silent.turn("s", float(second)) == []
-    assert silent.standing("s") is None
-    assert silent.drifted() == {}
+    assert silent.standing is None
+    assert not silent.compared
 
 
 def test_evidence_may_be_looked_at_after_every_session_however_few_were_calibrated_on() -> None:
@@ -133,22 +133,22 @@ def test_one_session_raises_nothing_however_far_away_and_however_many_tracks_it_
 
 
 def test_a_face_that_stays_for_days_counts_in_one_session() -> None:
-    drifts = Drifts(reference(100), 8)
+    drift = StreamDrift(reference(100), 8)
     stays, block = TrackPart(), 0
     for _ in range(40):
         for _ in range(50):
             stays.add(20.0, block)
             block += 1
-        drifts.add("s", stays)
-        assert drifts.turn("s", float(block)) == []
+        drift.add(stays)
+        assert drift.turn("s", float(block)) == []
     others = [TrackPart() for _ in range(10)]
     for part in others:
         for second in range(50):
             part.add(20.0, second)
-        drifts.add("s", part)
-        drifts.turn("s", 0.0)
-    assert drifts.drifted() == {"s": True}
-    assert drifts.begun == 1
+        drift.add(part)
+        drift.turn("s", 0.0)
+    assert drift.standing is not None
+    assert drift.begun == 1
 
 
 def test_a_person_who_makes_many_tracks_is_one_person() -> None:

@@ -37,6 +37,11 @@ def test_footage_with_enough_crops_makes_curves_by_quality_and_measures_them_on_
     assert len(fitted.curves) == 3
     assert fitted.calibration_error is not None
     assert fitted.calibration_error < 0.05
+    assert fitted.reliability is not None
+    assert [each.least_quality for each in fitted.by_quality] == [each.least_quality for each in fitted.curves]
+    assert sum(each.fake for each in fitted.by_quality) == fitted.reliability.fake == 2400
+    assert sum(each.real for each in fitted.by_quality) == fitted.reliability.real
+    assert all(each.error < 0.1 for each in fitted.by_quality)
     assert fitted.correlation_blocks == pytest.approx(9, rel=0.3)
     assert [session.name for session in fitted.sessions] == [f"s{n}" for n in range(6)]
     assert all(len(session.peaks) == 2 for session in fitted.sessions)
@@ -83,6 +88,13 @@ def test_an_encoder_that_sees_no_difference_leaves_log_odds_as_they_are() -> Non
     assert fitted.uncurved is not None
     assert "does not tell" in fitted.uncurved
     assert fitted.calibration_error is None
+    assert (fitted.reliability, fitted.by_quality) == (None, ())
+
+
+def test_one_session_alone_says_nothing_of_how_reliable_scores_are() -> None:
+    fitted = fit(footage(1), fakes(1))
+    assert fitted.uncurved is None
+    assert (fitted.reliability, fitted.by_quality, fitted.calibration_error) == (None, (), None)
 
 
 def test_sessions_without_a_face_count_as_sessions() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from monitor.decision.promise import Aim, promise, realised, sessions_needed
+from monitor.decision.promise import Aim, promise, promise_curve, realised, sessions_needed
 
 Sessions = list[NDArray[np.float64]]
 
@@ -33,6 +33,35 @@ def test_a_tenth_of_an_alarm_a_day_wants_so_many_days_of_real_footage(
     assert not early.kept
     assert early.missing_hours == 3 * 24
     assert early.promised_per_day > 0.1
+
+
+@settings(max_examples=60, deadline=None)
+@given(peaks_strategy, st.sampled_from([(1, None), (3, None), (1, 0.95), (3, 0.9)]), st.floats(0.05, 40))
+def test_the_curve_goes_through_what_is_promised(peaks: Sessions, form: tuple[int, float | None], rate: float) -> None:
+    most, confidence = form
+    aim = Aim(rate, session_hours=2, most_alerts=most, confidence=confidence)
+    curve = promise_curve(peaks, aim, least=0.5, points=1000)
+    assert (np.diff(curve.thresholds) > 0).all()
+    assert (np.diff(curve.promised_per_day) <= 0).all()
+    assert confidence is not None or (curve.promised_per_day >= curve.seen_per_day - 1e-9).all()
+    for threshold, seen in zip(curve.thresholds, curve.seen_per_day, strict=True):
+        assert seen == pytest.approx(12 * realised(peaks, float(threshold), most))
+    made = promise(peaks, aim, least=0.5)
+    reached = int(np.searchsorted(curve.thresholds, made.threshold, side="right")) - 1
+    assert curve.promised_per_day[reached] == pytest.approx(made.promised_per_day)
+    # Where what is asked for is kept, this is the first threshold to keep it.
+    if made.kept:
+        assert curve.thresholds[reached] == made.threshold
+        assert reached == 0 or curve.promised_per_day[reached - 1] > rate
+
+
+def test_a_curve_of_much_footage_keeps_its_ends() -> None:
+    peaks = sessions(*[[0.01 * number] for number in range(2000)])
+    curve = promise_curve(peaks, Aim(1.0, session_hours=24), points=50)
+    assert len(curve.thresholds) == 50
+    assert curve.seen_per_day[-1] == 0
+    assert curve.promised_per_day[-1] == pytest.approx(1 / 2001)
+    assert curve.seen_per_day[0] == pytest.approx(1999 / 2000)
 
 
 def test_hours_that_are_missing_do_not_depend_on_how_they_are_cut() -> None:

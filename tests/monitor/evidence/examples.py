@@ -58,7 +58,7 @@ def a_job(case: Case, writer: Writer, *, clip: bytes | None = None) -> Job:
 def running(folder: Path, now: Callable[[], datetime] = lambda: NOW, **settings: Any) -> Iterator[Writer]:
     """A writer, started; at the end it is asked to end, and does."""
     config = EvidenceConfig.model_validate({"folder": folder, **settings})
-    writer = Writer(config, PROVENANCE, lambda at_s: datetime.fromtimestamp(at_s, tz=UTC), now)
+    writer = Writer(config, lambda _: PROVENANCE, lambda at_s: datetime.fromtimestamp(at_s, tz=UTC), now)
     writer.start()
     try:
         yield writer

@@ -1,4 +1,4 @@
-"""How the report looks, on light paper and on dark. Its plots take `currentColor` and `--line` from here."""
+"""How a report looks, on light paper and on dark. Its plots take `currentColor` and `--line` from here."""
 
 STYLE = """
 :root {
