@@ -88,7 +88,7 @@ def calibrate_files(
     policy = sampling_policy(config.faces, parts.face_detector, of.ignore)
     given_s = sum(each.duration_s for each in footage)
     made_for = MadeFor(encoder, policy, session_s / _HOUR_S, given_s / _HOUR_S)
-    return calibrate_sessions(sessions, fakes, made_for, config.decision, out, console)
+    return calibrate_sessions(sessions, fakes, made_for, config.decision, out, console=console)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,7 @@ def calibrate_sessions(
     made_for: MadeFor,
     asked: DecisionConfig,
     out: Path,
+    *,
     console: Console,
 ) -> Calibration:
     """Makes a calibration of sessions however they were come by, writes it, and says what it is good for.

@@ -1,4 +1,4 @@
-"""Numbers of watched sessions, as learning keeps them: lines of JSON that are only ever added to. Nothing of any picture.
+"""Numbers of watched sessions, as learning keeps them: lines of JSON, only ever added to. Nothing of any picture.
 
 The first line says how long a session is, one more for each stream which encoder and sampling its numbers are of, and
 every other adds a piece of a session. Each ends with a check of itself and all before it, so that a line that was
