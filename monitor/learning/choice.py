@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,7 +84,7 @@ def _flaw(session: MeasuredSession, now: datetime) -> str | None:
     if session.lost:
         return f"{session.lost:,} scores of it were lost while the disk took nothing"
     if share < _WATCHED:
-        return f"watched for {share:.0%} of it"
+        return f"watched for {math.floor(share * 100)}% of it"
     if share > _TOO_LONG:
         return f"watched for {share:.0%} of it: the clock was set back"
     return None
