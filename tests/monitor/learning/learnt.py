@@ -30,8 +30,8 @@ def piece(session: int, stream: str = "lobby", track: str = "1-1", **fields: Any
     return Piece(stream=stream, session=session, **given)
 
 
-def written(path: Path, *pieces: Piece, streams: tuple[str, ...] = ("lobby", "gate")) -> Path:
-    file = MeasuredFile.open(path, header(), [of(stream) for stream in streams])
+def written(path: Path, *pieces: Piece, streams: tuple[str, ...] = ("lobby", "gate"), **policy: object) -> Path:
+    file = MeasuredFile.open(path, header(), [of(stream, **policy) for stream in streams])
     assert file.append(pieces)
     file.close()
     return path

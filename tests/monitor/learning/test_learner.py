@@ -105,7 +105,7 @@ def test_time_counts_while_a_stream_is_live_and_is_parted_where_a_session_ends(b
 def test_of_a_track_one_crop_in_ten_seconds_is_made_fake_and_scored_when_nothing_waits(bench: Bench) -> None:
     for tenth in range(250):
         bench.learner.crop(crop(tenth / 10))
-        wait_until(lambda: bench.learner._candidates.empty())
+        wait_until(bench.learner._candidates.empty)
     bench.learner.crop(crop(25, track="1-2"))
     wait_until(lambda: len(bench.pipeline.offered) == 4)
     assert [(fake.track, fake.at_s) for fake in bench.pipeline.offered] == [
