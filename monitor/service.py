@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -72,7 +72,7 @@ async def serve(
         learner = await asyncio.to_thread(new_learner, config, parts, LiveClock())
         if learner is not None:
             _log.info("learning into %s", config.decision.learning)
-            stack.callback(learner.stop, _CLOSE_S)
+            stack.push_async_callback(asyncio.to_thread, learner.stop, _CLOSE_S)
         store = await Store.open(config.store.url.get_secret_value())
         stack.push_async_callback(_close, store)
         writer = await asyncio.to_thread(_evidence_writer, config)
@@ -200,10 +200,10 @@ class _Running:
                 failure = self._recorder.failure or "there was no time"
                 alerts = "1 alert" if waiting == 1 else f"{waiting} alerts"
                 errors.append(StoreError(f"{alerts} could not be recorded before the end: {failure}"))
-                await self._finish_evidence(_DRAIN_S)
+                await self._finish_files(_DRAIN_S)
             else:  # a store that does not answer has nothing to deliver
                 await asyncio.gather(
-                    self._publisher.drain(_DRAIN_S), self._notifier.drain(_DRAIN_S), self._finish_evidence(_DRAIN_S)
+                    self._publisher.drain(_DRAIN_S), self._notifier.drain(_DRAIN_S), self._finish_files(_DRAIN_S)
                 )
             errors += await _cancelled(publishing, notifying, recording)
             await self._publisher.aclose()
@@ -244,10 +244,14 @@ class _Running:
     def _request_clip(self, stream: str, stem: Path) -> Future[Clip]:
         return self._pipeline.write_clip(stream, stem)
 
-    async def _finish_evidence(self, timeout_s: float) -> None:
+    async def _finish_files(self, timeout_s: float) -> None:
+        finishing: list[Awaitable[object]] = []
+        if self._learner is not None:
+            finishing.append(asyncio.to_thread(self._learner.stop, timeout_s))
         if self._writer is not None:
             self._writer.close()
-            await asyncio.to_thread(self._writer.join, timeout_s)
+            finishing.append(asyncio.to_thread(self._writer.join, timeout_s))
+        await asyncio.gather(*finishing)
 
     def _sinks(self, alert: Alert) -> list[str]:
         # Of a snoozed stream nobody is called; its alerts are there for whoever looks.

@@ -84,9 +84,9 @@ def learnt_by(folder: Path, settings: MonitorConfig, sessions: int, *streams: st
     written(folder / "learnt", *pieces, streams=names, **policy)
 
 
-def calibrated(settings: MonitorConfig, out: Path, **how: bool) -> tuple[list[str], str]:
+def calibrated(settings: MonitorConfig, out: Path, *, from_reviews: bool = False) -> tuple[list[str], str]:
     told = io.StringIO()
-    made = calibrate_learnt(settings, out, console=Console(width=150, file=told), **how)
+    made = calibrate_learnt(settings, out, console=Console(width=150, file=told), from_reviews=from_reviews)
     return [session.name for session in made.sessions], told.getvalue()
 
 

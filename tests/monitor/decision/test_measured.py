@@ -26,7 +26,7 @@ def test_pieces_of_a_session_come_together_again(tmp_path: Path) -> None:
     assert (session.watched_s, session.not_finite, session.crops) == (42.5, 2, 6)
     (track,) = session.real().tracks
     np.testing.assert_array_equal(track.block, [3, 3, 5] * 2)
-    np.testing.assert_array_equal(track.logits, np.float32([-1.25, 0.1, 3.0] * 2))
+    np.testing.assert_array_equal(track.logits, np.array([-1.25, 0.1, 3.0] * 2, np.float32))
 
 
 def test_tracks_of_two_runs_are_two_though_they_have_one_name(tmp_path: Path) -> None:
