@@ -5,27 +5,27 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from gend.data.sample import aligned_landmarks
-from gend.data.selfblend import SelfBlend, self_blend
 from monitor.calibration_report import place_report, write_report
 from monitor.calibration_summary import duration, tell
 from monitor.calibrations import without_calibrations
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import DecisionConfig, MonitorConfig, StreamConfig
 from monitor.decision import Calibration, Encoder, sampling_policy
 from monitor.decision.calibration import RealPeople
 from monitor.decision.fitting import Fakes, RealSession, TrackCrops, fit
 from monitor.errors import ConfigError, MonitorError
 from monitor.ingest import inspect_file
-from monitor.messages import BLOCK_S, Crop, Logit
+from monitor.learning import manipulated
+from monitor.messages import BLOCK_S, Logit
 from monitor.parts import load_parts
 from monitor.recorded import Recording, Seen
 from monitor.steps import Parts, score_all
@@ -78,7 +78,7 @@ def calibrate_files(
         GendError: weights or face detector cannot be had.
     """
     console = console or Console()
-    of = _stream_of(config, stream)
+    of = stream_of(config, stream)
     footage = find_footage(paths)
     hours = session_hours or config.decision.session_hours
     session_s = _session_s(footage, hours)
@@ -89,6 +89,49 @@ def calibrate_files(
     config = without_calibrations(config)
     parts = load_parts(config)
     sessions, fakes = _watched(footage, session_s, config, parts, of.name)
+    encoder = Encoder.of(replace(parts.model, adapter=of.adapter), parts.adapters.sha256(of.adapter))
+    policy = sampling_policy(config.faces, parts.face_detector, of.ignore)
+    given_s = sum(each.duration_s for each in footage)
+    made_for = MadeFor(encoder, policy, session_s / _HOUR_S, given_s / _HOUR_S)
+    return calibrate_sessions(sessions, fakes, made_for, config.decision, out, report=report, console=console)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFor:
+    """What sessions are of, and so the calibration that is made of them."""
+
+    encoder: Encoder
+    policy: Mapping[str, Any]
+    """As `sampling_policy`."""
+    session_hours: float
+    given_hours: float
+    """Hours of all sessions before they were cut to that length."""
+
+
+def calibrate_sessions(
+    sessions: Sequence[RealSession],
+    fakes: Fakes,
+    made_for: MadeFor,
+    asked: DecisionConfig,
+    out: Path,
+    *,
+    report: Path | None,
+    console: Console,
+) -> Calibration:
+    """Makes a calibration of sessions however they were come by, writes it, and says what it is good for.
+
+    Args:
+        sessions: known to be real.
+        fakes: made of some of their crops.
+        made_for: what both are of.
+        asked: `decision` of the configuration.
+        out: the file to write; replaced whole.
+        report: where to show it, by `place_report`; None is nowhere.
+        console: where the result is told.
+
+    Raises:
+        MonitorError: there is no crop of a face in them, or the file cannot be written.
+    """
     try:
         fitted = fit(sessions, fakes)
     except ValueError as error:
@@ -96,9 +139,9 @@ def calibrate_files(
     calibration = Calibration(
         made=datetime.now(UTC),
         software=version("gend-monitor"),
-        encoder=Encoder.of(replace(parts.model, adapter=of.adapter), parts.adapters.sha256(of.adapter)),
-        policy=sampling_policy(config.faces, parts.face_detector, of.ignore),
-        session_hours=session_s / _HOUR_S,
+        encoder=made_for.encoder,
+        policy=dict(made_for.policy),
+        session_hours=made_for.session_hours,
         curves=fitted.curves,
         calibration_error=fitted.calibration_error,
         correlation_blocks=fitted.correlation_blocks,
@@ -109,16 +152,16 @@ def calibrate_files(
         calibration.write(out)
     except OSError as error:
         raise MonitorError(f"{out}: cannot be written ({error.strerror})") from error
-    given_s = sum(each.duration_s for each in footage)
-    tell(calibration, fitted, config.decision, given_s / _HOUR_S, console)
+    tell(calibration, fitted, asked, made_for.given_hours, console)
     console.out(f"{out} written", highlight=False)
     if report is not None:
-        write_report(report, out.name, calibration, config.decision, fitted)
+        write_report(report, out.name, calibration, asked, fitted)
         console.out(f"{report} shows it: open it in a browser", highlight=False)
     return calibration
 
 
-def _stream_of(config: MonitorConfig, name: str | None) -> StreamConfig:
+def stream_of(config: MonitorConfig, name: str | None) -> StreamConfig:
+    """The stream of that name, or any, where all have the same adapter and `ignore`; else ConfigError."""
     if name is not None:
         for stream in config.streams:
             if stream.name == name:
@@ -202,7 +245,7 @@ def _watched(
                 if math.isfinite(logit.logit):
                     tracks[chunk, logit.track].add(int((began_s + logit.at_s) // BLOCK_S), logit)
             chosen = [crop for crop in seen.crops if rng.integers(_FAKE_EVERY) == 0]
-            for logit in score_all([_manipulated(crop, rng) for crop in chosen], parts, config.encoder.max_batch):
+            for logit in score_all([manipulated(crop, rng) for crop in chosen], parts, config.encoder.max_batch):
                 if math.isfinite(logit.logit):
                     fakes.add(0, logit)
                     fakes_of.append(number)
@@ -225,12 +268,6 @@ def _seen(
                 return
             yield number, began_s, seen
         began_s += math.ceil(at_s / BLOCK_S) * BLOCK_S  # no block holds crops of two chunks
-
-
-def _manipulated(crop: Crop, rng: np.random.Generator) -> Crop:
-    """The same face blended with itself."""
-    pixels, _ = self_blend(crop.pixels, aligned_landmarks(crop.pixels.shape[0]), SelfBlend.draw(rng))
-    return replace(crop, pixels=np.ascontiguousarray(pixels))
 
 
 def _with_progress(footage: Sequence[Footage]) -> Iterator[Footage]:

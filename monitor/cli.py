@@ -22,6 +22,7 @@ from rich.table import Table
 
 from gend.cli_options import FaceDetectorOption
 from gend.errors import GendError
+from monitor.cli_calibrate import CALIBRATE_EXAMPLES, calibrate
 from monitor.cli_options import DEBUG, AsJson, ConfigFile, load
 from monitor.cli_reviews import review, reviews, snooze
 from monitor.config import MonitorConfig
@@ -158,24 +159,7 @@ def replay(
     replay_files(files, load(config) if config else None, weights=weights, as_json=as_json)
 
 
-@app.command(epilog="Example: gend-monitor calibrate monday.mp4 tuesday/ --config monitor.yaml --out lobby.json")
-def calibrate(
-    footage: Annotated[
-        list[Path], typer.Argument(help="Real people only; each a session: a file, or a folder of its chunks.")
-    ],
-    config: Annotated[Path, typer.Option(help="Takes faces, encoder and decision from this file.")],
-    out: Annotated[Path, typer.Option(help="File to write, for decision.calibration.")],
-    stream: Annotated[str | None, typer.Option(help="Whose footage it is, where streams differ.")] = None,
-    session_hours: Annotated[
-        float | None, typer.Option(help="Hours of a session; by default those of the shortest.", min=0.001, max=24)
-    ] = None,
-    *,
-    report: Annotated[Path | None, typer.Option(help="HTML report; by default beside --out, ending in .html.")] = None,
-) -> None:
-    """Measure false alarms on your own footage, and say what can be promised."""
-    from monitor.calibrating import calibrate_files  # noqa: PLC0415
-
-    calibrate_files(footage, load(config), out, stream=stream, session_hours=session_hours, report=report)
+app.command(epilog=CALIBRATE_EXAMPLES)(calibrate)
 
 
 @app.command(epilog="Example: gend-monitor alerts --config monitor.yaml --follow --json")

@@ -17,6 +17,12 @@ class Clock(Protocol):
         """The time of day, UTC, of a moment on this clock."""
 
 
+def epoch_s(clock: Clock) -> float:
+    """When the UTC epoch began, on that clock, by the time of day as it stands now."""
+    now_s = clock.now_s()
+    return now_s - clock.wall(now_s).timestamp()
+
+
 class LiveClock:
     """`time.monotonic`; the time of day is looked up when asked, so that a corrected system clock is followed."""
 

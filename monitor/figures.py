@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from monitor.evidence import WriterStatistics
+from monitor.learning import LearningStatistics
 from monitor.messages import Status
 from monitor.metrics import Sample
 from monitor.notify import TargetStatistics
@@ -26,8 +27,9 @@ def samples(
     *,
     targets: Iterable[TargetStatistics],
     evidence: WriterStatistics | None,
+    learning: LearningStatistics | None,
 ) -> list[Sample]:
-    """All metrics now; those of evidence only where it is kept."""
+    """All metrics now; those of evidence and of learning only where they are kept."""
     return [
         *_states(statuses),
         *(sample for name, stream in pipeline.streams.items() for sample in _stream(name, stream)),
@@ -36,6 +38,7 @@ def samples(
         *_delivery(recorder, store, mqtt),
         *(sample for target in targets for sample in _target(target)),
         *(() if evidence is None else _evidence(evidence)),
+        *(() if learning is None else _learning(learning)),
     ]
 
 
@@ -150,6 +153,17 @@ def _evidence(evidence: WriterStatistics) -> Iterator[Sample]:
     yield Sample("evidence_bytes", "Bytes of the evidence packages kept.", "gauge", evidence.bytes)
     yield from _by_cause("evidence_shed", "Alerts without an evidence package.", (), evidence.shed)
     yield from _by_cause("evidence_removed", "Evidence packages removed.", (), evidence.removed)
+
+
+def _learning(learning: LearningStatistics) -> Iterator[Sample]:
+    yield Sample("learning_crops", "Scored crops that were learnt from.", "counter", learning.crops)
+    yield Sample(
+        "learning_fakes", "Crops blended with themselves and scored, to learn from.", "counter", learning.fakes
+    )
+    yield Sample("learning_bytes", "Bytes of the file that is learnt into.", "gauge", learning.bytes)
+    yield Sample("learning_failing", "1 while that file takes nothing.", "gauge", learning.failure is not None)
+    unused = {"not_finite": learning.not_finite, "lost": learning.lost}
+    yield from _by_cause("learning_crops_unused", "Scored crops that were not learnt from.", (), unused)
 
 
 def _by_cause(

@@ -11,13 +11,13 @@ import itertools
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from monitor.clips import ClipAnswers
-from monitor.clock import Clock, LiveClock
+from monitor.clock import Clock, LiveClock, epoch_s
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import DecisionStatistics
 from monitor.ingest import SourceStatus
@@ -69,6 +69,10 @@ class Pipeline:
         run_id: makes track ids unique over restarts.
         clock: the pipeline's clock.
         taps: shown every crop, logit and verdict.
+        on_spare: takes the encoder's answers to what was offered by `offer_spare`; called from its thread.
+
+    Attributes:
+        epoch_s: when the UTC epoch began, on the pipeline's clock; sessions are aligned by it.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Pipeline:
         run_id: str,
         clock: Clock | None = None,
         taps: Sequence[Tap] = (),
+        on_spare: Callable[[Logit], None] | None = None,
     ) -> None:
         self._parts = parts
         self._clock = clock or LiveClock()
@@ -87,9 +92,15 @@ class Pipeline:
         )
         self._batcher = Batcher(config.encoder.max_batch, config.encoder.max_age_s)
         self._scorer = Worker(
-            self._batcher, parts.encoder, parts.model.weights, on_logits=self._receive_logits, clock=self._clock
+            self._batcher,
+            parts.encoder,
+            parts.model.weights,
+            on_logits=self._receive_logits,
+            clock=self._clock,
+            on_spare=on_spare,
         )
-        self._decision = new_decision(config, parts, self._clock, lambda: uuid.uuid4().hex)
+        self.epoch_s = epoch_s(self._clock)
+        self._decision = new_decision(config, parts, self._clock, lambda: uuid.uuid4().hex, epoch_s=self.epoch_s)
         self._taps = tuple(taps)
         self._clips = ClipAnswers()
         numbers = itertools.count(1)
@@ -168,6 +179,24 @@ class Pipeline:
             self._mailbox.statistics(),
             self._decision.statistics(),
         )
+
+    def watching(self) -> list[str]:
+        """Streams that are live, analysed and scored now."""
+        if self.scoring_failure is not None:
+            return []
+        return [
+            name
+            for name, worker in self._workers.items()
+            if self._sources[name].state == "live" and worker.failure is None
+        ]
+
+    def recall(self, alerts: Iterable[Alert]) -> None:
+        """Has those count that were raised before a restart, in sessions that last."""
+        self._decision.recall(alerts)
+
+    def offer_spare(self, crop: Crop) -> bool:
+        """Leaves a crop that is no stream's to be scored when nothing else waits; False where enough such wait."""
+        return self._batcher.offer_spare(replace(crop, adapter=self._parts.adapters.of(crop.stream)))
 
     @property
     def scoring_failure(self) -> str | None:

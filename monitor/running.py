@@ -68,14 +68,17 @@ async def _until_signal(
     stopping.cancel()
     if loading.done():
         parts = loading.result()
-        changing = asyncio.create_task(_change_adapters(hung_up, parts, read_again), name="adapters")
+        learning = config.decision.learning is not None
+        changing = asyncio.create_task(_change_adapters(hung_up, parts, read_again, learning=learning), name="adapters")
         try:
             await serve(config, parts, stop, on_started)
         finally:
             changing.cancel()
 
 
-async def _change_adapters(hung_up: asyncio.Event, parts: Parts, read_again: Callable[[], MonitorConfig]) -> None:
+async def _change_adapters(
+    hung_up: asyncio.Event, parts: Parts, read_again: Callable[[], MonitorConfig], *, learning: bool
+) -> None:
     while await hung_up.wait():
         hung_up.clear()
         try:
@@ -83,6 +86,8 @@ async def _change_adapters(hung_up: asyncio.Event, parts: Parts, read_again: Cal
             if calibrated := parts.calibrations.streams:
                 of = f"stream{'s' if len(calibrated) > 1 else ''} {', '.join(calibrated)}"
                 raise ConfigError(f"the calibration of {of} is of the adapters that are loaded; restart to change them")
+            if learning:
+                raise ConfigError("decision.learning learns of the adapters that are loaded; restart to change them")
             await asyncio.to_thread(parts.adapters.change, config)
         except (GendError, MonitorError) as error:
             _log.error("SIGHUP: nothing is taken over: %s", one_line(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from monitor.config import MonitorConfig, MqttConfig
 from monitor.errors import StoreError
 from monitor.evidence import EvidenceKeeper, Writer, provenances_of
 from monitor.figures import samples
+from monitor.learning import Learner, new_learner
 from monitor.messages import Alert, Clip, Event, Status, Verdict
 from monitor.metrics import Sample, sample_registry
 from monitor.notify import Notifier
@@ -26,6 +27,7 @@ from monitor.recorder import Recorder
 from monitor.snoozes import Snoozes, marked
 from monitor.steps import Parts
 from monitor.store import Store
+from monitor.taps import Tap
 from monitor.web import Health, WebServer, create_app
 
 _log = logging.getLogger("monitor.service")
@@ -67,12 +69,16 @@ async def serve(
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(web.stop)
         mqtt = await stack.enter_async_context(_broker(config.mqtt))
+        learner = await asyncio.to_thread(new_learner, config, parts, LiveClock())
+        if learner is not None:
+            _log.info("learning into %s", config.decision.learning)
+            stack.push_async_callback(asyncio.to_thread, learner.stop, _CLOSE_S)
         store = await Store.open(config.store.url.get_secret_value())
         stack.push_async_callback(_close, store)
         writer = await asyncio.to_thread(_evidence_writer, config)
         if writer is not None:
             stack.callback(writer.release)
-        running = _Running(config, parts, store, mqtt, writer)
+        running = _Running(config, parts, store, mqtt, writer=writer, learner=learner)
         await running.begin()
         app = create_app(config.web, running.health, sample_registry(running.samples))
         serving = asyncio.create_task(web.run(app), name="web")
@@ -118,15 +124,29 @@ class _Running:
     """The parts that live between start and stop, and the messages that pass between them."""
 
     def __init__(
-        self, config: MonitorConfig, parts: Parts, store: Store, mqtt: MqttConfig, writer: Writer | None
+        self,
+        config: MonitorConfig,
+        parts: Parts,
+        store: Store,
+        mqtt: MqttConfig,
+        *,
+        writer: Writer | None,
+        learner: Learner | None,
     ) -> None:
         self._store = store
+        self._learner = learner
         self._writer = writer
         self._evidence: EvidenceKeeper | None = None
         if writer is not None and config.evidence is not None:
             self._evidence = EvidenceKeeper(config.evidence, writer, self._request_clip, parts.adapters.sha256)
-        taps = () if self._evidence is None else (self._evidence.memory,)
-        self._pipeline = Pipeline(config, parts, run_id=str(store.run_id), taps=taps)
+        taps: list[Tap] = [] if self._evidence is None else [self._evidence.memory]
+        if learner is not None:
+            taps.append(learner)
+        on_spare = None if learner is None else learner.spare
+        self._pipeline = Pipeline(config, parts, run_id=str(store.run_id), taps=taps, on_spare=on_spare)
+        # With a calibration a session's alerts are counted, those from before a restart too.
+        self._counted = parts.calibrations.streams
+        self._most_alerts = config.decision.max_alerts_per_session
         self._publisher = MqttPublisher(mqtt, store, sink=MQTT_SINK)
         self._notifier = Notifier(config.notify, store)
         self._recorder = Recorder(store, self._sinks, self._recorded)
@@ -138,6 +158,8 @@ class _Running:
         """Closes what a former run left open, so that nothing stands that nobody holds."""
         self._notifier.warn_of_strangers(self._store.statistics().waiting)
         await self._snoozes.read()
+        for stream in self._counted:
+            self._pipeline.recall(await self._store.last_raised(stream, self._most_alerts))
         left_open = {alert.stream for alert in await self._store.close_open_episodes(self._sinks)}
         for stream in {*self._configured, *left_open}:
             self._publisher.set_alert_state(stream, on=False)
@@ -154,18 +176,22 @@ class _Running:
         deciding = asyncio.create_task(self._pipeline.run(self._output), name="pipeline")
         telling = asyncio.create_task(self._tell_status(), name="status")
         snoozing = asyncio.create_task(self._snoozes.run(), name="snoozes")
+        watching = []
+        if self._learner is not None:
+            self._learner.begin(self._pipeline)
+            watching.append(asyncio.create_task(self._learner.run(), name="learn"))
         stopping = asyncio.create_task(stop.wait(), name="stop")
         if self._writer is not None:
             self._writer.start()
         on_started()
         try:
             await asyncio.wait(
-                [publishing, notifying, recording, deciding, telling, snoozing, stopping],
+                [publishing, notifying, recording, deciding, telling, snoozing, *watching, stopping],
                 return_when=asyncio.FIRST_COMPLETED,
             )
         finally:
             stopping.cancel()
-            errors = await _cancelled(deciding, telling, snoozing)
+            errors = await _cancelled(deciding, telling, snoozing, *watching)
             await self._pipeline.stop(self._output, _STOP_THREADS_S)
             self._recorder.close()
             # Never cancelled while it works: an alert half recorded is neither lost nor kept.
@@ -174,10 +200,10 @@ class _Running:
                 failure = self._recorder.failure or "there was no time"
                 alerts = "1 alert" if waiting == 1 else f"{waiting} alerts"
                 errors.append(StoreError(f"{alerts} could not be recorded before the end: {failure}"))
-                await self._finish_evidence(_DRAIN_S)
+                await self._finish_files(_DRAIN_S)
             else:  # a store that does not answer has nothing to deliver
                 await asyncio.gather(
-                    self._publisher.drain(_DRAIN_S), self._notifier.drain(_DRAIN_S), self._finish_evidence(_DRAIN_S)
+                    self._publisher.drain(_DRAIN_S), self._notifier.drain(_DRAIN_S), self._finish_files(_DRAIN_S)
                 )
             errors += await _cancelled(publishing, notifying, recording)
             await self._publisher.aclose()
@@ -218,10 +244,14 @@ class _Running:
     def _request_clip(self, stream: str, stem: Path) -> Future[Clip]:
         return self._pipeline.write_clip(stream, stem)
 
-    async def _finish_evidence(self, timeout_s: float) -> None:
+    async def _finish_files(self, timeout_s: float) -> None:
+        finishing: list[Awaitable[object]] = []
+        if self._learner is not None:
+            finishing.append(asyncio.to_thread(self._learner.stop, timeout_s))
         if self._writer is not None:
             self._writer.close()
-            await asyncio.to_thread(self._writer.join, timeout_s)
+            finishing.append(asyncio.to_thread(self._writer.join, timeout_s))
+        await asyncio.gather(*finishing)
 
     def _sinks(self, alert: Alert) -> list[str]:
         # Of a snoozed stream nobody is called; its alerts are there for whoever looks.
@@ -271,6 +301,7 @@ class _Running:
             self._publisher.statistics(),
             targets=self._notifier.statistics(),
             evidence=None if self._evidence is None else self._evidence.statistics(),
+            learning=None if self._learner is None else self._learner.statistics(),
         )
 
 

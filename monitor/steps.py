@@ -63,8 +63,18 @@ def score_all(crops: list[Crop], parts: Parts, batch: int) -> list[Logit]:
     ]
 
 
-def new_decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callable[[], str]) -> Decision:
-    """The last step, with calibrations where there are some; `new_id` makes ids of alerts and episodes."""
+def new_decision(
+    config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callable[[], str], *, epoch_s: float | None = None
+) -> Decision:
+    """The last step, with calibrations where there are some.
+
+    Args:
+        config: `decision` and `faces` are used.
+        parts: encoder and calibrations.
+        clock: translates `at_s` into the time of day.
+        new_id: makes ids of alerts and episodes.
+        epoch_s: as `Decision`'s.
+    """
     return Decision(
         config.decision,
         parts.calibrations.statistics(config.decision),
@@ -74,6 +84,7 @@ def new_decision(config: MonitorConfig, parts: Parts, clock: Clock, new_id: Call
         new_id=new_id,
         base_crops_per_s=config.faces.crops_per_s,
         max_crops_per_s=config.faces.max_crops_per_s,
+        epoch_s=epoch_s,
     )
 
 

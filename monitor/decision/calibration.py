@@ -193,22 +193,7 @@ class Calibration(_Part):
         """Why it cannot be used with this encoder and `sampling_policy`, with both values; None if it can."""
         if self.statistic != STATISTIC:
             return f"of statistic {self.statistic} ({self.software}), but this software decides by {STATISTIC}"
-        mine, here = self.encoder.model_dump(), encoder.model_dump()
-        if mine["adapter_sha256"] != here["adapter_sha256"] and mine["adapter"] == here["adapter"]:
-            hashes = [str(each["adapter_sha256"])[:12] for each in (mine, here)]
-            return f"made for adapter {mine['adapter']} ({hashes[0]}), but its file has changed ({hashes[1]})"
-        if (mine["sha256"], mine["adapter"]) != (here["sha256"], here["adapter"]):
-            said = [f"{each['weights']} ({each['sha256'][:12]}, adapter {each['adapter']})" for each in (mine, here)]
-            return f"made for the encoder {said[0]}, but {said[1]} is used"
-        for name in ("engine", "precision"):
-            if mine[name] != here[name]:
-                return f"made with encoder.{name} {mine[name]}, but {here[name]} is used"
-        for name in sorted({*self.policy, *policy}):
-            if self.policy.get(name) != policy.get(name):
-                return (
-                    f"made with {_place(name)} {_said(self.policy.get(name))}, but it is {_said(policy.get(name))} here"
-                )
-        return None
+        return difference(self.encoder, self.policy, encoder, policy)
 
     def write(self, path: Path) -> None:
         """Writes the file, with the hash of what is in it.
@@ -264,6 +249,26 @@ def read_calibration(path: Path) -> Calibration:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{path}: {place}: {first['msg']}") from error
+
+
+def difference(
+    made_for: Encoder, made_by: Mapping[str, Any], encoder: Encoder, policy: Mapping[str, Any]
+) -> str | None:
+    """What keeps numbers of one encoder and `sampling_policy` from another, with both values; None where nothing."""
+    mine, here = made_for.model_dump(), encoder.model_dump()
+    if mine["adapter_sha256"] != here["adapter_sha256"] and mine["adapter"] == here["adapter"]:
+        hashes = [str(each["adapter_sha256"])[:12] for each in (mine, here)]
+        return f"made for adapter {mine['adapter']} ({hashes[0]}), but its file has changed ({hashes[1]})"
+    if (mine["sha256"], mine["adapter"]) != (here["sha256"], here["adapter"]):
+        said = [f"{each['weights']} ({each['sha256'][:12]}, adapter {each['adapter']})" for each in (mine, here)]
+        return f"made for the encoder {said[0]}, but {said[1]} is used"
+    for name in ("engine", "precision"):
+        if mine[name] != here[name]:
+            return f"made with encoder.{name} {mine[name]}, but {here[name]} is used"
+    for name in sorted({*made_by, *policy}):
+        if made_by.get(name) != policy.get(name):
+            return f"made with {_place(name)} {_said(made_by.get(name))}, but it is {_said(policy.get(name))} here"
+    return None
 
 
 def _place(name: str) -> str:

@@ -92,6 +92,8 @@ class Decision:
         new_id: makes identifiers of alerts and episodes.
         base_crops_per_s: rate at which a track is sampled that nothing speaks against.
         max_crops_per_s: rate asked for when the evidence is at its threshold.
+        epoch_s: `at_s` of the beginning of the UTC epoch, by which live streams' sessions are aligned; None for a
+            recording, whose first session begins with it.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Decision:
         new_id: Callable[[], str],
         base_crops_per_s: float,
         max_crops_per_s: float,
+        epoch_s: float | None = None,
     ) -> None:
         self._config = config
         self._clock = clock
@@ -115,6 +118,7 @@ class Decision:
         self._new_id = new_id
         self._base_crops_per_s = base_crops_per_s
         self._max_crops_per_s = max_crops_per_s
+        self._epoch_s = epoch_s
         self._streams: dict[str, StreamRule] = {}
         self._tracks: dict[tuple[str, str], _Track] = {}
         # Tracks that ended a moment ago: their last crops may still be on the way and must not revive them.
@@ -166,6 +170,13 @@ class Decision:
                 outputs += self._end(key, track, max(track.last_logit_s, track.first_seen_s), reason)
         return outputs
 
+    def recall(self, alerts: Iterable[Alert]) -> None:
+        """Counts what was raised before a restart; alerts of sessions that are over count no more."""
+        if self._epoch_s is not None:
+            for alert in alerts:
+                raised_s = self._epoch_s + alert.captured_at.timestamp()
+                self._stream(alert.stream).sessions.recall(alert.stream, alert.track, raised_s, self._clock.now_s())
+
     def alerting(self, stream: str) -> bool:
         """Whether an alert stands on any track of the stream."""
         return any(key[0] == stream and track.episodes.open for key, track in self._tracks.items())
@@ -192,7 +203,9 @@ class Decision:
     def _stream(self, name: str) -> StreamRule:
         stream = self._streams.get(name)
         if stream is None:
-            stream = self._streams[name] = StreamRule.of(self._statistic_of(name), self._config, self._notices)
+            stream = self._streams[name] = StreamRule.of(
+                self._statistic_of(name), self._config, self._notices, origin_s=self._epoch_s or 0.0
+            )
         return stream
 
     def _track(self, key: tuple[str, str], first_seen_s: float) -> _Track:
@@ -219,8 +232,9 @@ class Decision:
         if change is not None:
             outputs.append(self._alert(key, track, change))
         level = min(1.0, evidence.fake / stream.statistic.threshold)
-        # Calibrated evidence comes of crops that were taken whatever the evidence was, as in the calibration.
-        if level > 0 and stream.statistic.promise is None:
+        # Calibrated evidence comes of crops that were taken whatever the evidence was, as in the calibration; and what
+        # is to become one is learnt in the same way.
+        if level > 0 and stream.statistic.promise is None and self._config.learning is None:
             more = (self._max_crops_per_s - self._base_crops_per_s) * level
             rate = self._base_crops_per_s + max(0.0, more)
             outputs.append(Demand(*key, rate, priority=level, expires_s=at_s + _DEMAND_LASTS_S))

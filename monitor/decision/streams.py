@@ -26,12 +26,19 @@ class StreamRule:
     """Those about the promise: that it is missed, or what it means."""
 
     @classmethod
-    def of(cls, statistic: Statistic, config: DecisionConfig, notices: tuple[str, ...]) -> Self:
-        """What follows from a statistic; `notices` are said besides those about its promise."""
+    def of(cls, statistic: Statistic, config: DecisionConfig, notices: tuple[str, ...], *, origin_s: float) -> Self:
+        """What follows from a statistic.
+
+        Args:
+            statistic: of the stream.
+            config: quorum, and what is asked for.
+            notices: said besides those about its promise.
+            origin_s: as that of `Sessions`.
+        """
         return cls(
             statistic,
             VerdictRule(statistic.threshold, statistic.clear_at, config.min_blocks),
-            Sessions(statistic.session_s, statistic.most_alerts),
+            Sessions(statistic.session_s, statistic.most_alerts, origin_s),
             StreamDrift(statistic.reference, config.min_blocks),
             notices,
             notices_of(statistic, config),

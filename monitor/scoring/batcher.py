@@ -8,18 +8,23 @@ Fairness. Turns alternate between two lanes. In the open lane streams take turns
 within each stream. In the urgent lane the highest `Demand` is next, whatever its stream. An urgent turn that
 nobody claims goes to the open lane. So demand gets at most half of the encoder while anybody else waits, and a
 stream that waits is served within twice as many turns as there are streams.
+
+Spare crops are nobody's: copies that were made to learn from. They are scored one at a time, when nothing else waits,
+and count in nothing.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from monitor.messages import Crop, Demand
 
 _CAPACITY = 1024
+_SPARE = 16
+"""Spare crops that may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Batcher:
         self._changed = threading.Condition()
         # Two rings: whose turn was longest ago comes first, among streams and among the tracks of each.
         self._streams: OrderedDict[str, OrderedDict[str, _Slot]] = OrderedDict()
+        self._spare: deque[Crop] = deque()
         self._slots = self._waiting = 0
         self._urgent_turn = True
         self._offered = self._taken = self._replaced = self._stale = self._forgotten = self._refused = 0
@@ -96,6 +102,20 @@ class Batcher:
             slot.crop = crop
             self._changed.notify()
 
+    def offer_spare(self, crop: Crop) -> bool:
+        """Leaves a crop to be scored when no other waits; False where too many such wait already."""
+        with self._changed:
+            if len(self._spare) >= _SPARE:
+                return False
+            self._spare.append(crop)
+            self._changed.notify()
+            return True
+
+    def take_spare(self) -> Crop | None:
+        """A spare crop, if there is one and nothing else waits."""
+        with self._changed:
+            return self._spare.popleft() if self._spare and not self._waiting else None
+
     def take(self, now_s: float, wait_s: float, *, at_most: int | None = None) -> list[Crop]:
         """The next batch, at most one crop of a track.
 
@@ -105,11 +125,11 @@ class Batcher:
             at_most: less than `max_batch`, where the taker wants to be done sooner.
 
         Returns:
-            In order of turns; empty if nothing came.
+            In order of turns; empty if nothing came, or only a spare crop.
         """
         size = self._max_batch if at_most is None else min(self._max_batch, at_most)
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting > 0, wait_s)
+            self._changed.wait_for(lambda: self._waiting > 0 or bool(self._spare), wait_s)
             self._drop_old(now_s)
             batch = [self._next(now_s) for _ in range(min(size, self._waiting))]
             self._taken += len(batch)

@@ -110,6 +110,7 @@ class Worker:
         model: name of the weights, for the logits.
         on_logits: takes each batch's answers; called from the worker's thread.
         clock: the clock of the crops' `at_s`.
+        on_spare: takes the answer to a spare crop; called from the worker's thread.
     """
 
     def __init__(
@@ -119,12 +120,15 @@ class Worker:
         model: str,
         on_logits: Callable[[list[Logit]], None],
         clock: Clock,
+        *,
+        on_spare: Callable[[Logit], None] | None = None,
     ) -> None:
         self._batcher = batcher
         self._encoder = encoder
         self._model = model
         self._on_logits = on_logits
         self._clock = clock
+        self._on_spare = on_spare
         self._stopping = threading.Event()
         # Not a daemon: one that is inside the encoder when the interpreter ends aborts the process.
         self._thread = threading.Thread(target=self._run, name="score")
@@ -196,6 +200,8 @@ class Worker:
             crops = self._batcher.take(self._clock.now_s(), _POLL_S, at_most=self._batch_size())
             if crops:
                 self._score(crops)
+            elif (spare := self._batcher.take_spare()) is not None:
+                self._score_spare(spare)
 
     def _batch_size(self) -> int:
         """As many as are done within `_BATCH_S`; one, as long as the encoder's speed is unknown."""
@@ -225,6 +231,19 @@ class Worker:
             self._latencies_s.extend(end_s - crop.at_s for crop in crops)
         if recovered:
             _log.info("scoring works again")
+
+    def _score_spare(self, crop: Crop) -> None:
+        """Scores a crop that nobody waits for. It is in no figure but how busy the encoder is; a hang is told of."""
+        begin_s = self._begin(1)
+        try:
+            (logit,) = score(self._encoder, [crop], self._model)
+            if self._on_spare is not None:
+                self._on_spare(logit)
+        except Exception:  # noqa: BLE001 - the next real crop will tell of it
+            _log.debug("a spare crop could not be scored", exc_info=True)
+        with self._lock:
+            self._begun_s, self._awaited_s = None, 0.0
+            self._spans_s.append((begin_s, self._clock.now_s()))
 
     def _begin(self, crops: int) -> float:
         usual_s = None if self._crop_s is None else self._crop_s * crops

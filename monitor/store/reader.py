@@ -100,6 +100,24 @@ class AlertReader:
         later = select(alerts.c.body).where(alerts.c.position > position[0]).order_by(alerts.c.position).limit(limit)
         return [decode(body) for body in await self._column(later)]
 
+    async def last_raised(self, stream: str, limit: int) -> list[Alert]:
+        """The messages that raised the stream's newest episodes, newest first.
+
+        Args:
+            stream: whose.
+            limit: how many at the most.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        newest = (
+            select(alerts.c.body)
+            .where(alerts.c.stream == stream, alerts.c.type == "raised")
+            .order_by(alerts.c.position.desc())
+            .limit(limit)
+        )
+        return [decode(body) for body in await self._column(newest)]
+
     async def open_episodes(self) -> list[Alert]:
         """The latest message of every episode that has not been cleared.
 

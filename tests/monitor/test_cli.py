@@ -73,6 +73,22 @@ def test_bad_usage_ends_with_2() -> None:
     assert "no-such.onnx" in unreadable.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ((), "give either FOOTAGE, --live, --learnt or --from-reviews; none of them is there"),
+        (("a.mp4", "--live"), "give either FOOTAGE, --live, --learnt or --from-reviews; not FOOTAGE and --live"),
+        (("--learnt", "--from-reviews"), "or --from-reviews; not --learnt and --from-reviews"),
+        (("--learnt", "--days", "3"), "--days: goes with --live"),
+    ],
+)
+def test_a_calibration_is_of_one_thing(asked: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    result = monitor("calibrate", *asked, "--config", written(tmp_path / "m.yaml"), "--out", tmp_path / "out.json")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert said in result.stderr
+
+
 @pytest.mark.parametrize("command", ["run", "check"])
 def test_a_wrong_configuration_ends_with_2_and_one_line_per_fault(command: str, tmp_path: Path) -> None:
     config = written(tmp_path / "m.yaml", streams=[{"name": "a", "url": "rtsp://x/y", "colour": 1}], nonsense=2)

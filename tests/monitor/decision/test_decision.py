@@ -26,7 +26,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 class Bench:
     """One stream, one decision, and what came out of it."""
 
-    def __init__(self, statistic: Statistic | None = None, /, **config: float) -> None:
+    def __init__(self, statistic: Statistic | None = None, /, **config: float | str) -> None:
         numbers = itertools.count()
         self.clock = RecordingClock(START)
         settings = DecisionConfig.model_validate(config)
@@ -275,6 +275,15 @@ def test_logits_are_scored_before_they_are_evidence() -> None:
     bench = calibrated_bench()
     bench.seconds([4.0] * 3)  # scored 2 each, less the drift of 1
     assert bench.verdicts[-1].evidence == pytest.approx(3.0)
+
+
+def test_while_it_is_learnt_a_face_is_sampled_whatever_the_evidence() -> None:
+    def demands(bench: Bench) -> int:
+        bench.seconds([4.0] * 12)
+        return sum(isinstance(output, Demand) for output in bench.outputs)
+
+    assert demands(Bench()) > 0
+    assert demands(Bench(learning="lobby.learnt")) == 0
 
 
 def test_a_session_raises_no_more_alerts_than_it_may_and_a_track_only_one() -> None:

@@ -51,6 +51,21 @@ def test_take_waits_for_a_first_crop() -> None:
     later.join()
 
 
+def test_a_spare_crop_waits_until_nothing_else_does_and_counts_in_nothing() -> None:
+    batcher = Batcher(max_batch=3, max_age_s=5)
+    assert batcher.offer_spare(_crop("a", "spare"))
+    batcher.offer(_crop("a", "1"))
+    assert batcher.take_spare() is None
+    assert _take(batcher) == ["a1"]
+    assert batcher.take(0, wait_s=30) == []  # does not wait: there is a spare one
+    spare = batcher.take_spare()
+    assert spare is not None
+    assert spare.track == "spare"
+    assert batcher.take_spare() is None
+    assert (batcher.statistics().offered, batcher.statistics().taken) == (1, 1)
+    assert sum(batcher.offer_spare(_crop("a", "spare")) for _ in range(100)) == 16
+
+
 def test_offer_the_newest_crop_of_a_track_wins() -> None:
     batcher = Batcher(max_batch=3, max_age_s=5)
     for track, at_s in (("1", 0.0), ("2", 0.1), ("1", 1.0)):

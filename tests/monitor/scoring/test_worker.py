@@ -117,6 +117,35 @@ def test_run_scores_what_is_offered_in_its_own_thread(batcher: Batcher, worker: 
     assert (statistics.errors, statistics.lost, statistics.failure) == (0, 0, None)
 
 
+def test_spare_crops_are_scored_last_and_answered_apart(
+    batcher: Batcher, encoder: _MeanEncoder, answers: _Answers
+) -> None:
+    spare = _Answers()
+    worker = Worker(batcher, encoder, "demo", answers, LiveClock(), on_spare=lambda logit: spare([logit]))
+    encoder.gate.clear()
+    batcher.offer_spare(_crop("s1", 200))
+    worker.start()
+    assert encoder.inside.wait(30)
+    batcher.offer_spare(_crop("s2", 201))
+    for index in range(3):
+        batcher.offer(_crop(str(index), value=index))
+    encoder.gate.set()
+    answers.wait_for(3)
+    spare.wait_for(2)
+    assert encoder.batches[0] == encoder.batches[-1] == 1  # the first, which had begun, and the last
+    assert [logit.logit for logit in spare.logits] == [200, 201]
+    assert [logit.logit for logit in answers.logits] == [0, 1, 2]
+    assert worker.statistics().crops == 3
+    encoder.fails = True
+    batcher.offer_spare(_crop("s3"))
+    wait_until(lambda: batcher.take_spare() is None and not worker.statistics().awaited_s)
+    encoder.fails = False
+    batcher.offer(_crop("9", 9))
+    answers.wait_for(4)
+    assert worker.statistics().errors == 0
+    assert worker.stop(timeout_s=30)
+
+
 def test_run_begins_with_one_crop_until_the_encoders_speed_is_known(
     batcher: Batcher, worker: Worker, encoder: _MeanEncoder, answers: _Answers
 ) -> None:
