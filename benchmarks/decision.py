@@ -1,8 +1,9 @@
 """Whether alerts can be trusted: the statistic against theory, promises against what happens, delays against practice.
 
-All in simulated worlds (`decision_world.py`) through the code that the monitor decides with.
+In simulated worlds (`decision_world.py`), and on logits of real people and the same manipulated (`decision_clips.py`),
+through the code that the monitor decides with.
 
-Run: python -m benchmarks.decision (ten minutes on one core); --table for one of them.
+Run: python -m benchmarks.decision (a quarter of an hour on one core); --table for one of them.
 """
 
 from __future__ import annotations
@@ -14,38 +15,41 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
-from numpy.typing import NDArray
 from scipy.stats import norm
 
-from benchmarks.decision_world import EWMAS, HARDER, PRACTICES, STANDARD, Blocks, Practice, World, ewma
+from benchmarks.decision_clips import clip_delays, clip_promises
+from benchmarks.decision_measures import (
+    CALL_S,
+    OTHERS,
+    SWITCH_S,
+    Sessions,
+    evidence,
+    found_and_when,
+    kept,
+    least_of,
+    outcome,
+    threshold_at,
+)
+from benchmarks.decision_world import HARDER, STANDARD, Blocks, Practice, World
 from benchmarks.machine import described
-from monitor.decision.calibration import calibrated_rule, least_threshold
+from monitor.decision.calibration import calibrated_rule
 from monitor.decision.correlation import correlation_time
 from monitor.decision.edetector import run_lengths, shiryaev_roberts
 from monitor.decision.evidence import EvidenceRule, TrackEvidence
-from monitor.decision.promise import Aim, promise, realised
+from monitor.decision.promise import Aim
 from monitor.decision.scores import Scorer, fit_curve
 
 _AT_ONCE = 1000
-_QUORUM = 8
-_CALL_S, _DAY_OF_FACES_S = 3600, 7200
-Sessions = list[NDArray[np.float64]]
+_DAY_OF_FACES_S = 7200
 
 
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", choices=("arl", "promise", "delay", "edetector", "cost"))
+    parser.add_argument("--table", choices=tuple(_TABLES))
     parser.add_argument("--share", type=float, default=1.0, help="of the sessions that are simulated")
     options = parser.parse_args()
-    tables: dict[str, Callable[[float], None]] = {
-        "arl": _run_lengths,
-        "promise": _promises,
-        "delay": _delays,
-        "edetector": _e_detectors,
-        "cost": _costs,
-    }
-    for name, table in tables.items():
+    for name, table in _TABLES.items():
         if options.table in (None, name):
             table(options.share)
             print()
@@ -123,14 +127,14 @@ def _promises(share: float) -> None:
     print("|---|---|---|---|---|---|---|")
     rng = np.random.default_rng(1)
     scorer = _scorer(rng, STANDARD)
-    least = least_threshold(calibrated_rule(scorer.correlation_blocks))
+    least = least_of(scorer)
     for name, hours, seconds, per_day, n, confidence in (
         ("camera-days", 24.0, _DAY_OF_FACES_S, 0.1, 20, None),
         ("camera-days", 24.0, _DAY_OF_FACES_S, 0.1, 60, 0.95),
-        ("calls of 1 h", 1.0, _CALL_S, 1.0, 60, None),
-        ("calls of 1 h", 1.0, _CALL_S, 1.0, 120, 0.95),
-        ("calls of 1 h", 1.0, _CALL_S, 10.0, 30, None),
-        ("calls of 1 h", 1.0, _CALL_S, 10.0, 30, 0.95),
+        ("calls of 1 h", 1.0, CALL_S, 1.0, 60, None),
+        ("calls of 1 h", 1.0, CALL_S, 1.0, 120, 0.95),
+        ("calls of 1 h", 1.0, CALL_S, 10.0, 30, None),
+        ("calls of 1 h", 1.0, CALL_S, 10.0, 30, 0.95),
     ):
         aim = Aim(per_day, hours, confidence=confidence)
         fresh = _sessions(rng, STANDARD, scorer, seconds, round(3000 * share))
@@ -142,12 +146,12 @@ def _promises(share: float) -> None:
     print("| what differs from the footage | promised, mean | happened, mean [95 %] | sets above what was asked |")
     print("|---|---|---|---|")
     aim, n, calls = Aim(1.0, 1.0), 60, round(3000 * share)
-    learnt = _sessions(rng, STANDARD, scorer, _CALL_S, sets * n)
+    learnt = _sessions(rng, STANDARD, scorer, CALL_S, sets * n)
     few = [learnt[start : start + n // 6] * 6 for start in range(0, len(learnt), n)]
     repeated = [session for sixfold in few for session in sixfold]
-    same = _sessions(rng, STANDARD, scorer, _CALL_S, calls)
-    other = _sessions(rng, replace(STANDARD, mean=-2.0), scorer, _CALL_S, calls)
-    drifted = _sessions(rng, STANDARD, scorer, _CALL_S, calls, drift=1.0)
+    same = _sessions(rng, STANDARD, scorer, CALL_S, calls)
+    other = _sessions(rng, replace(STANDARD, mean=-2.0), scorer, CALL_S, calls)
+    drifted = _sessions(rng, STANDARD, scorer, CALL_S, calls, drift=1.0)
     print(f"| nothing | {_kept(aim, learnt, same, n, least)} |")
     print(f"| another camera: all logits 1.0 higher | {_kept(aim, learnt, other, n, least)} |")
     print(f"| drift: 1.0 higher by the end of each call | {_kept(aim, learnt, drifted, n, least)} |")
@@ -155,19 +159,8 @@ def _promises(share: float) -> None:
 
 
 def _kept(aim: Aim, learnt: Sessions, fresh: Sessions, n: int, least: float) -> str:
-    promised, happened = [], []
-    sets = len(learnt) // n
-    for number in range(sets):
-        made = promise(learnt[number * n : (number + 1) * n], aim, least=least)
-        promised.append(made.promised_per_day)
-        happened.append(aim.per_day(realised(fresh, made.threshold, aim.most_alerts)))
-    mean = float(np.mean(happened))
-    # Of the calibrations, and of the fresh sessions, which are the same for all.
-    share = min(1.0, mean / aim.per_day(1.0))
-    of_fresh = aim.per_day(np.sqrt(share * (1 - share) / len(fresh)))
-    error = 1.96 * float(np.hypot(np.std(happened) / np.sqrt(sets), of_fresh))
-    above = np.mean([each > aim.alarms_per_day for each in happened])
-    return f"{np.mean(promised):.3g} | {mean:.3g} [{mean - error:.3g}, {mean + error:.3g}] | {above:.1%}"
+    sets = range(0, len(learnt), n)
+    return kept(aim, [outcome(learnt[first : first + n], fresh, aim, least) for first in sets], shared=len(fresh))
 
 
 # (c) delays
@@ -181,39 +174,19 @@ def _delays(share: float) -> None:
         print("|---|---|---|---|---|---|---|")
         rng = np.random.default_rng(2)
         scorer = _scorer(rng, world)
-        practices: dict[str, Practice] = {"ours": lambda logits, scorer=scorer: _evidence(logits, scorer)}  # type: ignore[misc]
-        practices |= PRACTICES | {f"EWMA {each:g}": ewma(each) for each in EWMAS}
-        real = world.real(rng, _CALL_S, tracks)
-        early = world.fake(rng, _CALL_S, tracks // 3)
-        late = world.fake(rng, _CALL_S, tracks // 3, from_s=1200)
+        practices: dict[str, Practice] = {"ours": lambda logits, scorer=scorer: evidence(logits, scorer)}  # type: ignore[misc]
+        practices |= OTHERS
+        real = world.real(rng, CALL_S, tracks)
+        early = world.fake(rng, CALL_S, tracks // 3)
+        late = world.fake(rng, CALL_S, tracks // 3, from_s=SWITCH_S)
         said = {name: [practice(each) for each in (real, early, late)] for name, practice in practices.items()}
         for per_day in (1.0, 3.0, 10.0):
             for name, (of_real, of_early, of_late) in said.items():
-                # Sessions have two tracks on average.
-                threshold = np.quantile(of_real.max(axis=0), 1 - per_day / 24 / 2)
+                threshold = threshold_at(of_real, per_day)
                 if name == "ours":
-                    threshold = max(threshold, least_threshold(calibrated_rule(scorer.correlation_blocks)))
-                begun, switched = _delay(of_early, threshold, 0), _delay(of_late, threshold, 1200)
-                cells = [_found(begun), _at(begun, 0.5), _at(begun, 0.95), _found(switched), _at(switched, 0.5)]
-                print(f"| {per_day:g} | {name} | {' | '.join(cells)} |", flush=True)
+                    threshold = max(threshold, least_of(scorer))
+                print(f"| {per_day:g} | {name} | {found_and_when(of_early, of_late, threshold)} |", flush=True)
         print()
-
-
-def _delay(said: Blocks, threshold: float, from_s: int) -> NDArray[np.float64]:
-    """Seconds from the switch to the alert, infinite where none comes; tracks that alerted before it are left out."""
-    above = said > threshold
-    fair = ~above[:from_s].any(axis=0)
-    after = above[from_s:, fair]
-    return np.where(after.any(axis=0), after.argmax(axis=0) + 1.0, np.inf)
-
-
-def _found(delays: NDArray[np.float64]) -> str:
-    return f"{np.isfinite(delays).mean():.0%}"
-
-
-def _at(delays: NDArray[np.float64], share: float) -> str:
-    value = np.quantile(delays, share, method="lower")
-    return f"{value:.0f}" if np.isfinite(value) else "not in the hour"
 
 
 # the alternative
@@ -231,12 +204,12 @@ def _e_detectors(share: float) -> None:
     for world, judged_by in ((alike, _scorer(rng, alike)), (STANDARD, scorer), (high, scorer)):
         stopped = []
         for start in range(0, tracks, _AT_ONCE // 2):
-            logits = world.real(rng, 10 * _CALL_S, min(_AT_ONCE // 2, tracks - start))
+            logits = world.real(rng, 10 * CALL_S, min(_AT_ONCE // 2, tracks - start))
             scores = judged_by.curves[0](logits) / judged_by.correlation_blocks
             stopped.append(run_lengths(shiryaev_roberts(scores), asked))
         lengths = np.concatenate(stopped)
-        mean = np.minimum(lengths, 10 * _CALL_S).mean()
-        print(f"| {world.name} | {mean:,.0f} | {(lengths <= _CALL_S).mean():.1%} |", flush=True)
+        mean = np.minimum(lengths, 10 * CALL_S).mean()
+        print(f"| {world.name} | {mean:,.0f} | {(lengths <= CALL_S).mean():.1%} |", flush=True)
 
 
 # what it costs
@@ -266,19 +239,12 @@ def _costs(share: float) -> None:
 
 def _scorer(rng: np.random.Generator, world: World) -> Scorer:
     """As a calibration makes one, of 40 people."""
-    real, fake = world.real(rng, _CALL_S, 40), world.fake(rng, _CALL_S, 40)
+    real, fake = world.real(rng, CALL_S, 40), world.fake(rng, CALL_S, 40)
     logits = np.concatenate([each[~np.isnan(each)] for each in (real, fake)])
     sessions = np.concatenate([np.broadcast_to(np.arange(40), each.shape)[~np.isnan(each)] for each in (real, fake)])
     is_fake = np.arange(len(logits)) >= (~np.isnan(real)).sum()
     curve = fit_curve(logits, is_fake, sessions)
     return Scorer((0.0,), (curve,), correlation_time(list(real.T)))
-
-
-def _evidence(logits: Blocks, scorer: Scorer) -> Blocks:
-    """Of crops of perfect quality, one a second; nothing before the quorum."""
-    scores = scorer.curves[0](logits) / scorer.correlation_blocks
-    evidence = calibrated_rule(scorer.correlation_blocks).upper(scores)
-    return np.where(np.cumsum(~np.isnan(logits), axis=0) >= _QUORUM, evidence, 0.0)
 
 
 def _sessions(
@@ -288,7 +254,7 @@ def _sessions(
     tracks = rng.integers(1, 4, count)
     peaks = np.concatenate(
         [
-            _evidence(world.real(rng, seconds, min(_AT_ONCE, int(tracks.sum()) - start), drift=drift), scorer).max(
+            evidence(world.real(rng, seconds, min(_AT_ONCE, int(tracks.sum()) - start), drift=drift), scorer).max(
                 axis=0
             )
             for start in range(0, int(tracks.sum()), _AT_ONCE)
@@ -296,6 +262,16 @@ def _sessions(
     )
     return np.split(peaks, np.cumsum(tracks)[:-1])
 
+
+_TABLES: dict[str, Callable[[float], None]] = {
+    "arl": _run_lengths,
+    "promise": _promises,
+    "delay": _delays,
+    "clips-promise": clip_promises,
+    "clips-delay": clip_delays,
+    "edetector": _e_detectors,
+    "cost": _costs,
+}
 
 if __name__ == "__main__":
     main()
