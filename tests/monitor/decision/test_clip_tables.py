@@ -86,7 +86,7 @@ def test_promises_are_told_for_people_apart_and_for_the_same(capsys: pytest.Capt
 def test_known_manipulation_is_found_sooner_than_an_unknown_one(capsys: pytest.CaptureFixture[str]) -> None:
     clip_delays(0.05)
     rows = cells(capsys.readouterr().out)
-    ours = [int(row[2].rstrip("%")) for row in rows if row[:2] == ["10", "ours"]]
+    ours = [int(row[2].rstrip("%")) for row in rows if row[0].startswith("10") and row[1] == "ours"]
     assert len(ours) == 2
     assert ours[0] > ours[1]
     assert {row[1] for row in rows} >= {"ours", "mean of 32", "median of 10", "confident strategy", "EWMA 0.02"}
