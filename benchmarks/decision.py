@@ -10,15 +10,27 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
-from numpy.typing import NDArray
 from scipy.stats import norm
 
+from benchmarks.decision_clips import clip_delays, clip_promises
 from benchmarks.decision_drift import print_table
-from benchmarks.decision_world import EWMAS, HARDER, PRACTICES, STANDARD, Blocks, Practice, World, ewma
+from benchmarks.decision_measures import (
+    CALL_S,
+    DELAY_HEADS,
+    OTHERS,
+    SWITCH_S,
+    Judge,
+    Sessions,
+    found_and_when,
+    kept,
+    outcome,
+    threshold_at,
+)
+from benchmarks.decision_world import HARDER, STANDARD, Blocks, Practice, World
 from benchmarks.machine import described
 from monitor.decision.calibration import LEAST_NATS
 from monitor.decision.correlation import correlation_time
@@ -27,30 +39,20 @@ from monitor.decision.edetector import run_lengths, shiryaev_roberts
 from monitor.decision.evidence import TrackEvidence
 from monitor.decision.likelihood import CLIP_NATS, LikelihoodRatio
 from monitor.decision.population import Population, measure_population
-from monitor.decision.promise import Aim, promise, realised
-from monitor.decision.scores import Curve, Scorer, fit_curve
+from monitor.decision.promise import Aim
+from monitor.decision.scores import Scorer, fit_curve
 
 _AT_ONCE = 1000
-_QUORUM = 8
-_CALL_S, _DAY_OF_FACES_S = 3600, 7200
-Sessions = list[NDArray[np.float64]]
+_DAY_OF_FACES_S = 7200
 
 
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", choices=("arl", "promise", "drift", "delay", "edetector", "cost"))
+    parser.add_argument("--table", choices=tuple(_TABLES))
     parser.add_argument("--share", type=float, default=1.0, help="of the sessions that are simulated")
     options = parser.parse_args()
-    tables: dict[str, Callable[[float], None]] = {
-        "arl": _run_lengths,
-        "promise": _promises,
-        "drift": print_table,
-        "delay": _delays,
-        "edetector": _e_detectors,
-        "cost": _costs,
-    }
-    for name, table in tables.items():
+    for name, table in _TABLES.items():
         if options.table in (None, name):
             table(options.share)
             print()
@@ -139,10 +141,10 @@ def _promises(share: float) -> None:
     for name, hours, seconds, per_day, n, confidence in (
         ("camera-days", 24.0, _DAY_OF_FACES_S, 0.1, 20, None),
         ("camera-days", 24.0, _DAY_OF_FACES_S, 0.1, 60, 0.95),
-        ("calls of 1 h", 1.0, _CALL_S, 1.0, 60, None),
-        ("calls of 1 h", 1.0, _CALL_S, 1.0, 120, 0.95),
-        ("calls of 1 h", 1.0, _CALL_S, 10.0, 30, None),
-        ("calls of 1 h", 1.0, _CALL_S, 10.0, 30, 0.95),
+        ("calls of 1 h", 1.0, CALL_S, 1.0, 60, None),
+        ("calls of 1 h", 1.0, CALL_S, 1.0, 120, 0.95),
+        ("calls of 1 h", 1.0, CALL_S, 10.0, 30, None),
+        ("calls of 1 h", 1.0, CALL_S, 10.0, 30, 0.95),
     ):
         aim = Aim(per_day, hours, confidence=confidence)
         fresh = _sessions(rng, STANDARD, judge, seconds, round(3000 * share))
@@ -154,12 +156,12 @@ def _promises(share: float) -> None:
     print("| what differs from the footage | promised, mean | happened, mean [95 %] | sets above what was asked |")
     print("|---|---|---|---|")
     aim, n, calls = Aim(1.0, 1.0), 60, round(3000 * share)
-    learnt = _sessions(rng, STANDARD, judge, _CALL_S, sets * n)
+    learnt = _sessions(rng, STANDARD, judge, CALL_S, sets * n)
     few = [learnt[start : start + n // 6] * 6 for start in range(0, len(learnt), n)]
     repeated = [session for sixfold in few for session in sixfold]
-    same = _sessions(rng, STANDARD, judge, _CALL_S, calls)
-    other = _sessions(rng, replace(STANDARD, mean=-2.0), judge, _CALL_S, calls)
-    drifted = _sessions(rng, STANDARD, judge, _CALL_S, calls, drift=1.0)
+    same = _sessions(rng, STANDARD, judge, CALL_S, calls)
+    other = _sessions(rng, replace(STANDARD, mean=-2.0), judge, CALL_S, calls)
+    drifted = _sessions(rng, STANDARD, judge, CALL_S, calls, drift=1.0)
     print(f"| nothing | {_kept(aim, learnt, same, n)} |")
     print(f"| another camera: all logits 1.0 higher | {_kept(aim, learnt, other, n)} |")
     print(f"| drift: 1.0 higher by the end of each call | {_kept(aim, learnt, drifted, n)} |")
@@ -167,19 +169,8 @@ def _promises(share: float) -> None:
 
 
 def _kept(aim: Aim, learnt: Sessions, fresh: Sessions, n: int) -> str:
-    promised, happened = [], []
-    sets = len(learnt) // n
-    for number in range(sets):
-        made = promise(learnt[number * n : (number + 1) * n], aim, least=LEAST_NATS)
-        promised.append(made.promised_per_day)
-        happened.append(aim.per_day(realised(fresh, made.threshold, aim.most_alerts)))
-    mean = float(np.mean(happened))
-    # Of the calibrations, and of the fresh sessions, which are the same for all.
-    share = min(1.0, mean / aim.per_day(1.0))
-    of_fresh = aim.per_day(np.sqrt(share * (1 - share) / len(fresh)))
-    error = 1.96 * float(np.hypot(np.std(happened) / np.sqrt(sets), of_fresh))
-    above = np.mean([each > aim.alarms_per_day for each in happened])
-    return f"{np.mean(promised):.3g} | {mean:.3g} [{mean - error:.3g}, {mean + error:.3g}] | {above:.1%}"
+    sets = range(0, len(learnt), n)
+    return kept(aim, [outcome(learnt[first : first + n], fresh, aim) for first in sets], shared=len(fresh))
 
 
 # (c) delays
@@ -189,46 +180,22 @@ def _delays(share: float) -> None:
     tracks = round(6000 * share)
     for world in (STANDARD, HARDER):
         print(f"Seconds from manipulation to alert at equal realised false alarms, {world.name} world, calls of 1 h:")
-        print(
-            "| false alarms a day | practice | found | median | p95 | of a switch at minute 20: found | median | p95 |"
-        )
-        print("|---|---|---|---|---|---|---|---|")
+        print(DELAY_HEADS)
         rng = np.random.default_rng(2)
         judge = calibrated(rng, world)
         practices: dict[str, Practice] = {"ours": judge.evidence}
-        practices |= PRACTICES | {f"EWMA {each:g}": ewma(each) for each in EWMAS}
-        real = world.real(rng, _CALL_S, tracks)
-        early = world.fake(rng, _CALL_S, tracks // 3)
-        late = world.fake(rng, _CALL_S, tracks // 3, from_s=1200)
+        practices |= OTHERS
+        real = world.real(rng, CALL_S, tracks)
+        early = world.fake(rng, CALL_S, tracks // 3)
+        late = world.fake(rng, CALL_S, tracks // 3, from_s=SWITCH_S)
         said = {name: [practice(each) for each in (real, early, late)] for name, practice in practices.items()}
         for per_day in (1.0, 3.0, 10.0):
             for name, (of_real, of_early, of_late) in said.items():
-                # Sessions have two tracks on average.
-                threshold = np.quantile(of_real.max(axis=0), 1 - per_day / 24 / 2)
+                threshold = threshold_at(of_real, per_day)
                 if name == "ours":
                     threshold = max(threshold, LEAST_NATS)
-                begun, switched = _delay(of_early, threshold, 0), _delay(of_late, threshold, 1200)
-                cells = [_found(begun), _at(begun, 0.5), _at(begun, 0.95), _found(switched)]
-                cells += [_at(switched, 0.5), _at(switched, 0.95)]
-                print(f"| {per_day:g} | {name} | {' | '.join(cells)} |", flush=True)
+                print(f"| {per_day:g} | {name} | {found_and_when(of_early, of_late, threshold)} |", flush=True)
         print()
-
-
-def _delay(said: Blocks, threshold: float, from_s: int) -> NDArray[np.float64]:
-    """Seconds from the switch to the alert, infinite where none comes; tracks that alerted before it are left out."""
-    above = said > threshold
-    fair = ~above[:from_s].any(axis=0)
-    after = above[from_s:, fair]
-    return np.where(after.any(axis=0), after.argmax(axis=0) + 1.0, np.inf)
-
-
-def _found(delays: NDArray[np.float64]) -> str:
-    return f"{np.isfinite(delays).mean():.0%}"
-
-
-def _at(delays: NDArray[np.float64], share: float) -> str:
-    value = np.quantile(delays, share, method="lower")
-    return f"{value:.0f}" if np.isfinite(value) else "not in the hour"
 
 
 # the alternative
@@ -241,17 +208,17 @@ def _e_detectors(share: float) -> None:
     print("|---|---|---|")
     rng = np.random.default_rng(3)
     alike = World("people alike, independent seconds", noise=0.0, people=0.0)
-    standard = calibrated(rng, STANDARD).curve
+    standard = calibrated(rng, STANDARD).scorer.curves[0]
     high = replace(STANDARD, name="standard, a person of the highest 5 %", mean=-3.0 + 1.645 * 1.2, people=0.0)
-    for world, curve in ((alike, calibrated(rng, alike).curve), (STANDARD, standard), (high, standard)):
+    for world, curve in ((alike, calibrated(rng, alike).scorer.curves[0]), (STANDARD, standard), (high, standard)):
         stopped = []
         for start in range(0, tracks, _AT_ONCE // 2):
-            logits = world.real(rng, 10 * _CALL_S, min(_AT_ONCE // 2, tracks - start))
+            logits = world.real(rng, 10 * CALL_S, min(_AT_ONCE // 2, tracks - start))
             tau = correlation_time(list(logits.T))
             stopped.append(run_lengths(shiryaev_roberts(curve(logits) / tau), asked))
         lengths = np.concatenate(stopped)
-        mean = np.minimum(lengths, 10 * _CALL_S).mean()
-        print(f"| {world.name} | {mean:,.0f} | {(lengths <= _CALL_S).mean():.1%} |", flush=True)
+        mean = np.minimum(lengths, 10 * CALL_S).mean()
+        print(f"| {world.name} | {mean:,.0f} | {(lengths <= CALL_S).mean():.1%} |", flush=True)
 
 
 # what it costs
@@ -260,7 +227,7 @@ def _e_detectors(share: float) -> None:
 def _costs(share: float) -> None:
     rng = np.random.default_rng(4)
     judge = calibrated(rng, STANDARD)
-    scorer, rule = Scorer((0.0,), (judge.curve,)), judge.rule
+    scorer, rule = judge.scorer, judge.rule
     crops = rng.normal(-3, 1, round(100_000 * share))
     evidence, begun_s = TrackEvidence(rule), time.process_time()
     for block, logit in enumerate(crops):
@@ -279,33 +246,21 @@ def _costs(share: float) -> None:
 # what all of them stand on
 
 
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """How the monitor judges a world after a calibration."""
-
-    curve: Curve
-    rule: LikelihoodRatio
-
-    def evidence(self, logits: Blocks) -> Blocks:
-        """Of crops of perfect quality, one a second; nothing before the quorum."""
-        evidence, _ = self.rule.upper(self.curve(logits))
-        return np.where(np.cumsum(~np.isnan(logits), axis=0) >= _QUORUM, evidence, 0.0)
-
-
-def calibrated(rng: np.random.Generator, world: World) -> Calibrated:
+def calibrated(rng: np.random.Generator, world: World) -> Judge:
     """As a calibration makes it, of 40 people."""
-    real, fake = world.real(rng, _CALL_S, 40), world.fake(rng, _CALL_S, 40)
+    real, fake = world.real(rng, CALL_S, 40), world.fake(rng, CALL_S, 40)
     logits = np.concatenate([each[~np.isnan(each)] for each in (real, fake)])
     sessions = np.concatenate([np.broadcast_to(np.arange(40), each.shape)[~np.isnan(each)] for each in (real, fake)])
     is_fake = np.arange(len(logits)) >= (~np.isnan(real)).sum()
     curve = fit_curve(logits, is_fake, sessions)
     scores, of_fakes = (np.clip(curve(each), -CLIP_NATS, CLIP_NATS) for each in (real, logits[is_fake]))
     tracks = list(scores.T)
-    return Calibrated(curve, LikelihoodRatio(measure_population(tracks, correlation_time(tracks), of_fakes)))
+    rule = LikelihoodRatio(measure_population(tracks, correlation_time(tracks), of_fakes))
+    return Judge(Scorer((0.0,), (curve,)), rule)
 
 
 def _sessions(
-    rng: np.random.Generator, world: World, judge: Calibrated, seconds: int, count: int, *, drift: float = 0.0
+    rng: np.random.Generator, world: World, judge: Judge, seconds: int, count: int, *, drift: float = 0.0
 ) -> Sessions:
     """The highest evidence of each track of each session."""
     tracks = rng.integers(1, 4, count)
@@ -314,6 +269,17 @@ def _sessions(
     peaks = [judge.evidence(world.real(rng, seconds, each, drift=drift)).max(axis=0) for each in stretches]
     return np.split(np.concatenate(peaks), np.cumsum(tracks)[:-1])
 
+
+_TABLES: dict[str, Callable[[float], None]] = {
+    "arl": _run_lengths,
+    "promise": _promises,
+    "drift": print_table,
+    "delay": _delays,
+    "clips-promise": clip_promises,
+    "clips-delay": clip_delays,
+    "edetector": _e_detectors,
+    "cost": _costs,
+}
 
 if __name__ == "__main__":
     main()

@@ -23,6 +23,7 @@ from monitor.decision.scores import (
     fit_held_out,
     reliability,
     weight_of,
+    weights_of,
 )
 from monitor.decision.track_scores import TrackPart, TrackScores
 from monitor.messages import BLOCK_S
@@ -49,7 +50,7 @@ class TrackCrops:
     def scores(self, scorer: Scorer) -> NDArray[np.float64]:
         """Its mean score in each block from its first to its last, as evidence takes it; NaN where there was none."""
         number = self.block - self.block.min()
-        weight = np.array([weight_of(float(quality)) for quality in self.quality])
+        weight = weights_of(self.quality)
         total = np.bincount(number, weights=weight * scorer.scores(self.logits, self.quality))
         with np.errstate(invalid="ignore"):
             mean = total / np.bincount(number, weights=weight)

@@ -85,12 +85,15 @@ class LikelihoodRatio:
         of_switch = self._switch(*since) - self.switch_nats
         return max(0.0, min(self.cap, max(of_level, of_switch))), max(0.0, min(self.cap, -of_level))
 
-    def upper(self, scores: Numbers, state: Numbers | None = None) -> tuple[Numbers, Numbers]:
+    def upper(
+        self, scores: Numbers, state: Numbers | None = None, weights: Numbers | None = None
+    ) -> tuple[Numbers, Numbers]:
         """How much speaks for a manipulated face, of many tracks at once: to the last bit what `step` comes to.
 
         Args:
-            scores: mean score of each block, (blocks, tracks), all of weight 1; NaN where a block held no crop.
+            scores: mean score of each block, (blocks, tracks); NaN where a block held no crop.
             state: what came out for the blocks before these; None where there were none.
+            weights: how much each block counts, (blocks, tracks); 1 where they are left out.
 
         Returns:
             Evidence after each block, nats, (blocks, tracks), and the state that goes on from the last, (6, tracks).
@@ -102,10 +105,11 @@ class LikelihoodRatio:
         most = self.cap + self.switch_nats
         for block, score in enumerate(np.clip(scores, -CLIP_NATS, CLIP_NATS)):
             seen = ~np.isnan(score)
-            now = np.where(seen, score, 0.0)
+            weight = np.where(seen, 1.0 if weights is None else weights[block], 0.0)
+            now = np.where(seen, weight * score, 0.0)
             level = np.where(seen, level * (1 - _FORGET) + now, level)
-            level_weight = np.where(seen, level_weight * (1 - _FORGET) + 1.0, level_weight)
-            recent, recent_weight = recent + now, recent_weight + seen
+            level_weight = np.where(seen, level_weight * (1 - _FORGET) + weight, level_weight)
+            recent, recent_weight = recent + now, recent_weight + weight
             switch = self._switch(past, past_weight, recent, recent_weight)
             none = switch <= 0
             past = np.where(none, past + recent, past)

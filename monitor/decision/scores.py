@@ -202,3 +202,9 @@ class Scorer:
 def weight_of(quality: float) -> float:
     """How much a crop of this quality counts: one that barely passed the gate half as much as a perfect one."""
     return 0.5 + 0.5 * max(0.0, min(1.0, quality))
+
+
+def weights_of(quality: Numbers) -> Numbers:
+    """`weight_of` each of many, any shape; NaN stays NaN."""
+    weights: Numbers = 0.5 + 0.5 * np.clip(quality, 0.0, 1.0)
+    return weights
