@@ -38,6 +38,9 @@ from monitor.decision.population import Population
 CLIP_NATS = 6.0
 """No second speaks with a score beyond this, either way."""
 SWITCH_NATS = 4.0
+_BEYOND = 1.5
+"""No second speaks for a switch by more than 1.5 times the shift above the face's own mean: by no more than four nats,
+which a switch lacks to begin with. So it takes two seconds at the least, however fake one is."""
 _FORGET = 0.005
 """Share of the level's past that is let go with each second: what a face was a quarter of an hour ago says little."""
 
@@ -66,10 +69,10 @@ class LikelihoodRatio:
     def step(self, state: State, score: float, weight: float = 1.0) -> State:
         """What is held after one more block."""
         level, level_weight, past, past_weight, recent, recent_weight = state
-        clipped = weight * max(-CLIP_NATS, min(CLIP_NATS, score))
-        level = level * (1 - _FORGET) + clipped
+        score = max(-CLIP_NATS, min(CLIP_NATS, score))
+        level = level * (1 - _FORGET) + weight * score
         level_weight = level_weight * (1 - _FORGET) + weight
-        recent += clipped
+        recent += weight * min(score, self._most_recent(past, past_weight))
         recent_weight += weight
         switch, most = self._switch(past, past_weight, recent, recent_weight), self.cap + self.switch_nats
         if switch <= 0:
@@ -109,7 +112,8 @@ class LikelihoodRatio:
             now = np.where(seen, weight * score, 0.0)
             level = np.where(seen, level * (1 - _FORGET) + now, level)
             level_weight = np.where(seen, level_weight * (1 - _FORGET) + weight, level_weight)
-            recent, recent_weight = recent + now, recent_weight + weight
+            recent += np.where(seen, weight * np.minimum(score, self._most_recent(past, past_weight)), 0.0)
+            recent_weight = recent_weight + weight
             switch = self._switch(past, past_weight, recent, recent_weight)
             none = switch <= 0
             past = np.where(none, past + recent, past)
@@ -127,8 +131,19 @@ class LikelihoodRatio:
 
     def _switch(self, past: _T, past_weight: _T, recent: _T, recent_weight: _T) -> _T:
         people = self.population
-        known = people.noise / people.between  # that people are alike tells as much of a face as so many seconds
-        own_weight = past_weight + known
-        own = (past + known * people.mean) / own_weight
+        own = self._own(past, past_weight)
         above = recent - recent_weight * (own + people.shift / 2)
-        return people.shift * above / (people.noise * (1 + recent_weight / own_weight))
+        return people.shift * above / (people.noise * (1 + recent_weight / (past_weight + self._known)))
+
+    def _own(self, past: _T, past_weight: _T) -> _T:
+        """The best estimate of the face's own mean."""
+        return (past + self._known * self.population.mean) / (past_weight + self._known)
+
+    def _most_recent(self, past: _T, past_weight: _T) -> _T:
+        """No second since a switch speaks with a score beyond this."""
+        return self._own(past, past_weight) + _BEYOND * self.population.shift
+
+    @property
+    def _known(self) -> float:
+        """That people are alike tells as much of a face as so many seconds of it."""
+        return self.population.noise / self.population.between

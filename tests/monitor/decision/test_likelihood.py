@@ -73,6 +73,12 @@ def test_one_extreme_second_after_the_quorum_raises_nothing() -> None:
         assert evidence_after([-2.5] * past + [1e9]).fake < 1.5
 
 
+def test_a_switch_takes_two_seconds_however_fake_and_however_exact_the_encoder_is() -> None:
+    exact = LikelihoodRatio(Population(mean=-4.0, between=1.0, noise=1.0, shift=2.0))
+    assert evidence_after([-4.0] * 300 + [6.0], exact).fake == 0
+    assert evidence_after([-4.0] * 300 + [6.0] * 2, exact).fake > 3
+
+
 def test_seconds_of_less_weight_are_less_seconds() -> None:
     half = evidence_after([2.0] * 4, weight=0.5)
     assert half.fake == pytest.approx(evidence_after([2.0] * 2).fake, rel=0.02)
