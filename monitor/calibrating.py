@@ -18,10 +18,11 @@ from rich.console import Console
 from monitor.calibration_report import place_report, write_report
 from monitor.calibration_summary import duration, tell
 from monitor.calibrations import without_calibrations
-from monitor.config import DecisionConfig, MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import Calibration, Encoder, sampling_policy
 from monitor.decision.calibration import RealPeople
 from monitor.decision.fitting import Fakes, RealSession, TrackCrops, fit
+from monitor.decision_config import DecisionConfig
 from monitor.errors import ConfigError, MonitorError
 from monitor.ingest import inspect_file
 from monitor.learning import manipulated

@@ -25,12 +25,13 @@ from monitor.calibration_report import place_report
 from monitor.calibration_summary import count, verdict
 from monitor.calibrations import without_calibrations
 from monitor.clock import LiveClock
-from monitor.config import DecisionConfig, MonitorConfig
+from monitor.config import MonitorConfig
 from monitor.decision import Promise
 from monitor.decision.calibration import LEAST_NATS
 from monitor.decision.fitting import fit
 from monitor.decision.measured import read_measured
 from monitor.decision.promise import Aim, promise
+from monitor.decision_config import DecisionConfig
 from monitor.errors import ConfigError
 from monitor.ingest import check_protocols
 from monitor.learning import Choice, Learner, choose, new_learner

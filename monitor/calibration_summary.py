@@ -7,10 +7,10 @@ import math
 from rich.console import Console
 from rich.table import Table
 
-from monitor.config import DecisionConfig
 from monitor.decision import Calibration, Promise
 from monitor.decision.fitting import Fitted
 from monitor.decision.reference import FEWEST_SESSIONS
+from monitor.decision_config import DecisionConfig
 
 _HOUR_S = 3600.0
 _WHOLE = 0.98

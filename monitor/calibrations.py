@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitor.config import DecisionConfig, MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import (
     Calibration,
     Encoder,
@@ -16,6 +16,7 @@ from monitor.decision import (
     sampling_policy,
     uncalibrated,
 )
+from monitor.decision_config import DecisionConfig
 from monitor.errors import ConfigError
 
 _HOUR_S = 3600.0

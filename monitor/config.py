@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     field_validator,
@@ -20,14 +18,14 @@ from pydantic import (
 )
 
 from gend.face_detectors import PATTERN as FACE_DETECTOR_PATTERN
+from monitor.config_section import Section
+from monitor.decision_config import DecisionConfig
 from monitor.notify_config import TargetConfig, check_targets
 from monitor.redact import url_secrets
 
 STREAM_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 SCHEMES = ("rtsp", "rtsps", "file", "device", "http", "https", "rtmp", "rtmps", "srt", "udp", "rtp", "tcp")
 _LATER_SCHEMES = ("whip", "whep+https", "whep+http")
-LEAST_QUORUM = 2
-"""Seconds with a good crop that any verdict but `inconclusive` wants, whatever is configured."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Polygon = Annotated[list[tuple[float, float]], Field(min_length=3)]
@@ -45,13 +43,7 @@ def _not_yet(what: str) -> AfterValidator:
     return AfterValidator(refuse)
 
 
-class _Section(BaseModel):
-    """Unknown keys are errors; values do not change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StreamConfig(_Section):
+class StreamConfig(Section):
     """One input."""
 
     name: str = Field(pattern=STREAM_NAME, description="Name in topics, logs and pages.")
@@ -112,7 +104,7 @@ class StreamConfig(_Section):
         return self.url.get_secret_value().partition(":")[0]
 
 
-class FacesConfig(_Section):
+class FacesConfig(Section):
     """How faces are found, followed and chosen for scoring."""
 
     detector: str = Field(
@@ -145,7 +137,7 @@ class FacesConfig(_Section):
     )
 
 
-class WorkersConfig(_Section):
+class WorkersConfig(Section):
     """Where streams are read and their faces found."""
 
     isolation: Literal["process", "thread"] = Field(
@@ -155,7 +147,7 @@ class WorkersConfig(_Section):
     )
 
 
-class EncoderConfig(_Section):
+class EncoderConfig(Section):
     """Which GenD weights score the crops, and on what."""
 
     weights: str = Field(
@@ -186,55 +178,7 @@ class EncoderConfig(_Section):
     )
 
 
-class DecisionConfig(_Section):
-    """When evidence becomes an alert."""
-
-    false_alarms_per_stream_day: float = Field(
-        default=0.1, gt=0, le=1000, description="False alarms a day and stream that you accept."
-    )
-    confidence: float | None = Field(
-        default=None, gt=0, lt=1, description="Hold the promise in this share of calibrations; null is on average."
-    )
-    prior: float = Field(
-        default=0.0017, gt=0, lt=1, description="Share of sessions with a fake that you expect; tells an alert's odds."
-    )
-    assumed_sensitivity: float = Field(
-        default=0.5, gt=0, le=1, description="Share of fakes that you expect to be found; tells an alert's odds."
-    )
-    calibration: Path | None = Field(
-        default=None,
-        description="File made by `gend-monitor calibrate`, for streams without one of their own; null leaves their "
-        "false alarms unmeasured.",
-    )
-    session_hours: float | None = Field(
-        default=None, gt=0, le=24, description="Hours of a session; null takes the calibration's."
-    )
-    learning: Path | None = Field(
-        default=None,
-        description="File to which scores of what is watched are added, for `gend-monitor calibrate --learnt`; numbers "
-        "only. Null learns nothing.",
-    )
-    learning_max_mb: float = Field(
-        default=2000, gt=0, le=1e6, description="Megabytes at which that file grows no more."
-    )
-    max_alerts_per_session: int = Field(
-        default=1, ge=1, le=1000, description="Alerts that a session raises at the most, with a calibration."
-    )
-    threshold: float = Field(
-        default=16, gt=0, le=1000, description="Evidence that raises an alert while there is no calibration."
-    )
-    min_blocks: int = Field(
-        default=8,
-        ge=LEAST_QUORUM,
-        le=600,
-        description="Seconds with a good crop before anything but `inconclusive` is said.",
-    )
-    refractory_s: float = Field(
-        default=30, ge=0, le=86400, description="Seconds after an alert has cleared before its track may raise one."
-    )
-
-
-class MqttConfig(_Section):
+class MqttConfig(Section):
     """Where alerts and status are published."""
 
     url: str = Field(
@@ -283,7 +227,7 @@ class MqttConfig(_Section):
         return self
 
 
-class StoreConfig(_Section):
+class StoreConfig(Section):
     """Where alerts wait until they are delivered."""
 
     url: SecretStr = Field(
@@ -300,7 +244,7 @@ class StoreConfig(_Section):
         return url
 
 
-class EvidenceConfig(_Section):
+class EvidenceConfig(Section):
     """What is kept of an alert for people to look at. Without this section nothing is."""
 
     folder: Path = Field(description="Where packages are kept, each in a folder of its own.")
@@ -330,7 +274,7 @@ class EvidenceConfig(_Section):
         return self.key or self.folder / "signing-key.pem"
 
 
-class WebConfig(_Section):
+class WebConfig(Section):
     """Health and metrics over HTTP."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
@@ -362,7 +306,7 @@ class WebConfig(_Section):
         return self
 
 
-class MonitorConfig(_Section):
+class MonitorConfig(Section):
     """The whole file."""
 
     streams: list[StreamConfig] = Field(min_length=1, description="What is watched.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor.calibration_summary import count, duration
-from monitor.config import DecisionConfig
 from monitor.decision import Calibration
 from monitor.decision.fitting import Fitted
+from monitor.decision_config import DecisionConfig
 
 _HOUR_S = 3600.0
 _WELL_CALIBRATED = 0.1

@@ -23,10 +23,10 @@ from gend.pages.elements import (
 from monitor.calibration_report.assumptions import assumptions
 from monitor.calibration_report.plots import NamedCurve, Threshold, promise_plot, reliability_plot
 from monitor.calibration_summary import RATES, count, duration, rate, verdict
-from monitor.config import DecisionConfig
 from monitor.decision import Calibration, Promise
 from monitor.decision.calibration import LEAST_NATS
 from monitor.decision.fitting import Fitted
+from monitor.decision_config import DecisionConfig
 
 _SURE = 0.95
 """Confidence beside the average, where none is asked for."""

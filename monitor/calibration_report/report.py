@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 
 from gend.whole_files import written_whole
-from monitor.config import DecisionConfig
 from monitor.decision import Calibration
 from monitor.decision.fitting import Fitted
+from monitor.decision_config import DecisionConfig
 from monitor.errors import ConfigError, MonitorError
 
 

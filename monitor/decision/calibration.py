@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gend.whole_files import written_whole
-from monitor.config import DecisionConfig, FacesConfig
+from monitor.config import FacesConfig
 from monitor.decision.likelihood import LikelihoodRatio
 from monitor.decision.population import Population
 from monitor.decision.promise import Aim, Promise, PromiseCurve, promise, promise_curve
 from monitor.decision.reference import Reference
 from monitor.decision.scores import Curve, Scorer
 from monitor.decision.track_scores import TrackScores
+from monitor.decision_config import DecisionConfig
 from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from monitor.clock import Clock
-from monitor.config import DecisionConfig
 from monitor.decision.episodes import EpisodeChange, Episodes
 from monitor.decision.evidence import TrackEvidence
 from monitor.decision.frozen import begun
@@ -15,6 +14,7 @@ from monitor.decision.statistic import Statistic
 from monitor.decision.streams import StreamRule
 from monitor.decision.track_scores import TrackPart
 from monitor.decision.verdicts import Abstentions, next_state
+from monitor.decision_config import DecisionConfig
 from monitor.messages import (
     BLOCK_S,
     Alert,

@@ -9,7 +9,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.config import LEAST_QUORUM
 from monitor.decision.calibration import QualityCurve, Session, Track
 from monitor.decision.correlation import correlation_time
 from monitor.decision.evidence import EvidenceRule, TrackEvidence
@@ -26,6 +25,7 @@ from monitor.decision.scores import (
     weights_of,
 )
 from monitor.decision.track_scores import TrackPart, TrackScores
+from monitor.decision_config import LEAST_QUORUM
 from monitor.messages import BLOCK_S
 
 FEWEST_CROPS = 100

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from monitor.config import DecisionConfig
 from monitor.decision.calibration import Calibration
 from monitor.decision.cusum import Cusum
 from monitor.decision.evidence import EvidenceRule
 from monitor.decision.promise import Promise
 from monitor.decision.reference import Reference
 from monitor.decision.scores import Scorer, weight_of
+from monitor.decision_config import DecisionConfig
 from monitor.messages import Logit
 
 _CAP = 1.5

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from monitor.config import DecisionConfig
 from monitor.decision.drift import StreamDrift
 from monitor.decision.sessions import Sessions
 from monitor.decision.statistic import Statistic, notices_of
 from monitor.decision.verdicts import VerdictRule
+from monitor.decision_config import DecisionConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ import pytest
 from rich.console import Console
 
 from monitor.calibration_report import place_report, report, write_report
-from monitor.config import DecisionConfig, FacesConfig
+from monitor.config import FacesConfig
 from monitor.decision import Calibration, Encoder, sampling_policy
 from monitor.decision.calibration import RealPeople, Session, Track
 from monitor.decision.fitting import Fakes, Fitted, RealSession, TrackCrops, fit
+from monitor.decision_config import DecisionConfig
 from monitor.errors import ConfigError, MonitorError
 from monitor.messages import ModelIdentity
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from monitor.config import DecisionConfig, FacesConfig
+from monitor.config import FacesConfig
 from monitor.decision import Calibration, calibrated, read_calibration, sampling_policy
 from monitor.decision.calibration import Encoder, QualityCurve, RealPeople, Session, Track
+from monitor.decision_config import DecisionConfig
 from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from monitor.clock import RecordingClock
-from monitor.config import DecisionConfig
 from monitor.decision import Decision, DecisionOutput, Statistic, uncalibrated
 from monitor.decision.cusum import Cusum
 from monitor.decision.fitting import TrackCrops, peak
@@ -17,6 +16,7 @@ from monitor.decision.population import Population
 from monitor.decision.promise import Promise
 from monitor.decision.scores import Curve, Scorer
 from monitor.decision.statistic import right_alarms
+from monitor.decision_config import DecisionConfig
 from monitor.messages import Alert, Demand, Event, Logit, ModelIdentity, TrackObservation, Verdict
 
 MODEL = ModelIdentity("demo", "0" * 64, None, "torch", "fp32")
