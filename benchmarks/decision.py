@@ -74,7 +74,7 @@ def _run_lengths(share: float) -> None:
     for mean, drift, threshold in ((0.0, 0.5, 3.0), (1.0, 0.5, 4.0), (-0.2, 0.25, 3.0)):
         # People are alike, so what a face is without manipulation is known: (shift / noise) times Page's CUSUM.
         shift = 2 * drift
-        switch = LikelihoodRatio(Population(0.0, 1e-9, 1.0, shift), switch_nats=0.0)
+        switch = LikelihoodRatio(Population(0.0, 1e-9, 1.0, shift), switch_nats=0.0, beyond=np.inf)
         said = _against_page(rng, switch, (mean, drift, threshold), runs, unit=shift)
         print(f"| switch of a known face | {said} |", flush=True)
 

@@ -8,8 +8,9 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
+from monitor.config_section import Section
 from monitor.messages import Alert, AlertType, VerdictState
 from monitor.redact import url_secrets
 
@@ -33,11 +34,7 @@ def _time_of_day(value: object) -> object:
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day), Field(json_schema_extra={"pattern": _TIME_OF_DAY})]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class QuietHours(_Section):
+class QuietHours(Section):
     """A part of each day in which nothing is sent; what is decided in it goes out as one digest afterwards."""
 
     begin: TimeOfDay = Field(alias="from", description='When it begins, as in "22:00".')
@@ -68,7 +65,7 @@ class QuietHours(_Section):
         return begin <= moment < end if begin < end else moment >= begin or moment < end
 
 
-class TargetConfig(_Section):
+class TargetConfig(Section):
     """Somebody who is told of alerts besides MQTT: by what apprise can send, or by a signed webhook."""
 
     name: str = Field(pattern=_NAME, description="Name in logs and metrics, and of what waits for it in the outbox.")

@@ -39,8 +39,8 @@ CLIP_NATS = 6.0
 """No second speaks with a score beyond this, either way."""
 SWITCH_NATS = 4.0
 _BEYOND = 1.5
-"""No second speaks for a switch by more than 1.5 times the shift above the face's own mean: by no more than four nats,
-which a switch lacks to begin with. So it takes two seconds at the least, however fake one is."""
+"""Shifts. One second then speaks for a switch by four nats at the most, which a switch lacks to begin with: so it takes
+two seconds at the least, however fake one is."""
 _FORGET = 0.005
 """Share of the level's past that is let go with each second: what a face was a quarter of an hour ago says little."""
 
@@ -56,11 +56,13 @@ class LikelihoodRatio:
         population: how real people score.
         cap: where evidence saturates, so that a face that has become real is soon seen to be.
         switch_nats: by how much a switch has to speak louder.
+        beyond: no second speaks for a switch by more shifts than this above the face's own mean.
     """
 
     population: Population
     cap: float = math.inf
     switch_nats: float = SWITCH_NATS
+    beyond: float = _BEYOND
 
     def begin(self) -> State:
         """Sum and weight of the level's scores, of those before the switch that may have been, and of those since."""
@@ -141,7 +143,7 @@ class LikelihoodRatio:
 
     def _most_recent(self, past: _T, past_weight: _T) -> _T:
         """No second since a switch speaks with a score beyond this."""
-        return self._own(past, past_weight) + _BEYOND * self.population.shift
+        return self._own(past, past_weight) + self.beyond * self.population.shift
 
     @property
     def _known(self) -> float:
