@@ -44,6 +44,8 @@ from monitor.decision.scores import Scorer, fit_curve
 
 _AT_ONCE = 1000
 _DAY_OF_FACES_S = 7200
+_FRESH = 10_000
+"""Sessions that calibrations are judged by."""
 
 
 def main() -> None:
@@ -147,7 +149,7 @@ def _promises(share: float) -> None:
         ("calls of 1 h", 1.0, CALL_S, 10.0, 30, 0.95),
     ):
         aim = Aim(per_day, hours, confidence=confidence)
-        fresh = _sessions(rng, STANDARD, judge, seconds, round(3000 * share))
+        fresh = _sessions(rng, STANDARD, judge, seconds, round(_FRESH * share))
         learnt = _sessions(rng, STANDARD, judge, seconds, sets * n)
         how = "on average" if confidence is None else f"in {confidence:.0%}"
         print(f"| {name} | {how} | {per_day:g} | {n} | {_kept(aim, learnt, fresh, n)} |", flush=True)
@@ -155,7 +157,7 @@ def _promises(share: float) -> None:
     print("How it fails: calls of 1 h, 1 a day asked, 60 sessions, on average")
     print("| what differs from the footage | promised, mean | happened, mean [95 %] | sets above what was asked |")
     print("|---|---|---|---|")
-    aim, n, calls = Aim(1.0, 1.0), 60, round(3000 * share)
+    aim, n, calls = Aim(1.0, 1.0), 60, round(_FRESH * share)
     learnt = _sessions(rng, STANDARD, judge, CALL_S, sets * n)
     few = [learnt[start : start + n // 6] * 6 for start in range(0, len(learnt), n)]
     repeated = [session for sixfold in few for session in sixfold]

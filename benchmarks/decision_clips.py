@@ -37,7 +37,7 @@ from monitor.decision.promise import Aim
 
 _STRETCH_S = 20
 _MANIPULATIONS = {"lowres": "re-made at low resolution", "selfblend": "blended with itself"}
-_FRESH = 80
+_FRESH = 240
 """Sessions that a calibration is judged by."""
 _FOLDS = 5
 _RATES = (1.0, 3.0, 10.0)
