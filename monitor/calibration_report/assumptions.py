@@ -40,8 +40,8 @@ def assumptions(calibration: Calibration, asked: DecisionConfig, fitted: Fitted 
         "starved) they are not."
     )
     yield (
-        "Curves and correlation time are learnt from the same sessions as the threshold, which the theorem does not "
-        "cover."
+        "Curves, correlation time and how people differ are learnt from the same sessions as the threshold, which the "
+        "theorem does not cover."
     )
     found = "It says nothing of how many fakes are found."
     if fitted is None or fitted.uncurved is None:
