@@ -11,7 +11,8 @@ It saturates where a CUSUM would go on: at what people's differences leave to be
 
 A face that becomes fake in the midst of a call is another matter: it is held against itself, and people's differences
 do not count. A CUSUM (Page 1954) of the scores since a possible switch, about the face's own mean until then, which is
-not known exactly either: with m its best estimate from w seconds (shrunk towards all people), and s of n seconds since,
+not known exactly either. With m its best estimate from w seconds, of which noise / between stand for what people are
+like and score their mean, and with s the mean of n seconds since,
 
     switch  =  shift (s - m - shift / 2) / (noise / n + noise / w)
 
@@ -54,7 +55,7 @@ class LikelihoodRatio:
 
     Attributes:
         population: how real people score.
-        cap: where evidence saturates, so that a face that has become real is soon seen to be.
+        cap: where evidence of a fake saturates, so that a face that has become real is soon seen to be.
         switch_nats: by how much a switch has to speak louder.
     """
 
@@ -86,7 +87,7 @@ class LikelihoodRatio:
         level, level_weight, *since = state
         of_level = self._level(level, level_weight)
         of_switch = self._switch(*since) - self.switch_nats
-        return max(0.0, min(self.cap, max(of_level, of_switch))), max(0.0, min(self.cap, -of_level))
+        return max(0.0, min(self.cap, max(of_level, of_switch))), max(0.0, -of_level)
 
     def upper(
         self, scores: Numbers, state: Numbers | None = None, weights: Numbers | None = None
@@ -112,7 +113,8 @@ class LikelihoodRatio:
             now = np.where(seen, weight * score, 0.0)
             level = np.where(seen, level * (1 - _FORGET) + now, level)
             level_weight = np.where(seen, level_weight * (1 - _FORGET) + weight, level_weight)
-            recent += np.where(seen, weight * np.minimum(score, self._most_recent(past, past_weight)), 0.0)
+            clipped = np.minimum(score, self._most_recent(past, past_weight))
+            recent = recent + np.where(seen, weight * clipped, 0.0)
             recent_weight = recent_weight + weight
             switch = self._switch(past, past_weight, recent, recent_weight)
             none = switch <= 0

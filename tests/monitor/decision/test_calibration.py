@@ -13,6 +13,7 @@ import pytest
 from monitor.config import DecisionConfig, FacesConfig
 from monitor.decision import Calibration, calibrated, read_calibration, sampling_policy
 from monitor.decision.calibration import Encoder, QualityCurve, RealPeople, Session, Track
+from monitor.decision.evidence import TrackEvidence
 from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
 
@@ -139,3 +140,14 @@ def test_what_it_promises_follows_from_what_is_asked_for() -> None:
     assert not few.calibrated
     assert few.promised_per_day == pytest.approx(1 / 6)
     assert (strict.session_s, strict.most_alerts) == (86_400, 1)
+
+
+def test_a_low_threshold_does_not_keep_real_faces_from_being_clear() -> None:
+    calm = tuple(Session(name=f"day-{n}", tracks=(track(0.0),)) for n in range(30))
+    asked = DecisionConfig(false_alarms_per_stream_day=0.5)
+    statistic = calibrated(calibration().model_copy(update={"sessions": calm}), asked)
+    assert statistic.threshold < 0.3
+    evidence = TrackEvidence(statistic.rule)
+    for second in range(600):
+        evidence.add(-4.0, second)
+    assert evidence.real >= statistic.clear_at

@@ -100,12 +100,13 @@ def test_many_tracks_at_once_are_each_to_the_last_bit_what_they_are_alone(
             evidence.add(score, second)
         alone.append(evidence.fake)
         assert 0 <= evidence.fake <= cap
-        assert 0 <= evidence.real <= cap
+        assert evidence.real >= 0
     blocks = np.array([np.nan if score is None else score for score in scores])
     many = np.column_stack([blocks, -blocks])
     together, _ = rule.upper(many)
     np.testing.assert_array_equal(together[:, 0], alone)
     half = len(scores) // 2
     first, state = rule.upper(many[:half])
-    second_half, _ = rule.upper(many[half:], state)
-    np.testing.assert_array_equal(np.concatenate([first, second_half]), together)
+    for _ in range(2):  # a state can be gone on from again
+        second_half, _ = rule.upper(many[half:], state)
+        np.testing.assert_array_equal(np.concatenate([first, second_half]), together)
