@@ -17,8 +17,8 @@ from monitor.messages import Logit
 _CAP = 1.5
 """Of the threshold: where evidence saturates, so that a face that has become real is soon seen to be."""
 _CLEAR_NATS = 1.5
-"""Of calibrated evidence: of faces as fake as those in the calibration no more than exp(-1.5) are ever this far below
-at one moment, and far fewer where scores are normal."""
+"""Of calibrated evidence: of faces that score higher by `Population.shift` no more than exp(-1.5), 22 %, are this far
+below at one moment, and far fewer where scores are normal. Fakes that are higher by less are clear more often."""
 _HOUR_S = 3600.0
 
 
