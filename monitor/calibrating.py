@@ -74,8 +74,9 @@ def calibrate_files(
         console: where the result is told; standard output by default.
 
     Raises:
-        ConfigError: footage is missing, given twice, or shorter than a session.
-        MonitorError: too few faces could be scored, or the file cannot be written.
+        ConfigError: footage is given twice, or shorter than a session.
+        SourceError: footage is missing or no video.
+        MonitorError: no face could be scored, footage ends too soon, or the file cannot be written.
         GendError: weights or face detector cannot be had.
     """
     console = console or Console()
@@ -180,8 +181,8 @@ def find_footage(paths: Sequence[Path]) -> list[Footage]:
     """Opens every recording once, before the first is watched.
 
     Raises:
-        ConfigError: one is missing, empty or given twice.
-        SourceError: one is no video.
+        ConfigError: a folder has no video, one does not tell its length, or one is given twice.
+        SourceError: one is missing or no video.
     """
     seen: dict[str, Path] = {}
     footage = []

@@ -229,7 +229,7 @@ def promised(choice: Choice, session_hours: float, asked: DecisionConfig) -> Pro
     try:
         fitted = fit(choice.real(), choice.fakes())
     except ValueError:  # nobody was there: no evidence of anyone
-        return promise([np.zeros(0) for _ in choice.kept], aim)
+        return promise([np.zeros(0) for _ in choice.kept], aim, least=LEAST_NATS)
     return promise([np.array(session.peaks) for session in fitted.sessions], aim, least=LEAST_NATS)
 
 

@@ -125,7 +125,7 @@ def _calibration(stream: StreamConfig, config: MonitorConfig) -> CalibrationChec
         return CalibrationCheck(stream.name, str(path), error=f"{config.place_of_calibration(stream)}: {error}")
     why = refusal_by_settings(calibration, stream, config)
     if why is not None:
-        said = f"{config.place_of_calibration(stream)}: {path}: {why} (stream {stream.name})"
+        said = f"{config.place_of_calibration(stream)}: {path}: {why}"
         return CalibrationCheck(stream.name, str(path), error=said)
     promise = calibration.promise(config.decision)
     return CalibrationCheck(

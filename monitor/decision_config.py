@@ -40,9 +40,7 @@ class DecisionConfig(Section):
         description="File to which scores of what is watched are added, for `gend-monitor calibrate --learnt`; numbers "
         "only. Null learns nothing.",
     )
-    learning_max_mb: float = Field(
-        default=2000, gt=0, le=1e6, description="Megabytes at which that file grows no more."
-    )
+    learning_max_mb: float = Field(default=200, gt=0, le=1e6, description="Megabytes at which that file grows no more.")
     max_alerts_per_session: int = Field(
         default=1, ge=1, le=1000, description="Alerts that a session raises at the most, with a calibration."
     )

@@ -162,6 +162,11 @@ class Calibration(_Part):
         curves = tuple(Curve(each.kind, each.above, each.below, each.offset) for each in self.curves)
         return Scorer(tuple(each.least_quality for each in self.curves), curves)
 
+    @property
+    def curved(self) -> bool:
+        """Whether scores are log-likelihood ratios, and not log-odds as the encoder gave them."""
+        return any((each.above, each.below, each.offset) != (1, 1, 0) for each in self.curves)
+
     def rule(self, cap: float = math.inf) -> LikelihoodRatio:
         """What makes evidence of scores."""
         return LikelihoodRatio(Population(**self.population.model_dump()), cap)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 _LONGEST_LAG = 300
 _FEWEST_PAIRS = 30
+_LEAST_VARIANCE = 1e-9
+"""Scores that differ by less are all the same, but for rounding."""
 
 
 def correlation_time(tracks: Sequence[NDArray[np.float64]]) -> float:
@@ -25,7 +27,7 @@ def correlation_time(tracks: Sequence[NDArray[np.float64]]) -> float:
     """
     centred = [track - np.nanmean(track) for track in tracks if np.isfinite(track).sum() > 1]
     variance = _mean_product(centred, 0)
-    if variance is None or variance <= 0:
+    if variance is None or variance < _LEAST_VARIANCE:
         return 1.0
     total, lag = 0.0, 1
     while lag < _LONGEST_LAG:

@@ -126,7 +126,7 @@ class Decision:
         self._logits = self._late = self._orphans = self._raised = 0
 
     def observe(self, observation: TrackObservation) -> list[DecisionOutput]:
-        """Takes in what a track did in one block; a track that ended is judged for the last time."""
+        """Takes in what a track did in one block; a track that ended is told of for the last time."""
         key = (observation.stream, observation.track)
         ended = self._turn_session(observation.stream, observation.at_s)
         if key in self._ended:

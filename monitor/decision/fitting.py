@@ -188,9 +188,11 @@ def _session(session: RealSession, scorer: Scorer, rule: EvidenceRule) -> Sessio
 
 
 def _track(track: TrackCrops, scorer: Scorer, rule: EvidenceRule) -> Track:
-    part = TrackPart()
+    part, latest = TrackPart(), -1
     for block, logit, quality in zip(track.block, track.logits, track.quality, strict=True):
-        part.add(scorer.score(float(logit), float(quality)), int(block))
+        if block >= latest:  # what comes late adds nothing, to evidence neither
+            latest = int(block)
+            part.add(scorer.score(float(logit), float(quality)), latest)
     scores = part.tell(least_blocks=1) or TrackScores(0, 0.0, 0.0)
     return Track(peak=peak(track, scorer, rule), blocks=scores.blocks, mean=scores.mean, deviation=scores.deviation)
 

@@ -11,7 +11,8 @@ It saturates where a CUSUM would go on: at what people's differences leave to be
 
 A face that becomes fake in the midst of a call is another matter: it is held against itself, and people's differences
 do not count. A CUSUM (Page 1954) of the scores since a possible switch, about the face's own mean until then, which is
-not known exactly either: with m its best estimate from w seconds (shrunk towards all people), and s of n seconds since,
+not known exactly either. With m its best estimate from w seconds, of which noise / between stand for what people are
+like and score their mean, and with s the mean of n seconds since,
 
     switch  =  shift (s - m - shift / 2) / (noise / n + noise / w)
 
@@ -44,7 +45,8 @@ _BEYOND = 1.5
 two seconds at the least, however fake one is."""
 _LONGEST = 600.0
 """A switch of which nothing has come in ten minutes was none: its seconds are the face's own. Else a real person who
-looks a little fake from the first second on would be held against all people for ever, and not against herself."""
+looks a little fake from the first second on would be held against all people for ever, and not against herself. Of one
+that has come true no more than so much is kept, so that what follows it is seen."""
 _FORGET = 0.005
 """Share of the level's past that is let go with each second: what a face was a quarter of an hour ago says little."""
 
@@ -58,7 +60,7 @@ class LikelihoodRatio:
 
     Attributes:
         population: how real people score.
-        cap: where evidence saturates, so that a face that has become real is soon seen to be.
+        cap: where evidence of a fake saturates, so that a face that has become real is soon seen to be.
         switch_nats: by how much a switch has to speak louder.
         beyond: no second speaks for a switch by more shifts than this above the face's own mean.
     """
@@ -83,8 +85,9 @@ class LikelihoodRatio:
         switch, most = self._switch(past, past_weight, recent, recent_weight), self.cap + self.switch_nats
         if switch <= 0 or (recent_weight > _LONGEST and switch <= self.switch_nats):
             past, past_weight, recent, recent_weight = past + recent, past_weight + recent_weight, 0.0, 0.0
-        elif switch > most:
-            recent, recent_weight = recent * (most / switch), recent_weight * (most / switch)
+        else:
+            share = min(1.0, most / switch, _LONGEST / recent_weight)
+            recent, recent_weight = recent * share, recent_weight * share
         return level, level_weight, past, past_weight, recent, recent_weight
 
     def sides(self, state: State) -> tuple[float, float]:
@@ -92,7 +95,7 @@ class LikelihoodRatio:
         level, level_weight, *since = state
         of_level = self._level(level, level_weight)
         of_switch = self._switch(*since) - self.switch_nats
-        return max(0.0, min(self.cap, max(of_level, of_switch))), max(0.0, min(self.cap, -of_level))
+        return max(0.0, min(self.cap, max(of_level, of_switch))), max(0.0, -of_level)
 
     def upper(
         self, scores: Numbers, state: Numbers | None = None, weights: Numbers | None = None
@@ -118,14 +121,16 @@ class LikelihoodRatio:
             now = np.where(seen, weight * score, 0.0)
             level = np.where(seen, level * (1 - _FORGET) + now, level)
             level_weight = np.where(seen, level_weight * (1 - _FORGET) + weight, level_weight)
-            recent += np.where(seen, weight * np.minimum(score, self._most_recent(past, past_weight)), 0.0)
+            clipped = np.minimum(score, self._most_recent(past, past_weight))
+            recent = recent + np.where(seen, weight * clipped, 0.0)
             recent_weight = recent_weight + weight
             switch = self._switch(past, past_weight, recent, recent_weight)
             none = (switch <= 0) | ((recent_weight > _LONGEST) & (switch <= self.switch_nats))
             past = np.where(none, past + recent, past)
             past_weight = np.where(none, past_weight + recent_weight, past_weight)
-            capped = np.where(seen & (switch > most), most / np.where(none, 1.0, switch), 1.0)
-            recent, recent_weight = np.where(none, 0.0, recent * capped), np.where(none, 0.0, recent_weight * capped)
+            capped = np.minimum(most / np.where(none, 1.0, switch), _LONGEST / np.where(none, 1.0, recent_weight))
+            share = np.where(none, 0.0, np.where(seen, np.minimum(1.0, capped), 1.0))
+            recent, recent_weight = recent * share, recent_weight * share
             of_switch = self._switch(past, past_weight, recent, recent_weight) - self.switch_nats
             evidence[block] = np.clip(np.maximum(self._level(level, level_weight), of_switch), 0.0, self.cap)
         return evidence, np.stack([level, level_weight, past, past_weight, recent, recent_weight])

@@ -17,8 +17,8 @@ from monitor.messages import Logit
 _CAP = 1.5
 """Of the threshold: where evidence saturates, so that a face that has become real is soon seen to be."""
 _CLEAR_NATS = 1.5
-"""Of calibrated evidence: of faces as fake as those in the calibration no more than exp(-1.5) are ever this far below
-at one moment, and far fewer where scores are normal."""
+"""Of calibrated evidence: of faces that score higher by `Population.shift` no more than exp(-1.5), 22 %, are this far
+below at one moment, and far fewer where scores are normal. Fakes that are higher by less are clear more often."""
 _HOUR_S = 3600.0
 
 
@@ -29,7 +29,7 @@ class Statistic:
     rule: EvidenceRule
     threshold: float
     clear_at: float
-    """Evidence for a real face from which it is called that."""
+    """Evidence for a real face from which it is called that; infinite where nothing tells real from fake."""
     scorer: Scorer | None = None
     """None takes log-odds as they come."""
     session_s: float | None = None
@@ -68,7 +68,7 @@ def calibrated(calibration: Calibration, config: DecisionConfig) -> Statistic:
     return Statistic(
         calibration.rule(cap=_CAP * promise.threshold),
         promise.threshold,
-        clear_at=_CLEAR_NATS,
+        clear_at=_CLEAR_NATS if calibration.curved else math.inf,
         scorer=calibration.scorer,
         session_s=calibration.session_hours * _HOUR_S,
         most_alerts=config.max_alerts_per_session,

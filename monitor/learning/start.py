@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -13,6 +14,8 @@ from monitor.decision.measured_file import MeasuredFile
 from monitor.errors import ConfigError
 from monitor.learning.learner import Learner
 from monitor.steps import Parts
+
+_log = logging.getLogger("monitor.learning")
 
 _DEFAULT_HOURS = 24.0
 """A camera-day."""
@@ -40,6 +43,9 @@ def new_learner(config: MonitorConfig, parts: Parts, clock: Clock) -> Learner | 
         return None
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: no such folder")
+    for stream in config.streams:
+        if stream.loop:
+            _log.warning("%s: plays a file again and again: sessions of it are one, and promise too much", stream.name)
     hours = learning_hours(config, parts)
     header = Header(software=version("gend-monitor"), session_hours=hours)
     streams = [_line(stream, config, parts) for stream in config.streams]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from monitor.config import FacesConfig
 from monitor.decision import Calibration, calibrated, read_calibration, sampling_policy
 from monitor.decision.calibration import Encoder, QualityCurve, RealPeople, Session, Track
+from monitor.decision.evidence import TrackEvidence
 from monitor.decision_config import DecisionConfig
 from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
@@ -140,3 +142,20 @@ def test_what_it_promises_follows_from_what_is_asked_for() -> None:
     assert not few.calibrated
     assert few.promised_per_day == pytest.approx(1 / 6)
     assert (strict.session_s, strict.most_alerts) == (86_400, 1)
+
+
+def test_a_low_threshold_does_not_keep_real_faces_from_being_clear() -> None:
+    calm = tuple(Session(name=f"day-{n}", tracks=(track(0.0),)) for n in range(30))
+    asked = DecisionConfig(false_alarms_per_stream_day=0.5)
+    statistic = calibrated(calibration().model_copy(update={"sessions": calm}), asked)
+    assert statistic.threshold < 0.3
+    evidence = TrackEvidence(statistic.rule)
+    for second in range(600):
+        evidence.add(-4.0, second)
+    assert evidence.real >= statistic.clear_at
+
+
+def test_nothing_is_called_clear_by_an_encoder_that_tells_nothing() -> None:
+    as_it_is = QualityCurve(least_quality=0, kind="platt", above=1, below=1, offset=0)
+    assert calibrated(calibration(curves=(as_it_is,)), DecisionConfig()).clear_at == math.inf
+    assert calibrated(calibration(), DecisionConfig()).clear_at < 3

@@ -27,3 +27,7 @@ def test_seconds_without_a_crop_are_left_out() -> None:
 @pytest.mark.parametrize("short", [[], [np.array([1.0])], [np.array([1.0, np.nan, 2.0])], [np.ones(100)]])
 def test_too_little_to_measure_is_one(short: list[np.ndarray]) -> None:
     assert correlation_time(short) == 1
+
+
+def test_scores_that_are_all_the_same_are_not_correlated_by_rounding() -> None:
+    assert correlation_time([np.full(300, -5.7), np.full(300, 0.1)]) == 1
