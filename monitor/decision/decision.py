@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from monitor.clock import Clock
 from monitor.decision.episodes import EpisodeChange, Episodes
@@ -12,8 +12,8 @@ from monitor.decision.evidence import TrackEvidence
 from monitor.decision.frozen import begun
 from monitor.decision.statistic import Statistic
 from monitor.decision.streams import StreamRule
-from monitor.decision.track_scores import TrackPart
-from monitor.decision.verdicts import Abstentions, next_state
+from monitor.decision.track import TrackState, shortages
+from monitor.decision.verdicts import next_state
 from monitor.decision_config import DecisionConfig
 from monitor.messages import (
     BLOCK_S,
@@ -24,7 +24,6 @@ from monitor.messages import (
     ModelIdentity,
     TrackObservation,
     Verdict,
-    VerdictState,
 )
 
 DecisionOutput = Verdict | Alert | Demand | Event
@@ -32,33 +31,7 @@ DecisionOutput = Verdict | Alert | Demand | Event
 _DEMAND_LASTS_S = 3.0
 # A logit may come this much after the end of its block before the block is closed without it.
 _LATE_S = 5.0
-# A face that is there this long without one crop fit to score is told of, once.
-_ABSTAIN_S = 30.0
 _ENDED_MEMORY = 4096
-
-
-@dataclass(slots=True)
-class _Track:
-    """What is held of one track while it lives."""
-
-    evidence: TrackEvidence
-    episodes: Episodes
-    first_seen_s: float
-    last_logit_s: float
-    now_s: float
-    """The latest moment that anything was heard of it."""
-    abstentions: Abstentions = field(default_factory=Abstentions)
-    part: TrackPart = field(default_factory=TrackPart)
-    state: VerdictState = "inconclusive"
-    samples: int = 0
-    probability_sum: float = 0.0
-    abstaining: bool = False
-    starving: bool = False
-    frozen: tuple[str, ...] = ()
-
-    @property
-    def mean_probability(self) -> float | None:
-        return self.probability_sum / self.samples if self.samples else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +93,7 @@ class Decision:
         self._max_crops_per_s = max_crops_per_s
         self._epoch_s = epoch_s
         self._streams: dict[str, StreamRule] = {}
-        self._tracks: dict[tuple[str, str], _Track] = {}
+        self._tracks: dict[tuple[str, str], TrackState] = {}
         # Tracks that ended a moment ago: their last crops may still be on the way and must not revive them.
         self._ended: dict[tuple[str, str], None] = {}
         self._logits = self._late = self._orphans = self._raised = 0
@@ -137,7 +110,7 @@ class Decision:
             return [*ended, *self._end(key, track, observation.at_s, "track ended")]
         track.evidence.close_before(observation.at_s - _LATE_S)
         frozen, track.frozen = begun(observation, track.frozen), observation.frozen
-        return [*ended, *self._judge(key, track, observation.at_s), *_events(observation, track), *frozen]
+        return [*ended, *self._judge(key, track, observation.at_s), *shortages(observation, track), *frozen]
 
     def score(self, logit: Logit) -> list[DecisionOutput]:
         """Takes in the encoder's answer to one crop. An answer that is not a number is counted and adds nothing."""
@@ -155,10 +128,7 @@ class Decision:
             return ended
         track.part.add(score, int(logit.at_s // BLOCK_S))
         self._logits += 1
-        track.samples += 1
-        track.probability_sum += _probability(logit.logit)
-        track.last_logit_s = logit.at_s
-        track.abstaining = False
+        track.scored(logit)
         return [*ended, *self._judge(key, track, logit.at_s)]
 
     def close(self, streams: Iterable[str], reason: str) -> list[DecisionOutput]:
@@ -208,18 +178,18 @@ class Decision:
             )
         return stream
 
-    def _track(self, key: tuple[str, str], first_seen_s: float) -> _Track:
+    def _track(self, key: tuple[str, str], first_seen_s: float) -> TrackState:
         track = self._tracks.get(key)
         if track is None:
             evidence = TrackEvidence(self._stream(key[0]).statistic.rule)
             episodes = Episodes(self._config.refractory_s, self._new_id)
-            track = self._tracks[key] = _Track(
+            track = self._tracks[key] = TrackState(
                 evidence, episodes, first_seen_s, last_logit_s=first_seen_s, now_s=first_seen_s
             )
         track.first_seen_s = min(track.first_seen_s, first_seen_s)
         return track
 
-    def _judge(self, key: tuple[str, str], track: _Track, at_s: float) -> list[DecisionOutput]:
+    def _judge(self, key: tuple[str, str], track: TrackState, at_s: float) -> list[DecisionOutput]:
         stream, evidence = self._stream(key[0]), track.evidence
         # An answer comes later than its crop was seen, and an observation may have come in between.
         at_s = track.now_s = max(track.now_s, at_s)
@@ -256,7 +226,7 @@ class Decision:
                 rule.drift.add(track.part)
         return [*outputs, *rule.drift.turn(stream, at_s)]
 
-    def _end(self, key: tuple[str, str], track: _Track, at_s: float, reason: str) -> list[DecisionOutput]:
+    def _end(self, key: tuple[str, str], track: TrackState, at_s: float, reason: str) -> list[DecisionOutput]:
         outputs: list[DecisionOutput] = [self._verdict(key, track, at_s, ended=True)]
         change = track.episodes.close(reason, at_s)
         if change is not None:
@@ -268,7 +238,7 @@ class Decision:
             del self._ended[next(iter(self._ended))]
         return outputs
 
-    def _verdict(self, key: tuple[str, str], track: _Track, at_s: float, *, ended: bool = False) -> Verdict:
+    def _verdict(self, key: tuple[str, str], track: TrackState, at_s: float, *, ended: bool = False) -> Verdict:
         stream = self._stream(key[0])
         reasons = track.abstentions.reasons()
         if track.evidence.blocks < self._config.min_blocks:
@@ -289,7 +259,7 @@ class Decision:
             ended=ended,
         )
 
-    def _alert(self, key: tuple[str, str], track: _Track, change: EpisodeChange) -> Alert:
+    def _alert(self, key: tuple[str, str], track: TrackState, change: EpisodeChange) -> Alert:
         stream = self._stream(key[0])
         if change.type == "raised":
             self._raised += 1
@@ -313,28 +283,12 @@ class Decision:
             false_alarms_promised_per_stream_day=stream.statistic.promised_per_day,
             calibrated=stream.calibrated,
             model=self._model_of(key[0]),
-            notices=stream.notices,
+            notices=(*stream.notices, *_of_track(track, stream)),
         )
 
 
-def _events(observation: TrackObservation, track: _Track) -> list[Event]:
-    """What begins with this block: an abstention that lasts, or a shortage of encoder time."""
-    stream, name, at_s = observation.stream, observation.track, observation.at_s
-    reasons = track.abstentions.reasons()
-    began: list[Event] = []
-    if at_s - track.last_logit_s >= _ABSTAIN_S and not track.abstaining:
-        track.abstaining = True
-        why = f" ({', '.join(reasons)})" if reasons else ""
-        text = f"track {name} is there and could not be scored for {_ABSTAIN_S:.0f} s{why}"
-        began.append(Event(stream, "abstention", at_s, name, text))
-    starving = "starved" in reasons
-    if starving and not track.starving:
-        text = f"track {name} waits for the encoder: its crops grow too old to be scored"
-        began.append(Event(stream, "starvation", at_s, name, text))
-    track.starving = starving
-    return began
-
-
-def _probability(logit: float) -> float:
-    """The encoder's p(fake); clipped where the exponential would overflow."""
-    return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, logit))))
+def _of_track(track: TrackState, stream: StreamRule) -> tuple[str, ...]:
+    """What must be said of this face besides."""
+    if stream.statistic.promise is None or not track.abstentions.starved:
+        return ()
+    return ("starved: crops of this face wait too long to be scored, and the promise is of faces that are not",)

@@ -75,15 +75,19 @@ class Abstentions:
         """Takes in what the track did in one more block."""
         self._recent.append(observation)
 
+    @property
+    def starved(self) -> bool:
+        """Whether half of its crops or more waited too long to be scored."""
+        starved = sum(observation.starved for observation in self._recent)
+        return starved > 0 and starved * 2 >= sum(observation.sampled for observation in self._recent)
+
     def reasons(self) -> tuple[str, ...]:
         """The causes that kept more faces from scoring than were sampled, most frequent first."""
         gated: Counter[str] = Counter()
-        sampled = starved = 0
         for observation in self._recent:
             gated.update(observation.gated)
-            sampled += observation.sampled
-            starved += observation.starved
+        sampled = sum(observation.sampled for observation in self._recent)
         found = [_GATE_REASONS.get(cause, cause) for cause, count in gated.most_common() if count > sampled]
-        if starved and starved * 2 >= sampled:
+        if self.starved:
             found.append("starved")
         return tuple(dict.fromkeys(found))

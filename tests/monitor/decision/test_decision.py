@@ -271,6 +271,16 @@ def test_a_promise_that_is_missed_is_not_called_calibrated() -> None:
     assert "7 h of real footage missing" in str(alert.notices)
 
 
+def test_an_alert_on_a_starved_face_says_that_the_promise_is_not_about_such_faces() -> None:
+    starved, fed = calibrated_bench(), calibrated_bench()
+    for bench, waiting in ((starved, 1), (fed, 0)):
+        for second in range(8):
+            bench.observe(float(second + 1), starved=waiting)
+            bench.outputs += bench.decision.score(Logit("s", "t", float(second + 1), 6.0, 1.0, "demo"))
+    told = [[notice.partition(":")[0] for notice in bench.alerts[0].notices] for bench in (starved, fed)]
+    assert told == [["demo encoder", "odds", "starved"], ["demo encoder", "odds"]]
+
+
 def test_logits_are_scored_before_they_are_evidence() -> None:
     bench = calibrated_bench()
     bench.seconds([4.0] * 3)  # scored 2 each, less the drift of 1
