@@ -16,10 +16,10 @@ like and score their mean, and with s the mean of n seconds since,
 
     switch  =  shift (s - m - shift / 2) / (noise / n + noise / w)
 
-Whenever that is not above 0 there was no switch so far, and the seconds go into the past; so they do when nothing has
-come of it in ten minutes. A switch may have come at any moment, a face that is fake from the start at one only, so
-`switch` has to be higher by `SWITCH_NATS`. The evidence is the higher of the two. With the own mean known exactly,
-`switch` is Page's CUSUM, by which the benchmark checks it.
+Whenever that is not above 0 there was no switch so far, and the seconds go into the past. A switch may have come at any
+moment, a face that is fake from the start at one only, so `switch` has to be higher by `SWITCH_NATS`. The evidence is
+the higher of the two. With the own mean known exactly, and without the clip of its seconds, `switch` is Page's CUSUM, by
+which the benchmark checks it.
 
 All of this is about finding fakes soon. That real faces raise no more alarms than promised does not rest on it, but on
 how high real sessions came (`promise.py`).
@@ -44,9 +44,7 @@ _BEYOND = 1.5
 """Shifts. One second then speaks for a switch by four nats at the most, which a switch lacks to begin with: so it takes
 two seconds at the least, however fake one is."""
 _LONGEST = 600.0
-"""A switch of which nothing has come in ten minutes was none: its seconds are the face's own. Else a real person who
-looks a little fake from the first second on would be held against all people for ever, and not against herself. Of one
-that has come true no more than so much is kept, so that what follows it is seen."""
+"""Seconds since a possible switch that are kept at the most, so that what follows them is seen."""
 _FORGET = 0.005
 """Share of the level's past that is let go with each second: what a face was a quarter of an hour ago says little."""
 
@@ -83,7 +81,7 @@ class LikelihoodRatio:
         recent += weight * min(score, self._most_recent(past, past_weight))
         recent_weight += weight
         switch, most = self._switch(past, past_weight, recent, recent_weight), self.cap + self.switch_nats
-        if switch <= 0 or (recent_weight > _LONGEST and switch <= self.switch_nats):
+        if switch <= 0:
             past, past_weight, recent, recent_weight = past + recent, past_weight + recent_weight, 0.0, 0.0
         else:
             share = min(1.0, most / switch, _LONGEST / recent_weight)
@@ -125,7 +123,7 @@ class LikelihoodRatio:
             recent = recent + np.where(seen, weight * clipped, 0.0)
             recent_weight = recent_weight + weight
             switch = self._switch(past, past_weight, recent, recent_weight)
-            none = (switch <= 0) | ((recent_weight > _LONGEST) & (switch <= self.switch_nats))
+            none = switch <= 0
             past = np.where(none, past + recent, past)
             past_weight = np.where(none, past_weight + recent_weight, past_weight)
             capped = np.minimum(most / np.where(none, 1.0, switch), _LONGEST / np.where(none, 1.0, recent_weight))
