@@ -18,8 +18,8 @@ like and score their mean, and with s the mean of n seconds since,
 
 Whenever that is not above 0 there was no switch so far, and the seconds go into the past. A switch may have come at any
 moment, a face that is fake from the start at one only, so `switch` has to be higher by `SWITCH_NATS`. The evidence is
-the higher of the two. With the own mean known exactly, and without the clip of its seconds, `switch` is Page's CUSUM, by
-which the benchmark checks it.
+the higher of the two. With the own mean known exactly, and without the clip of its seconds, `switch` is Page's CUSUM,
+by which the benchmark checks it.
 
 All of this is about finding fakes soon. That real faces raise no more alarms than promised does not rest on it, but on
 how high real sessions came (`promise.py`).
