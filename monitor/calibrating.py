@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -91,10 +91,9 @@ def calibrate_files(
     config = without_calibrations(config)
     parts = load_parts(config)
     sessions, fakes = _watched(footage, session_s, config, parts, of.name)
-    encoder = Encoder.of(replace(parts.model, adapter=of.adapter), parts.adapters.sha256(of.adapter))
     policy = sampling_policy(config.faces, parts.face_detector, of.ignore)
     given_s = sum(each.duration_s for each in footage)
-    made_for = MadeFor(encoder, policy, session_s / _HOUR_S, given_s / _HOUR_S)
+    made_for = MadeFor(parts.encoder_of(of), policy, session_s / _HOUR_S, given_s / _HOUR_S)
     return calibrate_sessions(sessions, fakes, made_for, config.decision, out, report=report, console=console)
 
 

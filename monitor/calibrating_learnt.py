@@ -14,6 +14,7 @@ from rich.table import Table
 
 from monitor.calibrating import MadeFor, calibrate_sessions, stream_of
 from monitor.calibration_report import place_report
+from monitor.calibration_summary import count
 from monitor.config import MonitorConfig
 from monitor.decision import Calibration, sampling_policy
 from monitor.decision.calibration import difference
@@ -115,9 +116,9 @@ class ReviewsSay:
 
     def words(self) -> list[str]:
         """For the person who asked."""
-        told = [f"{_alerts(self.wrong)} reviewed as wrong: counted as false alarms"] if self.wrong else []
+        told = [f"{count(self.wrong, 'alert')} reviewed as wrong: counted as false alarms"] if self.wrong else []
         if self.unreviewed:
-            told.append(f"{_alerts(self.unreviewed)} that nobody reviewed: counted as false alarms")
+            told.append(f"{count(self.unreviewed, 'alert')} that nobody reviewed: counted as false alarms")
         return told
 
 
@@ -175,10 +176,6 @@ def _sessions_of(alert: Alert, sessions: Sequence[MeasuredSession]) -> list[Sess
 
 def _by(episode: ReviewedEpisode) -> str:
     return episode.reviews[-1].by or "somebody"
-
-
-def _alerts(count: int) -> str:
-    return "1 alert" if count == 1 else f"{count:,} alerts"
 
 
 async def _reviews(config: MonitorConfig) -> tuple[list[ReviewedEpisode], list[Alert]]:

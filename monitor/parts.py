@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from functools import partial
 
 from gend.faces import load_detector
 from gend.model import Detector
 from monitor.adapters import StreamAdapters
 from monitor.calibrations import check_calibrations, read_calibrations
-from monitor.config import MonitorConfig, StreamConfig
-from monitor.decision import Encoder
+from monitor.config import MonitorConfig
 from monitor.messages import ModelIdentity
 from monitor.steps import Parts
 
@@ -52,12 +50,9 @@ def load_parts(config: MonitorConfig) -> Parts:
     identity = encoder.identity
     model = ModelIdentity(identity.weights, identity.sha256, None, identity.engine, identity.precision)
     stream_adapters = StreamAdapters(config, encoder.set_adapters, lambda: encoder.adapters)
-
-    def encoder_of(stream: StreamConfig) -> Encoder:
-        return Encoder.of(replace(model, adapter=stream.adapter), stream_adapters.sha256(stream.adapter))
-
-    check_calibrations(calibrations, config, encoder_of, kind)
+    parts = Parts(encoder, model, new_face_detector, stream_adapters, kind, calibrations)
+    check_calibrations(calibrations, config, parts.encoder_of, kind)
     for name, calibration in calibrations.own.items():
         if calibration is not None and calibration.reference(config.decision.min_blocks) is None:
             _log.warning("%s: its calibration has not enough sessions to tell drift", name)
-    return Parts(encoder, model, new_face_detector, stream_adapters, kind, calibrations)
+    return parts

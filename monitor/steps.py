@@ -16,6 +16,7 @@ from monitor.clips import RingPlan
 from monitor.clock import Clock
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import Decision
+from monitor.decision import Encoder as CalibratedEncoder
 from monitor.messages import Crop, Logit, ModelIdentity
 from monitor.scoring import Encoder as ScoringEncoder
 from monitor.scoring import score
@@ -52,6 +53,10 @@ class Parts:
     """Name of the face detector."""
     calibrations: StreamCalibrations = field(default_factory=StreamCalibrations)
     """What false alarms of each stream are measured by."""
+
+    def encoder_of(self, stream: StreamConfig) -> CalibratedEncoder:
+        """What scores a stream, as calibrations name it."""
+        return CalibratedEncoder.of(replace(self.model, adapter=stream.adapter), self.adapters.sha256(stream.adapter))
 
 
 def score_all(crops: list[Crop], parts: Parts, batch: int) -> list[Logit]:

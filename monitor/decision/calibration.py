@@ -26,7 +26,7 @@ from monitor.decision.likelihood import LikelihoodRatio
 from monitor.decision.population import Population
 from monitor.decision.promise import Aim, Promise, PromiseCurve, promise, promise_curve
 from monitor.decision.reference import Reference
-from monitor.decision.scores import Curve, Scorer
+from monitor.decision.scores import AS_IT_IS, Curve, Scorer
 from monitor.decision.track_scores import TrackScores
 from monitor.decision_config import DecisionConfig
 from monitor.errors import ConfigError
@@ -165,7 +165,7 @@ class Calibration(_Part):
     @property
     def curved(self) -> bool:
         """Whether scores are log-likelihood ratios, and not log-odds as the encoder gave them."""
-        return any((each.above, each.below, each.offset) != (1, 1, 0) for each in self.curves)
+        return any(curve != AS_IT_IS for curve in self.scorer.curves)
 
     def rule(self, cap: float = math.inf) -> LikelihoodRatio:
         """What makes evidence of scores."""

@@ -15,6 +15,7 @@ from monitor.decision.evidence import EvidenceRule, TrackEvidence
 from monitor.decision.likelihood import CLIP_NATS, LikelihoodRatio
 from monitor.decision.population import Population, measure_population
 from monitor.decision.scores import (
+    AS_IT_IS,
     Curve,
     ReliabilityBin,
     Scorer,
@@ -33,7 +34,6 @@ FEWEST_CROPS = 100
 _FEWEST_A_BIN = 300
 """Of each class, for a curve of one quality alone."""
 _BINS = 3
-_AS_IT_IS = Curve("platt", 1.0, 1.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +137,13 @@ def fit(sessions: Sequence[RealSession], fakes: Fakes) -> Fitted:
     bin_of = np.searchsorted(edges, qualities, side="right") - 1
     inside = [bin_of == n for n in range(len(edges))]
     overall, by_quality = None, []
-    curves = [_AS_IT_IS]
+    curves = [AS_IT_IS]
     if uncurved is None:
         found_curves = [fit_held_out(logits[here], fake[here], groups[here]) for here in inside]
         curves = [curve for curve, _ in found_curves]
         if all(curve.above == curve.below == 0 for curve in curves):
             uncurved = "the encoder does not tell these real faces from the same blended with themselves"
-            edges, curves = edges[:1], [_AS_IT_IS]
+            edges, curves = edges[:1], [AS_IT_IS]
         elif len(sessions) > 1:
             scores = np.zeros(len(logits))
             for here, edge, (_, held_out) in zip(inside, edges, found_curves, strict=True):
@@ -174,13 +174,7 @@ def peak(track: TrackCrops, scorer: Scorer, rule: EvidenceRule) -> float:
 
     Nothing is raised in a track's first block, whatever `decision.min_blocks` is.
     """
-    evidence = TrackEvidence(rule)
-    highest = 0.0
-    for block, logit, quality in zip(track.block, track.logits, track.quality, strict=True):
-        evidence.add(scorer.score(float(logit), float(quality)), float(block) * BLOCK_S, weight_of(float(quality)))
-        if evidence.blocks >= LEAST_QUORUM:
-            highest = max(highest, evidence.fake)
-    return highest
+    return _track(track, scorer, rule).peak
 
 
 def _session(session: RealSession, scorer: Scorer, rule: EvidenceRule) -> Session:
@@ -188,13 +182,17 @@ def _session(session: RealSession, scorer: Scorer, rule: EvidenceRule) -> Sessio
 
 
 def _track(track: TrackCrops, scorer: Scorer, rule: EvidenceRule) -> Track:
-    part, latest = TrackPart(), -1
+    evidence, part = TrackEvidence(rule), TrackPart()
+    highest = 0.0
     for block, logit, quality in zip(track.block, track.logits, track.quality, strict=True):
-        if block >= latest:  # what comes late adds nothing, to evidence neither
-            latest = int(block)
-            part.add(scorer.score(float(logit), float(quality)), latest)
+        score = scorer.score(float(logit), float(quality))
+        if not evidence.add(score, float(block) * BLOCK_S, weight_of(float(quality))):
+            continue
+        part.add(score, int(block))
+        if evidence.blocks >= LEAST_QUORUM:
+            highest = max(highest, evidence.fake)
     scores = part.tell(least_blocks=1) or TrackScores(0, 0.0, 0.0)
-    return Track(peak=peak(track, scorer, rule), blocks=scores.blocks, mean=scores.mean, deviation=scores.deviation)
+    return Track(peak=highest, blocks=scores.blocks, mean=scores.mean, deviation=scores.deviation)
 
 
 def _all_crops(

@@ -50,6 +50,8 @@ class Curve:
 
 NOTHING = Curve("platt", 0.0, 0.0, 0.0)
 """Says nothing about any crop."""
+AS_IT_IS = Curve("platt", 1.0, 1.0, 0.0)
+"""Leaves log-odds as the encoder gave them."""
 
 
 def fit_curve(logits: Numbers, fake: NDArray[np.bool_], sessions: NDArray[np.int64]) -> Curve:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from importlib.metadata import version
 
 from monitor.clock import Clock
 from monitor.config import MonitorConfig, StreamConfig
-from monitor.decision import Encoder, sampling_policy
+from monitor.decision import sampling_policy
 from monitor.decision.measured import Header, StreamLine
 from monitor.decision.measured_file import MeasuredFile
 from monitor.errors import ConfigError
@@ -54,9 +53,8 @@ def new_learner(config: MonitorConfig, parts: Parts, clock: Clock) -> Learner | 
 
 
 def _line(stream: StreamConfig, config: MonitorConfig, parts: Parts) -> StreamLine:
-    model = replace(parts.model, adapter=stream.adapter)
     return StreamLine(
         stream=stream.name,
-        encoder=Encoder.of(model, parts.adapters.sha256(stream.adapter)),
+        encoder=parts.encoder_of(stream),
         policy=sampling_policy(config.faces, parts.face_detector, stream.ignore),
     )
