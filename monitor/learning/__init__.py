@@ -3,7 +3,7 @@
 from monitor.learning.blend import manipulated
 from monitor.learning.choice import Choice, SessionKey, choose
 from monitor.learning.learner import Learner, LearningStatistics
-from monitor.learning.start import learning_hours, new_learner
+from monitor.learning.start import new_learner
 
 __all__ = [
     "Choice",
@@ -11,7 +11,6 @@ __all__ = [
     "LearningStatistics",
     "SessionKey",
     "choose",
-    "learning_hours",
     "manipulated",
     "new_learner",
 ]

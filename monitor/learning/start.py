@@ -21,7 +21,7 @@ _DEFAULT_HOURS = 24.0
 _HOUR_S = 3600.0
 
 
-def learning_hours(config: MonitorConfig, parts: Parts) -> float:
+def _session_hours(config: MonitorConfig, parts: Parts) -> float:
     """Length of a session: that of the configuration, or else of all calibrations; or else a day."""
     if config.decision.session_hours is not None:
         return config.decision.session_hours
@@ -45,7 +45,7 @@ def new_learner(config: MonitorConfig, parts: Parts, clock: Clock) -> Learner | 
     for stream in config.streams:
         if stream.loop:
             _log.warning("%s: plays a file again and again: sessions of it are one, and promise too much", stream.name)
-    hours = learning_hours(config, parts)
+    hours = _session_hours(config, parts)
     header = Header(software=version("gend-monitor"), session_hours=hours)
     streams = [_line(stream, config, parts) for stream in config.streams]
     file = MeasuredFile.open(path, header, streams, config.decision.learning_max_mb * 1e6)
