@@ -404,12 +404,13 @@ def _openvino_products(x: Floats, weights: Sequence[Floats], precision: str, thr
 
     from gend.engines.cpu import CPU  # noqa: PLC0415
     from gend.engines.openvino import settings  # noqa: PLC0415
+    from gend.openvino_core import openvino_core  # noqa: PLC0415
 
     start = y = opset13.parameter(x.shape, np.float32)
     for weight in weights:
         y = opset13.matmul(y, opset13.constant(weight.T.copy()), transpose_a=False, transpose_b=True)
     how = settings(cast("Any", precision), threads, CPU.here())
-    request = ov.Core().compile_model(ov.Model([y], [start]), "CPU", how).create_infer_request()
+    request = openvino_core().compile_model(ov.Model([y], [start]), "CPU", how).create_infer_request()
     return lambda: request.infer([x])
 
 

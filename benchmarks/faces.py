@@ -21,6 +21,7 @@ from benchmarks.machine import described
 from gend.faces import load_detector
 from gend.faces.inference import compile_network, read_network
 from gend.fetch import fetch, load_picture
+from gend.openvino_core import openvino_core
 from gend.resample import Pixels
 
 _ROUNDS = 40
@@ -87,7 +88,7 @@ def _network(*, resized: bool, precision: str = "f32") -> Callable[[], object]:
         request = compile_network(steps.build(), threads=1)
     else:
         settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision, "ENABLE_CPU_PINNING": False}
-        request = ov.Core().compile_model(steps.build(), "CPU", settings).create_infer_request()
+        request = openvino_core().compile_model(steps.build(), "CPU", settings).create_infer_request()
     picture = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
     return partial(request.infer, {0: picture}, share_inputs=True, share_outputs=True)
 

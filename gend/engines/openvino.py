@@ -6,21 +6,18 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
 from gend.engines import EngineName, Floats, Mix, Precision, check_answer, check_input
 from gend.engines.cpu import CPU
 from gend.engines.exported import Exported
 from gend.errors import GendError, WeightsError
+from gend.openvino_core import openvino_core
 
 if TYPE_CHECKING:
     from gend.adapter import Adapter
 
 NAME: EngineName = "openvino"
-
-# Before any thread of ours can ask for it: see `gend/faces/inference.py`.
-ov.Type.u8.to_dtype()
 
 
 class OpenVINOEngine:
@@ -49,7 +46,9 @@ class OpenVINOEngine:
         self._norms = own.norms.shape[0], own.norms.shape[2]
         self._own = _tuned_inputs(own)
         try:
-            compiled = ov.Core().compile_model(exported.model, "CPU", settings(self.precision, threads, CPU.here()))
+            compiled = openvino_core().compile_model(
+                exported.model, "CPU", settings(self.precision, threads, CPU.here())
+            )
         except RuntimeError as error:  # OpenVINO has no classes of its own for this
             raise WeightsError(f"{exported.model}: OpenVINO cannot run it ({_first_line(error)})") from error
         self._request = compiled.create_infer_request()

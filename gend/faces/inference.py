@@ -7,11 +7,7 @@ from pathlib import Path
 import openvino as ov
 
 from gend.errors import WeightsError
-
-# OpenVINO's bindings make their table of types when they are first asked for one, and let go of the interpreter's lock
-# meanwhile. Two threads that ask first at once, each with a detector of its own, then wait for each other for ever, and
-# the whole process with them.
-ov.Type.u8.to_dtype()
+from gend.openvino_core import openvino_core
 
 
 def read_network(path: Path) -> ov.Model:
@@ -23,7 +19,7 @@ def read_network(path: Path) -> ov.Model:
     if not path.is_file():
         raise WeightsError(f"{path}: no such file")
     try:
-        return ov.Core().read_model(path)
+        return openvino_core().read_model(path)
     except RuntimeError as error:  # OpenVINO has no classes of its own for this
         raise WeightsError(f"{path}: not a network that OpenVINO reads") from error
 
@@ -38,4 +34,4 @@ def compile_network(network: ov.Model, threads: int) -> ov.InferRequest:
         # The same faces on every machine, with bfloat16 units or without.
         "INFERENCE_PRECISION_HINT": "f32",
     }
-    return ov.Core().compile_model(network, "CPU", settings).create_infer_request()
+    return openvino_core().compile_model(network, "CPU", settings).create_infer_request()

@@ -16,6 +16,7 @@ import pytest
 from tests.faults.analysed import Analysed
 from tests.faults.camera import Camera, Film, HangUp, Pause, Raw, Step, interleaved
 from tests.faults.table import FaultTable
+from tests.logs import told
 
 _CI_S, _SOAK_S = 10.0, 1800.0
 _WARM_UP_S = 300.0
@@ -73,7 +74,7 @@ def test_a_stream_that_is_never_well_is_told_of_in_few_lines_and_true_figures(
         with faults.recovery("a camera that is never well", _story(stream)):
             stream.wait_for_pictures(20)
         figures, states = stream.figures, stream.states
-        lines = [record.getMessage() for record in caplog.records if record.name.startswith("monitor")]
+        lines = told(caplog)
         # A moment ago there may have been a connection more.
         deadline_s = time.monotonic() + 5
         while process.num_fds() > handles or process.num_threads() > threads:

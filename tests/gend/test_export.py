@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 import pytest
 
 from gend.backbones import Backbone
 from gend.engines.exported import MANIFEST, Exported, is_exported, read_exported
 from gend.errors import GendError, WeightsError
 from gend.export import export
+from gend.openvino_core import openvino_core
 from tests.gend.engines.networks import SMALL_DEMO, TINY_DINO, TINY_PE, checkpoint, crops, network, reference
 
 
@@ -33,7 +33,7 @@ def onnx_export(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 def test_onnx_is_read_back_by_openvino(onnx_export: tuple[Exported, Backbone]) -> None:
     exported, backbone = onnx_export
-    compiled = ov.Core().compile_model(exported.model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(exported.model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     for count in (1, 3):
         pixels = crops(count, backbone.input_px)
         found = compiled({"crops": pixels})["log_odds"]

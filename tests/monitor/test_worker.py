@@ -19,6 +19,7 @@ from monitor.config import FacesConfig, StreamConfig
 from monitor.messages import Crop, Pixels, TrackObservation
 from monitor.tracking import Tracking
 from monitor.worker import StreamWorker
+from tests.logs import told
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.tracking.scenes import face_at
 from tests.waiting import wait_until
@@ -136,8 +137,7 @@ def test_failure_keeps_its_first_text_in_one_safe_line(clip: Path, caplog: pytes
         watched.detector.fault = lambda: None
         wait_until(lambda: watched.worker.failure is None)
         wait_until(watched.cropped)
-    told = [record.getMessage() for record in caplog.records if record.name == "monitor.pipeline"]
-    assert told == [f"lobby: {first}", "lobby: analysis works again"]
+    assert told(caplog, "monitor.pipeline") == [f"lobby: {first}", "lobby: analysis works again"]
 
 
 def test_failure_tells_that_no_crop_can_be_cut(clip: Path) -> None:

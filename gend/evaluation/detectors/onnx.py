@@ -110,9 +110,11 @@ class _OpenVINO:
     def __init__(self, path: Path) -> None:
         import openvino as ov  # noqa: PLC0415  (heavy, imported where used)
 
+        from gend.openvino_core import openvino_core  # noqa: PLC0415
+
         exact = {"INFERENCE_PRECISION_HINT": "f32"}
         try:
-            self._network = ov.Core().compile_model(path, "CPU", exact)
+            self._network = openvino_core().compile_model(path, "CPU", exact)
         except RuntimeError as error:
             reason = [line for line in str(error).splitlines() if line.strip()][-1]
             raise WeightsError(f"{path}: OpenVINO cannot run it ({reason})") from error

@@ -16,6 +16,7 @@ import pytest
 
 from monitor.clock import LiveClock
 from monitor.ingest import PacketRing, write_clip
+from tests.logs import told
 from tests.monitor.ingest.watching import BRISK, Watched
 from tests.rtsp_server import RtspServer
 
@@ -69,7 +70,7 @@ def test_a_killed_server_is_connected_to_again(camera: RtspServer, caplog: pytes
     assert again[-1].trusted
     assert watched.reader.statistics().reconnects >= 1
     # However often it was tried, and for whatever reasons: one line for each change of state.
-    assert [record.getMessage() for record in caplog.records if record.name == "monitor.ingest"] == [
+    assert told(caplog, "monitor.ingest") == [
         "lobby: live",
         "lobby: connecting, connection lost: the other end closed it",
         "lobby: live",

@@ -27,6 +27,7 @@ from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
 from monitor.messages import Crop, Demand, TrackObservation
 from monitor.worker import WorkerPlan
+from tests.logs import told
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.isolation.detectors import Obedient, unavailable
 from tests.rtsp_server import RtspServer
@@ -162,7 +163,7 @@ def test_a_process_that_ends_is_replaced_and_its_tracks_end(
     assert first in watched.ended()
     states = [(status.state, status.reason) for status in watched.statuses]
     assert states == [("live", None), ("connecting", reason), ("live", None)]
-    assert [r.message for r in caplog.records if r.levelno >= logging.WARNING] == [f"lobby: connecting, {reason}"]
+    assert told(caplog, level=logging.WARNING) == [f"lobby: connecting, {reason}"]
     after = wait_until(lambda: s if (s := watched.worker.statistics()).tracking.faces else None)
     assert after.restarts == 1
     assert after.reader.frames > before.reader.frames  # counts go on

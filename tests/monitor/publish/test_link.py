@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.publish.link import FIRST_PAUSE_S, LONGEST_PAUSE_S, Link
+from tests.logs import told
 
 
 @pytest.fixture
@@ -12,7 +13,7 @@ def link(caplog: pytest.LogCaptureFixture) -> Link:
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.message.removeprefix("MQTT mqtt://broker: ") for record in caplog.records]
+    return [line.removeprefix("MQTT mqtt://broker: ") for line in told(caplog)]
 
 
 def test_failures_are_logged_once_per_reason(link: Link, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,7 @@ from monitor.errors import ConfigError
 from monitor.publish.client import Broker, default_client_id
 from monitor.store import Store
 from tests.broker import Certificates, Mosquitto, listening, make_certificates
+from tests.logs import told
 from tests.monitor.publish.running import publishing, until
 from tests.monitor.store.examples import an_alert
 
@@ -43,8 +44,7 @@ async def test_wrong_password_is_one_line_without_it(
             reason = publisher.statistics().reason
             assert reason == "refused: Not authorized; check mqtt.username and mqtt.password"
             assert not publisher.connected
-    ours = [record.message for record in caplog.records if record.name.startswith("monitor.publish")]
-    assert ours == [f"MQTT {broker.url}: {reason}; trying again"]
+    assert told(caplog, "monitor.publish") == [f"MQTT {broker.url}: {reason}; trying again"]
     assert "wr0ng-word" not in caplog.text
 
 
@@ -70,7 +70,7 @@ async def test_missing_client_certificate_is_one_line(
         async with publishing(broker.config(cert=None, key=None), store) as publisher:
             await until(lambda: broker.log.count("peer did not return a certificate") >= 2)
             assert publisher.statistics().reason == "no answer within 0.5 s; does it ask for a certificate (mqtt.cert)?"
-    assert len(caplog.records) == 1
+    assert len(told(caplog)) == 1
 
 
 async def test_broker_by_another_name_is_refused(tmp_path: Path, store: Store, certificates: Certificates) -> None:

@@ -14,6 +14,7 @@ from monitor.clock import LiveClock, RecordingClock
 from monitor.errors import MonitorError
 from monitor.messages import Crop, Logit, Pixels
 from monitor.scoring import Batcher, Worker, score
+from tests.logs import told
 from tests.waiting import wait_until
 
 
@@ -232,8 +233,8 @@ def test_run_an_encoder_that_fails_is_told_once_and_recovers(
     answers.wait_for(1)
     assert [logit.track for logit in answers.logits] == ["again"]
     wait_until(lambda: worker.statistics().failure is None)
-    wait_until(lambda: len(caplog.records) == 2)
-    assert [record.getMessage() for record in caplog.records] == [
+    wait_until(lambda: len(told(caplog)) == 2)
+    assert told(caplog) == [
         "scoring fails: RuntimeError: out of memory",
         "scoring works again",
     ]
@@ -258,12 +259,12 @@ def test_run_an_encoder_that_hangs_is_told_while_it_does_and_recovers(
     assert statistics.failure == "scoring hangs: no answer within 0 s"
     assert statistics.awaited_s >= 0.2
     assert (statistics.hangs, statistics.errors) == (1, 0)
-    wait_until(lambda: len(caplog.records) == 1)
+    wait_until(lambda: len(told(caplog)) == 1)
     encoder.gate.set()
     answers.wait_for(1)
     wait_until(lambda: worker.failure is None)
     assert worker.stop(timeout_s=30)
-    assert [record.getMessage() for record in caplog.records] == [
+    assert told(caplog) == [
         "scoring hangs: no answer within 0 s",
         "scoring works again",
     ]

@@ -12,6 +12,7 @@ import pytest
 
 from monitor.errors import StoreError
 from monitor.store import Store
+from tests.logs import told
 from tests.monitor.store.examples import an_alert, opened
 
 pytest_plugins = ("tests.databases",)
@@ -51,8 +52,7 @@ async def test_full_disk_uses_the_reserve_then_fails_and_leaves_no_hole(
         assert kept.sequence == recorded + 2
         assert store.statistics().reserve_held
         assert reserve.exists()
-    messages = [record.message for record in caplog.records]
-    assert [line.partition(": ")[2] for line in messages] == [
+    assert [line.partition(": ")[2] for line in told(caplog)] == [
         "the disk is full: alerts go into the reserve",
         "space is reserved for alerts again",
     ]
