@@ -27,11 +27,10 @@ demo: $(STAMP)  ## play the built-in clip through the whole pipeline; ARGS="--un
 # These hold a clock against what is promised, so nothing runs beside them.
 ALONE := tests/monitor/demo tests/monitor/test_stopping.py
 
-# As in use, the libraries of the research side and those of the service do not meet in one process.
-# Tests of the service wait more than they work, so two run at a time; those of one file share a service, in their order.
+# Two at a time; the tests of one file share a service, or an encoder, in their order.
 test: $(STAMP)  ## run the tests; ARGS="-k name" for some of them
 ifeq ($(strip $(ARGS)),)
-	@failed=0; $(BIN)/python -m pytest tests/gend || failed=1; \
+	@failed=0; $(BIN)/python -m pytest -n 2 --dist loadfile tests/gend || failed=1; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/monitor $(addprefix --ignore=,$(ALONE)) || failed=1; \
 	$(BIN)/python -m pytest $(ALONE) tests/test_*.py || failed=1; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/faults || failed=1; exit $$failed
