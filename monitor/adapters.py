@@ -35,8 +35,8 @@ class StreamAdapters:
         """Of an adapter's file, as the encoder has it now; None for the encoder as it is."""
         return None if adapter is None else self._loaded().get(adapter)
 
-    def change(self, config: MonitorConfig) -> None:
-        """Takes over the adapters of another configuration: new ones, other files, other streams.
+    def load(self, config: MonitorConfig) -> None:
+        """Gives the encoder the adapters of another configuration: new ones, other files.
 
         One that is no longer named stays loaded until the next start: crops may wait that are to be judged by it.
 
@@ -46,7 +46,11 @@ class StreamAdapters:
         files = {**self._files, **config.encoder.adapters}
         if self._load is not None:
             self._load(files)
-        self._files, self._of = files, _named(config)
+        self._files = files
+
+    def assign(self, config: MonitorConfig) -> None:
+        """Has streams judged by the adapters that another configuration names for them, which are loaded."""
+        self._of = _named(config)
 
 
 def _named(config: MonitorConfig) -> dict[str, str]:

@@ -23,10 +23,9 @@ from rich.table import Table
 from gend.cli_options import FaceDetectorOption
 from gend.errors import GendError
 from monitor.cli_calibrate import CALIBRATE_EXAMPLES, calibrate
-from monitor.cli_options import DEBUG, AsJson, ConfigFile, load
+from monitor.cli_options import DEBUG, AsJson, ConfigFile, load, load_again
 from monitor.cli_reviews import review, reviews, snooze
 from monitor.config import MonitorConfig
-from monitor.config_file import load_config
 from monitor.errors import ConfigError, MonitorError
 from monitor.leaving import leave_now
 from monitor.logs import set_up_logging
@@ -86,14 +85,12 @@ def run(config: ConfigFile) -> None:
     """Watch the configured streams until SIGTERM or Ctrl-C."""
     from monitor.running import run_service  # noqa: PLC0415
 
-    loaded = load(config)
-    watched = "1 stream" if len(loaded.streams) == 1 else f"{len(loaded.streams)} streams"
-
-    def tell(started: Started) -> None:
+    def tell(streams: int, started: Started) -> None:
+        watched = "1 stream" if streams == 1 else f"{streams} streams"
         print(f"watching {watched}; alerts to {started.mqtt_url}, health at {started.web_url}", flush=True)
 
     try:
-        run_service(loaded, tell, partial(load_config, config))
+        run_service(config, partial(load_again, config, set()), tell)
     except (GendError, MonitorError) as error:
         # Not passed on: a thread may hang that an orderly end of the interpreter would wait for.
         leave_now(_report(error))

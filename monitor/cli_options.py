@@ -23,6 +23,20 @@ def load(path: Path) -> MonitorConfig:
     Raises:
         ConfigError: it cannot be read, or something in it is wrong.
     """
+    return load_again(path, set())
+
+
+def load_again(path: Path, secrets: set[str]) -> MonitorConfig:
+    """As `load`, where others were in force before, whose secrets stay secret.
+
+    Args:
+        path: the file.
+        secrets: of the configurations before; those of this one are added.
+
+    Raises:
+        ConfigError: as `load`.
+    """
     config = load_config(path)
-    set_up_logging(debug=DEBUG in sys.argv, secrets=config.secrets())
+    secrets.update(config.secrets())
+    set_up_logging(debug=DEBUG in sys.argv, secrets=secrets)
     return config

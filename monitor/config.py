@@ -170,7 +170,7 @@ class EncoderConfig(Section):
     adapters: dict[Annotated[str, Field(pattern=STREAM_NAME)], str] = Field(
         default={},
         description="Fine-tunes of these weights by name: files made by `gend adapter cut`. They share the encoder. "
-        "After `kill -HUP` those of the file are taken over without a restart.",
+        "Others are taken over without a restart.",
     )
     max_batch: int = Field(default=8, ge=1, le=256, description="Crops encoded at once at the most.")
     max_age_s: float = Field(

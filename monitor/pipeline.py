@@ -19,7 +19,7 @@ from pathlib import Path
 from monitor.clips import ClipAnswers
 from monitor.clock import Clock, LiveClock, epoch_s
 from monitor.config import MonitorConfig, StreamConfig
-from monitor.decision import DecisionStatistics
+from monitor.decision import Decision, DecisionStatistics
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
 from monitor.mailbox import Mailbox, MailboxStatistics
@@ -85,6 +85,7 @@ class Pipeline:
         taps: Sequence[Tap] = (),
         on_spare: Callable[[Logit], None] | None = None,
     ) -> None:
+        self._config = config
         self._parts = parts
         self._clock = clock or LiveClock()
         self._mailbox: Mailbox[TrackObservation | Logit | SourceStatus] = Mailbox(
@@ -100,24 +101,29 @@ class Pipeline:
             on_spare=on_spare,
         )
         self.epoch_s = epoch_s(self._clock)
-        self._decision = new_decision(config, parts, self._clock, lambda: uuid.uuid4().hex, epoch_s=self.epoch_s)
+        self._decision = self._new_decision()
         self._taps = tuple(taps)
         self._clips = ClipAnswers()
-        numbers = itertools.count(1)
-        self._workers = {
-            stream.name: self._worker(config, stream, new_prefix=lambda: f"{run_id}-{next(numbers)}")
-            for stream in config.streams
-        }
-        self._sources = {name: SourceStatus(name, "connecting", self._clock.now_s(), None) for name in self._workers}
+        self._run_id = run_id
+        self._numbers = itertools.count(1)
+        self._workers: dict[str, StreamWorker | IsolatedWorker] = {}
+        self._sources: dict[str, SourceStatus] = {}
+        self._on_output: Callable[[Output], None] | None = None  # while it runs
+        for stream in config.streams:
+            self.watch(stream)
 
-    def _worker(
-        self, config: MonitorConfig, stream: StreamConfig, *, new_prefix: Callable[[], str]
-    ) -> StreamWorker | IsolatedWorker:
-        plan = worker_plan(config, stream, self._parts)
-        if config.workers.isolation == "process":
+    def _new_decision(self) -> Decision:
+        return new_decision(self._config, self._parts, self._clock, lambda: uuid.uuid4().hex, epoch_s=self.epoch_s)
+
+    def _new_prefix(self) -> str:
+        return f"{self._run_id}-{next(self._numbers)}"
+
+    def _worker(self, stream: StreamConfig) -> StreamWorker | IsolatedWorker:
+        plan = worker_plan(self._config, stream, self._parts)
+        if self._config.workers.isolation == "process":
             return IsolatedWorker(
                 plan,
-                new_prefix=new_prefix,
+                new_prefix=self._new_prefix,
                 clock=self._clock,
                 on_message=self._receive,
                 on_status=self._receive_status,
@@ -125,7 +131,7 @@ class Pipeline:
             )
         return StreamWorker(
             stream,
-            plan.tracking(track_ids(new_prefix())),
+            plan.tracking(track_ids(self._new_prefix())),
             self._clock,
             on_message=self._receive,
             on_status=self._receive_status,
@@ -136,6 +142,7 @@ class Pipeline:
     async def run(self, on_output: Callable[[Output], None]) -> None:
         """Starts every thread and hands over what is decided, until cancelled; then call `stop`."""
         self._scorer.start()
+        self._on_output = on_output
         for worker in self._workers.values():
             worker.start()
         while True:
@@ -145,6 +152,51 @@ class Pipeline:
             except TimeoutError:
                 messages = []
             self._handle(messages, on_output)
+
+    def watch(self, stream: StreamConfig) -> None:
+        """Begins to watch a stream, which is not watched yet; at once where the pipeline runs."""
+        name = stream.name
+        self._sources[name] = SourceStatus(name, "connecting", self._clock.now_s(), None)
+        worker = self._workers[name] = self._worker(stream)
+        if self._on_output is not None:
+            worker.start()
+            self._on_output(self._status(name))
+
+    async def unwatch(self, streams: Iterable[str], reason: str, timeout_s: float) -> None:
+        """Watches some streams no more: stops them together, decides what was seen, and clears what stands.
+
+        Args:
+            streams: which are watched.
+            reason: stands in what is cleared.
+            timeout_s: for threads to end; one that is still blocked then is left behind with a warning.
+        """
+        leaving = {name: self._workers[name] for name in streams}
+        for worker in leaving.values():
+            worker.ask_to_stop()
+        deadline_s = time.monotonic() + timeout_s
+        await asyncio.to_thread(lambda: [worker.join(deadline_s) for worker in leaving.values()])
+        # What they have sent is there by now, and nothing of theirs comes after it but the encoder's answers.
+        self._handle(self._mailbox.take_now(), self._told)
+        self._close(leaving, reason, self._told)
+        for name in leaving:
+            self._decision.forget(name)
+            self._batcher.forget_stream(name)
+            del self._workers[name], self._sources[name]
+
+    def take_over(self, config: MonitorConfig, parts: Parts) -> None:
+        """Makes and judges what is watched from now on by another configuration.
+
+        Args:
+            config: the whole of it. Of `encoder`, nothing is taken over here; where `decision` is another, no stream
+                may be watched at this moment.
+            parts: of the same encoder.
+        """
+        anew = config.decision != self._config.decision
+        self._config, self._parts = config, parts
+        if anew:
+            self._decision = self._new_decision()
+        else:
+            self._decision.judge_by(parts.calibrations.statistics(config.decision))
 
     async def stop(self, on_output: Callable[[Output], None], timeout_s: float) -> None:
         """Stops readers, scores nothing more, decides what was seen, and clears what stands.
@@ -157,9 +209,16 @@ class Pipeline:
             worker.ask_to_stop()
         await asyncio.to_thread(self._join, time.monotonic() + timeout_s)
         self._handle(self._mailbox.take_now(), on_output)
-        for output in self._decision.close(self._workers, "stopped"):
+        self._close(self._workers, "stopped", on_output)
+
+    def _close(self, streams: Iterable[str], reason: str, on_output: Callable[[Output], None]) -> None:
+        for output in self._decision.close(streams, reason):
             if not isinstance(output, Demand):
                 self._tell(output, on_output)
+
+    def _told(self, output: Output) -> None:
+        if self._on_output is not None:
+            self._on_output(output)
 
     def _join(self, deadline_s: float) -> None:
         self._scorer.stop(deadline_s - time.monotonic())
@@ -245,6 +304,8 @@ class Pipeline:
         self, messages: list[TrackObservation | Logit | SourceStatus], on_output: Callable[[Output], None]
     ) -> None:
         for message in messages:
+            if message.stream not in self._workers:
+                continue  # the encoder's answer to a crop of a stream that is watched no more
             if isinstance(message, SourceStatus):
                 self._sources[message.stream] = message
                 on_output(self._status(message.stream))

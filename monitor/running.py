@@ -1,4 +1,4 @@
-"""`gend-monitor run`: loads the parts, serves, and stops on a signal; SIGHUP has it take over other adapters."""
+"""`gend-monitor run`: loads the parts, serves until a signal, and takes over what changes in the file meanwhile."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
-from gend.errors import GendError
 from monitor.config import MonitorConfig
-from monitor.errors import ConfigError, MonitorError
+from monitor.config_watch import ConfigWatch
 from monitor.ingest import check_protocols
 from monitor.leaving import leave_within
 from monitor.notify import check_target
 from monitor.parts import load_parts
 from monitor.publish import check_certificates
-from monitor.redact import one_line
 from monitor.service import Started, serve
-from monitor.steps import Parts
 
 _log = logging.getLogger("monitor.service")
 
@@ -26,74 +25,55 @@ _log = logging.getLogger("monitor.service")
 _AT_MOST_S = 4.7
 
 
-def run_service(
-    config: MonitorConfig, on_started: Callable[[Started], None], read_again: Callable[[], MonitorConfig]
-) -> None:
+def run_service(path: Path, read: Callable[[], MonitorConfig], on_started: Callable[[int, Started], None]) -> None:
     """Runs the service until SIGTERM or SIGINT; then the process should be left at once.
 
-    At SIGHUP the configuration is read again and its adapters are taken over; all else of it waits for a restart. In a
+    Where the file changes, and at SIGHUP, it is read again, and what can be taken over without a restart is. In a
     terminal SIGHUP says that the terminal is gone, and stops the service as the others do.
 
     The event loop is not closed: that would wait for its threads, and one may be stuck in a camera's driver or in the
     handshake of a broker that does not answer. Everything that matters has ended when this returns.
 
+    Args:
+        path: the configuration file.
+        read: reads it.
+        on_started: told how many streams are watched, and where the service is reached.
+
     Raises:
-        ConfigError: a stream's protocol is unknown to this build of FFmpeg, a certificate cannot be used, or
-            apprise does not understand a target's URL.
+        ConfigError: the file cannot be read or is wrong, a stream's protocol is unknown to this build of FFmpeg, a
+            certificate cannot be used, or apprise does not understand a target's URL.
         GendError: weights or face detector cannot be had.
         MonitorError: as `serve`.
     """
+    watch = ConfigWatch(path)  # before it is read: what is written meanwhile is a change
+    config = read()
     check_protocols(config.streams)
     check_certificates(config.mqtt)
     for target in config.notify:
         check_target(target)
-    asyncio.Runner().run(_until_signal(config, on_started, read_again))
+    asyncio.Runner().run(_until_signal(config, watch, read, partial(on_started, len(config.streams))))
 
 
 async def _until_signal(
-    config: MonitorConfig, on_started: Callable[[Started], None], read_again: Callable[[], MonitorConfig]
+    config: MonitorConfig,
+    watch: ConfigWatch,
+    read: Callable[[], MonitorConfig],
+    on_started: Callable[[Started], None],
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _ask_to_stop, stop, number)
-    hung_up = asyncio.Event()
     if sys.stdin.isatty():  # then it says that the terminal is gone
         loop.add_signal_handler(signal.SIGHUP, _ask_to_stop, stop, signal.SIGHUP)
     else:
-        loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+        loop.add_signal_handler(signal.SIGHUP, watch.ask)
     loading = asyncio.create_task(asyncio.to_thread(load_parts, config))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([loading, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if loading.done():
-        parts = loading.result()
-        learning = config.decision.learning is not None
-        changing = asyncio.create_task(_change_adapters(hung_up, parts, read_again, learning=learning), name="adapters")
-        try:
-            await serve(config, parts, stop, on_started)
-        finally:
-            changing.cancel()
-
-
-async def _change_adapters(
-    hung_up: asyncio.Event, parts: Parts, read_again: Callable[[], MonitorConfig], *, learning: bool
-) -> None:
-    while await hung_up.wait():
-        hung_up.clear()
-        try:
-            config = await asyncio.to_thread(read_again)
-            if calibrated := parts.calibrations.streams:
-                of = f"stream{'s' if len(calibrated) > 1 else ''} {', '.join(calibrated)}"
-                raise ConfigError(f"the calibration of {of} is of the adapters that are loaded; restart to change them")
-            if learning:
-                raise ConfigError("decision.learning learns of the adapters that are loaded; restart to change them")
-            await asyncio.to_thread(parts.adapters.change, config)
-        except (GendError, MonitorError) as error:
-            _log.error("SIGHUP: nothing is taken over: %s", one_line(error))
-        else:
-            names = ", ".join(config.encoder.adapters) or "none"
-            _log.info("SIGHUP: adapters taken over: %s; other changes wait for a restart", names)
+        await serve(config, loading.result(), stop, on_started, follow=lambda reloader: reloader.follow(watch, read))
 
 
 def _ask_to_stop(stop: asyncio.Event, number: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from monitor import payloads
 from monitor.clock import LiveClock
-from monitor.config import MonitorConfig, MqttConfig
+from monitor.config import EvidenceConfig, MonitorConfig, MqttConfig
 from monitor.errors import StoreError
-from monitor.evidence import EvidenceKeeper, Writer, provenances_of
+from monitor.evidence import EvidenceKeeper, Provenances, Writer
 from monitor.figures import samples
 from monitor.learning import Learner, new_learner
 from monitor.messages import Alert, Clip, Event, Status, Verdict
@@ -24,6 +24,7 @@ from monitor.notify import Notifier
 from monitor.pipeline import Output, Pipeline
 from monitor.publish import EmbeddedBroker, MqttPublisher
 from monitor.recorder import Recorder
+from monitor.reloading import Reloader
 from monitor.snoozes import Snoozes, marked
 from monitor.steps import Parts
 from monitor.store import Store
@@ -51,7 +52,12 @@ class Started:
 
 
 async def serve(
-    config: MonitorConfig, parts: Parts, stop: asyncio.Event, on_started: Callable[[Started], None]
+    config: MonitorConfig,
+    parts: Parts,
+    stop: asyncio.Event,
+    on_started: Callable[[Started], None],
+    *,
+    follow: Callable[[Reloader], Awaitable[None]] | None = None,
 ) -> None:
     """Runs the service until `stop` is set.
 
@@ -60,6 +66,7 @@ async def serve(
         parts: encoder and face detectors, loaded before.
         stop: asks for an orderly end: readers stop, open alerts are cleared, the outbox is given a last chance.
         on_started: told once everything is up.
+        follow: runs beside it all and has other configurations taken over; None: nothing is, until a restart.
 
     Raises:
         MonitorError: a port is in use, the database or the evidence folder cannot be used, or the broker inside cannot
@@ -75,15 +82,18 @@ async def serve(
             stack.push_async_callback(asyncio.to_thread, learner.stop, _CLOSE_S)
         store = await Store.open(config.store.url.get_secret_value())
         stack.push_async_callback(_close, store)
-        writer = await asyncio.to_thread(_evidence_writer, config)
-        if writer is not None:
+        provenances = Provenances()
+        writer = None
+        if config.evidence is not None:
+            await asyncio.to_thread(provenances.read, config)
+            writer = await asyncio.to_thread(_evidence_writer, config.evidence, provenances)
             stack.callback(writer.release)
-        running = _Running(config, parts, store, mqtt, writer=writer, learner=learner)
+        running = _Running(config, parts, store, mqtt, provenances=provenances, writer=writer, learner=learner)
         await running.begin()
         app = create_app(config.web, running.health, sample_registry(running.samples))
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)
-        await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)))
+        await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)), follow)
 
 
 @contextlib.asynccontextmanager
@@ -96,14 +106,10 @@ async def _broker(config: MqttConfig) -> AsyncIterator[MqttConfig]:
         yield config.model_copy(update={"url": broker.url})
 
 
-def _evidence_writer(config: MonitorConfig) -> Writer | None:
-    """What keeps evidence, where it is configured. Works on the disk."""
-    if config.evidence is None:
-        return None
-    writer = Writer(config.evidence, provenances_of(config).__getitem__, LiveClock().wall)
-    _log.info(
-        "evidence in %s, signed by the key with fingerprint %s", config.evidence.folder, writer.signer.fingerprint
-    )
+def _evidence_writer(config: EvidenceConfig, provenances: Provenances) -> Writer:
+    """What keeps evidence. Works on the disk."""
+    writer = Writer(config, provenances.of, LiveClock().wall)
+    _log.info("evidence in %s, signed by the key with fingerprint %s", config.folder, writer.signer.fingerprint)
     return writer
 
 
@@ -130,11 +136,13 @@ class _Running:
         store: Store,
         mqtt: MqttConfig,
         *,
+        provenances: Provenances,
         writer: Writer | None,
         learner: Learner | None,
     ) -> None:
         self._store = store
         self._learner = learner
+        self._provenances = provenances
         self._writer = writer
         self._evidence: EvidenceKeeper | None = None
         if writer is not None and config.evidence is not None:
@@ -144,30 +152,50 @@ class _Running:
             taps.append(learner)
         on_spare = None if learner is None else learner.spare
         self._pipeline = Pipeline(config, parts, run_id=str(store.run_id), taps=taps, on_spare=on_spare)
-        # With a calibration a session's alerts are counted, those from before a restart too.
-        self._counted = parts.calibrations.streams
-        self._most_alerts = config.decision.max_alerts_per_session
+        self._reloader = Reloader(config, parts, self._pipeline, self)
         self._publisher = MqttPublisher(mqtt, store, sink=MQTT_SINK)
         self._notifier = Notifier(config.notify, store)
         self._recorder = Recorder(store, self._sinks, self._recorded)
         self._snoozes = Snoozes(store, self._snooze_changed)
         self._states: dict[str, Status] = {}
-        self._configured = [stream.name for stream in config.streams]
 
     async def begin(self) -> None:
         """Closes what a former run left open, so that nothing stands that nobody holds."""
         self._notifier.warn_of_strangers(self._store.statistics().waiting)
         await self._snoozes.read()
-        for stream in self._counted:
-            self._pipeline.recall(await self._store.last_raised(stream, self._most_alerts))
         left_open = {alert.stream for alert in await self._store.close_open_episodes(self._sinks)}
-        for stream in {*self._configured, *left_open}:
+        configured = [stream.name for stream in self._reloader.config.streams]
+        await self.begin_streams(configured)
+        self.end_streams(left_open - set(configured))
+
+    async def prepare(self, config: MonitorConfig) -> None:
+        """Another configuration is about to be taken over: see `StreamKeeper`."""
+        if self._writer is not None:
+            await asyncio.to_thread(self._provenances.read, config)
+
+    async def begin_streams(self, streams: Iterable[str]) -> None:
+        """They are watched in a moment; what a session has raised before counts, where alerts are counted."""
+        self._provenances.take_over()
+        most_alerts = self._reloader.config.decision.max_alerts_per_session
+        for stream in streams:
             self._publisher.set_alert_state(stream, on=False)
-        for stream in left_open - set(self._configured):
+            if self._reloader.parts.calibrations.of(stream) is not None:
+                self._pipeline.recall(await self._store.last_raised(stream, most_alerts))
+
+    def end_streams(self, streams: Iterable[str]) -> None:
+        """They are not watched any more."""
+        for stream in streams:
+            self._states.pop(stream, None)
+            self._publisher.set_alert_state(stream, on=False)
             gone = Status(stream, "stopped", since=datetime.now(UTC), reason="no longer configured")
             self._publisher.set_status(gone)
 
-    async def run(self, stop: asyncio.Event, on_started: Callable[[], None]) -> None:
+    async def run(
+        self,
+        stop: asyncio.Event,
+        on_started: Callable[[], None],
+        follow: Callable[[Reloader], Awaitable[None]] | None,
+    ) -> None:
         for status in self._statuses():
             self._output(status)
         publishing = asyncio.create_task(self._publisher.run(), name="publish")
@@ -180,6 +208,8 @@ class _Running:
         if self._learner is not None:
             self._learner.begin(self._pipeline)
             watching.append(asyncio.create_task(self._learner.run(), name="learn"))
+        if follow is not None:
+            watching.append(asyncio.ensure_future(follow(self._reloader)))
         stopping = asyncio.create_task(stop.wait(), name="stop")
         if self._writer is not None:
             self._writer.start()

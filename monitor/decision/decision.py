@@ -140,6 +140,14 @@ class Decision:
                 outputs += self._end(key, track, max(track.last_logit_s, track.first_seen_s), reason)
         return outputs
 
+    def forget(self, stream: str) -> None:
+        """A stream that was closed is watched no more; should it come back, it begins anew."""
+        self._streams.pop(stream, None)
+
+    def judge_by(self, statistic_of: Callable[[str], Statistic]) -> None:
+        """Streams that begin from now on are judged by this."""
+        self._statistic_of = statistic_of
+
     def recall(self, alerts: Iterable[Alert]) -> None:
         """Counts what was raised before a restart; alerts of sessions that are over count no more."""
         if self._epoch_s is not None:

@@ -1,8 +1,8 @@
 """What is kept of an alert for people to look at: packages of crops, timeline and clip, signed, and for a time."""
 
 from monitor.evidence.keeper import EvidenceKeeper
-from monitor.evidence.provenance import provenances_of
+from monitor.evidence.provenance import Provenances, provenances_of
 from monitor.evidence.verify import Verified, verify
 from monitor.evidence.writer import Writer, WriterStatistics
 
-__all__ = ["EvidenceKeeper", "Verified", "Writer", "WriterStatistics", "provenances_of", "verify"]
+__all__ = ["EvidenceKeeper", "Provenances", "Verified", "Writer", "WriterStatistics", "provenances_of", "verify"]

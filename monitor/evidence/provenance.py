@@ -11,6 +11,30 @@ from monitor.errors import EvidenceError
 from monitor.evidence.manifest import Provenance, file_entry
 
 
+class Provenances:
+    """What stands behind the alerts of each stream; that of a stream that has gone is kept for alerts on their way."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Provenance] = {}
+        self._next: dict[str, Provenance] = {}
+
+    def of(self, stream: str) -> Provenance:
+        """Of a stream that was configured."""
+        return self._of[stream]
+
+    def read(self, config: MonitorConfig) -> None:
+        """Finds out what will stand behind alerts of another configuration. Reads the disk.
+
+        Raises:
+            EvidenceError: a calibration file cannot be read.
+        """
+        self._next = provenances_of(config)
+
+    def take_over(self) -> None:
+        """What was read last stands from now on."""
+        self._of = {**self._of, **self._next}
+
+
 def provenances_of(config: MonitorConfig) -> dict[str, Provenance]:
     """What stands behind every alert of this configuration, by stream.
 

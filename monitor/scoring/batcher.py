@@ -166,6 +166,15 @@ class Batcher:
             if not self._streams[stream]:
                 del self._streams[stream]
 
+    def forget_stream(self, stream: str) -> None:
+        """Nothing more will come of the stream: its crops are forgotten as well."""
+        with self._changed:
+            for slot in self._streams.pop(stream, {}).values():
+                self._slots -= 1
+                if slot.crop is not None:
+                    self._waiting -= 1
+                    self._forgotten += 1
+
     def statistics(self) -> BatcherStatistics:
         """A snapshot."""
         with self._changed:
