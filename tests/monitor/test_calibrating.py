@@ -109,8 +109,8 @@ def test_a_service_with_enough_sessions_raises_alerts_that_carry_the_promise(eno
     make_clip(tmp_path / "call.mp4", seconds=9, manipulated_from_s=0, names=["astronaut"])
     stream = {"name": "tape", "url": f"file:{tmp_path / 'call.mp4'}", "loop": True, "calibration": str(enough)}
     plain = {**stream, "name": "plain", "calibration": None}
-    decision: dict[str, Any] = {"false_alarms_per_stream_day": 20, "min_blocks": 4, "threshold": 7}
-    settings = {"streams": [stream, plain], "decision": decision, "mqtt": {"url": "embedded:"}}
+    decision = {"false_alarms_per_stream_day": 20, "min_blocks": 4, "threshold": 7}
+    settings: dict[str, Any] = {"streams": [stream, plain], "decision": decision, "mqtt": {"url": "embedded:"}}
     with (
         RunningService(tmp_path, settings) as service,
         Subscriber(service.mqtt_port, "gend/alerts/tape") as tape,
