@@ -41,7 +41,7 @@ from monitor.clock import LiveClock
 from monitor.config import FacesConfig, StreamConfig
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
-from monitor.messages import Crop, Pixels, TrackObservation
+from monitor.messages import Crop, Pixels, Tracked
 from monitor.worker import StreamWorker, WorkerPlan, track_ids
 
 Mode = Literal["thread", "process"]
@@ -163,7 +163,7 @@ class Service:
             stream, plan.tracking(track_ids(new_prefix())), clock, on_message=self._take, on_status=self._hear
         )
 
-    def _take(self, message: Crop | TrackObservation) -> None:
+    def _take(self, message: Tracked) -> None:
         if isinstance(message, Crop):
             now_s = time.monotonic()
             self.latencies_s.append(now_s - message.at_s)

@@ -142,6 +142,44 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Somebody looks at a stream until then; goes the way of `Demand`."""
+
+    stream: str
+    expires_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """A face in a `View`."""
+
+    track: str
+    box: Box
+    width_px: float
+    """Width of the face in the full-resolution frame."""
+    gated: str | None
+    """Why it was last found unfit to be scored (`small`, `blurred`, `pose`, …); None where it was fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a stream shows, small, and the faces followed in it; sent twice a second while somebody looks."""
+
+    stream: str
+    at_s: float
+    jpeg: bytes
+    """The whole picture, as it was searched for faces."""
+    width: int
+    """Of the full-resolution frame, in whose pixels the boxes are."""
+    height: int
+    faces: tuple[SeenFace, ...]
+
+
+Tracked = Crop | TrackObservation | View
+"""What tracking has to tell of a frame."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClipRequest:
     """The service's wish that a stream's worker writes its last seconds to a file; goes the way of `Demand`."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from monitor.clock import RecordingClock
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.ingest import read_file
-from monitor.messages import Alert, Crop, Demand, Event, Logit, TrackObservation, Verdict
+from monitor.messages import Alert, Crop, Demand, Event, Logit, Tracked, TrackObservation, Verdict
 from monitor.steps import Parts, new_decision, score_all, worker_plan
 from monitor.worker import track_ids
 
@@ -65,7 +65,7 @@ class Recording:
             yield self._seen(at_s, self._tracking.process(frame) if self._tracking.due(at_s) else [])
         yield self._seen(at_s, [*self._tracking.flush(at_s)])
 
-    def _seen(self, at_s: float, messages: list[Crop | TrackObservation]) -> Seen:
+    def _seen(self, at_s: float, messages: list[Tracked]) -> Seen:
         adapter = self._parts.adapters.of(self._stream)
         crops = [replace(message, adapter=adapter) for message in messages if isinstance(message, Crop)]
         observations = [message for message in messages if isinstance(message, TrackObservation)]

@@ -19,7 +19,7 @@ from monitor.clips import ClipWriter, RingPlan
 from monitor.clock import Clock
 from monitor.config import FacesConfig, StreamConfig
 from monitor.ingest import Reader, ReaderStatistics, SourceStatus
-from monitor.messages import Clip, ClipRequest, Crop, Demand, Frame, Pixels, TrackObservation
+from monitor.messages import Clip, ClipRequest, Demand, Frame, Look, Pixels, Tracked
 from monitor.redact import one_line
 from monitor.tracking import Tracking, TrackingStatistics
 
@@ -110,7 +110,7 @@ class StreamWorker:
         config: the stream.
         tracking: follows its faces; used by the analysis thread alone, except for `demand`.
         clock: the pipeline's clock.
-        on_message: takes crops and observations; called from the analysis thread.
+        on_message: takes crops, observations and views; called from the analysis thread.
         on_status: takes the reader's changes of state; called from its threads.
         ring: what is kept for clips; None: nothing.
         on_clip: takes the answers to `write_clip`; called from other threads.
@@ -122,7 +122,7 @@ class StreamWorker:
         tracking: Tracking,
         clock: Clock,
         *,
-        on_message: Callable[[Crop | TrackObservation], None],
+        on_message: Callable[[Tracked], None],
         on_status: Callable[[SourceStatus], None],
         ring: RingPlan | None = None,
         on_clip: Callable[[Clip], None] = lambda _: None,
@@ -178,6 +178,10 @@ class StreamWorker:
         """Passes decision's wish on to the sampler."""
         self._tracking.demand(demand)
 
+    def look(self, look: Look) -> None:
+        """Has views of the stream made, for as long as somebody looks."""
+        self._tracking.look(look)
+
     def write_clip(self, request: ClipRequest) -> None:
         """Writes the stream's last seconds to a file. Returns at once; the answer goes to `on_clip`."""
         self._clips.write(request)
@@ -225,7 +229,7 @@ class StreamWorker:
                 analysed_s = now_s
             told = self._tell(self.failure, told=told)
 
-    def _attempt(self, step: Callable[[], Sequence[Crop | TrackObservation]]) -> bool:
+    def _attempt(self, step: Callable[[], Sequence[Tracked]]) -> bool:
         """Takes one step and passes on what comes of it; False if it raised. Nothing may end the thread."""
         self._began_s = self._clock.now_s()
         try:

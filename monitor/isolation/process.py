@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from monitor.clock import LiveClock
 from monitor.ingest import SourceStatus
-from monitor.messages import Clip, ClipRequest, Crop, Demand, TrackObservation
+from monitor.messages import Clip, ClipRequest, Demand, Look, Tracked
 from monitor.redact import one_line
 from monitor.worker import StreamWorker, WorkerPlan, WorkerStatistics, track_ids
 
@@ -61,8 +61,8 @@ class Unable:
     reason: str
 
 
-FromWorker = Crop | TrackObservation | SourceStatus | Clip | Report | Logged | Unable
-ToWorker = Demand | ClipRequest | None
+FromWorker = Tracked | SourceStatus | Clip | Report | Logged | Unable
+ToWorker = Demand | Look | ClipRequest | None
 """None asks it to stop."""
 
 
@@ -129,6 +129,8 @@ def _attend(connection: Connection, wire: _Wire, worker: StreamWorker) -> float:
             return _GOODBYE_S
         if isinstance(wish, ClipRequest):
             worker.write_clip(wish)
+        elif isinstance(wish, Look):
+            worker.look(wish)
         else:
             worker.demand(wish)
 

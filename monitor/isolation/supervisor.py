@@ -14,7 +14,7 @@ from monitor.ingest import SourceStatus
 from monitor.isolation.life import Life, UnreadableError
 from monitor.isolation.process import FromWorker, Logged, Report, Unable
 from monitor.isolation.totals import nothing_yet, total
-from monitor.messages import BLOCK_S, Clip, ClipRequest, Crop, Demand, TrackObservation
+from monitor.messages import BLOCK_S, Clip, ClipRequest, Crop, Demand, Look, Tracked, TrackObservation, View
 from monitor.redact import one_line
 from monitor.worker import WorkerPlan, WorkerStatistics
 
@@ -38,7 +38,7 @@ class IsolatedWorker:
         plan: what the worker is made of.
         new_prefix: begins the track ids of one process; never twice the same.
         clock: the pipeline's clock, which must be the monotonic one of all processes.
-        on_message: takes crops and observations; called from a thread of this object.
+        on_message: takes crops, observations and views; called from a thread of this object.
         on_status: takes changes of state; called from its threads.
         on_clip: takes the answers to `write_clip`; called from its threads and from that of the asker.
     """
@@ -49,7 +49,7 @@ class IsolatedWorker:
         *,
         new_prefix: Callable[[], str],
         clock: Clock,
-        on_message: Callable[[Crop | TrackObservation], None],
+        on_message: Callable[[Tracked], None],
         on_status: Callable[[SourceStatus], None],
         on_clip: Callable[[Clip], None] = lambda _: None,
     ) -> None:
@@ -111,6 +111,12 @@ class IsolatedWorker:
         with self._lock:
             if self._life is not None:
                 self._life.send(demand)
+
+    def look(self, look: Look) -> None:
+        """Has views of the stream made, for as long as somebody looks. Never blocks."""
+        with self._lock:
+            if self._life is not None:
+                self._life.send(look)
 
     def write_clip(self, request: ClipRequest) -> None:
         """Has the process write its last seconds to a file; where it ends before, that is the answer. Never blocks."""
@@ -231,6 +237,8 @@ class IsolatedWorker:
                     self._tracks.pop(message.track, None)
                 else:
                     self._tracks[message.track] = message
+                self._on_message(message)
+            case View():
                 self._on_message(message)
             case SourceStatus():
                 self._take_status(message)

@@ -14,13 +14,14 @@ import numpy as np
 from gend.errors import PictureError
 from gend.faces import Face, FaceDetector, align, alignment
 from monitor.config import FacesConfig, Polygon
-from monitor.messages import Box, Crop, Demand, Frame, Frozen, Pixels, TrackObservation
+from monitor.messages import Box, Crop, Demand, Frame, Frozen, Look, Pixels, SeenFace, Tracked, TrackObservation
 from monitor.redact import one_line
 from monitor.tracking.blocks import BlockAccount
 from monitor.tracking.frozen import Repeats, Stillness
 from monitor.tracking.quality import Cause, Gate, sharpness, width_px
 from monitor.tracking.sampler import Pace, Sampler
 from monitor.tracking.tracker import Ending, Track, Tracker
+from monitor.tracking.views import Views
 
 _log = logging.getLogger("monitor.tracking")
 
@@ -61,7 +62,7 @@ class TrackingStatistics:
 class Tracking:
     """Finds, follows, gates and samples the faces of one stream.
 
-    `process` and `flush` belong to one thread; `due`, `demand` and `statistics` may be called from any.
+    `process` and `flush` belong to one thread; `due`, `demand`, `look` and `statistics` may be called from any.
 
     Args:
         stream: its name.
@@ -98,6 +99,8 @@ class Tracking:
         self._gate = Gate(faces)
         self._sampler = Sampler(faces.crops_per_s, faces.max_crops_per_s, self._period_s / 2)
         self._accounts: dict[str, BlockAccount] = {}
+        self._views = Views()
+        self._causes: dict[str, Cause] = {}  # of the tracks whose last face was unfit
         self._repeats = Repeats()
         self._stillness: dict[str, Stillness] = {}
         self._gated: Counter[str] = Counter()
@@ -119,11 +122,16 @@ class Tracking:
         """Takes decision's latest wish for a track; ignored where the track is not alive."""
         self._sampler.demand(demand)
 
-    def process(self, frame: Frame) -> list[Crop | TrackObservation]:
+    def look(self, look: Look) -> None:
+        """Somebody looks at the stream: views of it are made."""
+        self._views.look(look)
+
+    def process(self, frame: Frame) -> list[Tracked]:
         """Analyses one frame, whether or not it was due; frames come in order of `at_s`.
 
         Returns:
-            Crops now ready, and the observations of every block and track that has ended, in order of time.
+            Crops now ready, and the observations of every block and track that has ended, in order of time; and a view
+            of the frame where one is due.
 
         Raises:
             Exception: whatever converting the picture or the detector raises; the frame is then lost, the tracks
@@ -134,7 +142,7 @@ class Tracking:
         repeated = self._repeats.see(small, frame.at_s)
         update = self._tracker.update(self._find(small, frame), frame.at_s)
 
-        out: list[Crop | TrackObservation] = []
+        out: list[Tracked] = []
         for ending in update.ended:
             out += self._end(ending)
         for track in update.lost:
@@ -149,6 +157,8 @@ class Tracking:
         out += crops
         if crops and self._gated["failed"] == failed_before:
             self._failure = None
+        if self._views.due(frame.at_s):
+            out.append(self._views.make(frame, small, map(self._seen, update.seen)))
         self._take_stock(faces=len(update.seen))
         return out
 
@@ -161,6 +171,10 @@ class Tracking:
     def statistics(self) -> TrackingStatistics:
         """A snapshot, as of the last frame."""
         return self._statistics
+
+    def _seen(self, track: Track) -> SeenFace:
+        name, face = str(track.id), track.face
+        return SeenFace(name, face.box, width_px(face), self._causes.get(name))
 
     def _find(self, small: Pixels, frame: Frame) -> list[Face]:
         """Faces of the frame in full-resolution pixels, without those in ignored polygons."""
@@ -205,6 +219,7 @@ class Tracking:
         name = str(ending.track.id)
         self._sampler.end(name)
         self._stillness.pop(name, None)
+        self._causes.pop(name, None)
         account = self._accounts.pop(name, None)
         return [] if account is None else account.end(ending.at_s)
 
@@ -224,8 +239,10 @@ class Tracking:
         if not isinstance(cut, tuple):
             account.gate(cut)
             self._gated[cut] += 1
+            self._causes[name] = cut
             return None
         pixels, quality = cut
+        self._causes.pop(name, None)
         self._sampler.took(name, frame.at_s)
         account.sample()
         self._sampled += 1

@@ -24,7 +24,7 @@ from gend.preprocess import encoder_input
 from monitor.clock import LiveClock
 from monitor.config import FacesConfig, StreamConfig
 from monitor.ingest import SourceStatus
-from monitor.messages import Box, Crop, Demand, Frame, Pixels, TrackObservation
+from monitor.messages import Box, Crop, Demand, Frame, Pixels, Tracked
 from monitor.tracking import Tracking
 from monitor.worker import StreamWorker, track_ids
 from tests.faults.hostile.outcome import End, Outcome
@@ -78,7 +78,7 @@ class WitnessedTracking(Tracking):
 
     broken_rules: tuple[str, ...] = ()
 
-    def process(self, frame: Frame) -> list[Crop | TrackObservation]:
+    def process(self, frame: Frame) -> list[Tracked]:
         witness = _Witness(frame)
         messages = super().process(witness)  # type: ignore[arg-type]
         crops = [message for message in messages if isinstance(message, Crop)]
@@ -109,7 +109,7 @@ class _Watch:
         last: list[SourceStatus] = []
         crops = [0]
 
-        def take(message: Crop | TrackObservation) -> None:
+        def take(message: Tracked) -> None:
             if isinstance(message, Crop):
                 crops[0] += 1
                 worker.demand(Demand(name, message.track, 25, 1.0, clock.now_s() + 10))

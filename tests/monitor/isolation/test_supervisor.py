@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
 import psutil
 import pytest
 
@@ -25,7 +27,7 @@ from monitor.clock import LiveClock
 from monitor.config import FacesConfig, StreamConfig
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
-from monitor.messages import Crop, Demand, TrackObservation
+from monitor.messages import Crop, Demand, Look, Tracked, TrackObservation, View
 from monitor.worker import WorkerPlan
 from tests.logs import told
 from tests.monitor.ingest.clips import make_clip
@@ -49,7 +51,7 @@ class _Watched:
         self, url: str, folder: Path, *, new_face_detector: Callable[[], FaceDetector] | None = None, **settings: object
     ) -> None:
         self.orders = folder / "orders"
-        self.messages: list[Crop | TrackObservation] = []
+        self.messages: list[Tracked] = []
         self.statuses: list[SourceStatus] = []
         stream = StreamConfig.model_validate({"name": "lobby", "url": url, "stall_s": 100, **settings})
         detector = new_face_detector or partial(Obedient, self.orders)
@@ -67,6 +69,9 @@ class _Watched:
 
     def crops(self) -> list[Crop]:
         return [message for message in self.messages if isinstance(message, Crop)]
+
+    def views(self) -> list[View]:
+        return [message for message in self.messages if isinstance(message, View)]
 
     def ended(self) -> list[str]:
         return [message.track for message in self.messages if isinstance(message, TrackObservation) and message.ended]
@@ -233,6 +238,23 @@ def test_a_worker_that_cannot_begin_says_why_once_and_keeps_trying(
     reason = "FileNotFoundError: no such network; another is started"
     assert {status.reason for status in watched.statuses if status.state == "connecting"} == {reason}
     assert caplog.text.count("no such network") == 1
+
+
+def test_views_are_made_for_as_long_as_somebody_looks(watched: _Watched) -> None:
+    crop = watched.wait_for_crops_of("run-1-1")
+    assert not watched.views()
+    watched.worker.look(Look("lobby", time.monotonic() + 600))
+    view = wait_until(lambda: next((view for view in watched.views() if view.faces), None))
+    picture = cv2.imdecode(np.frombuffer(view.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape[1] / picture.shape[0] == pytest.approx(view.width / view.height, abs=0.02)
+    assert view.faces[0].track == crop.track
+    watched.worker.look(Look("lobby", 0.0))
+    crops = len(watched.crops())
+    wait_until(lambda: len(watched.crops()) > crops + 2)  # the word has come through by now
+    views, crops = len(watched.views()), len(watched.crops())
+    wait_until(lambda: len(watched.crops()) > crops + 4)
+    assert len(watched.views()) == views
 
 
 def test_twenty_processes_later_nothing_is_left_behind(watched: _Watched, monkeypatch: pytest.MonkeyPatch) -> None:

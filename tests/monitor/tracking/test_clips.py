@@ -14,7 +14,7 @@ from gend.faces.yunet import YuNet
 from gend.fetch import fetch
 from monitor.config import FacesConfig
 from monitor.ingest import read_file
-from monitor.messages import Crop, TrackObservation
+from monitor.messages import Crop, Tracked, TrackObservation
 from monitor.tracking import Tracking
 
 _BOTH = "head-pose-face-detection-female-and-male.mp4"
@@ -33,7 +33,7 @@ def blazeface() -> FaceDetector:
         pytest.skip(str(error))
 
 
-def _run(clip: Path, detector: FaceDetector, config: FacesConfig) -> list[Crop | TrackObservation]:
+def _run(clip: Path, detector: FaceDetector, config: FacesConfig) -> list[Tracked]:
     tracking = Tracking(
         "tape",
         config,
@@ -42,7 +42,7 @@ def _run(clip: Path, detector: FaceDetector, config: FacesConfig) -> list[Crop |
         prepare=lambda aligned: aligned,
         track_ids=(f"t{number}" for number in itertools.count(1)),
     )
-    messages: list[Crop | TrackObservation] = []
+    messages: list[Tracked] = []
     at_s = 0.0
     for frame in read_file(clip, "tape"):
         at_s = frame.at_s
@@ -51,7 +51,7 @@ def _run(clip: Path, detector: FaceDetector, config: FacesConfig) -> list[Crop |
     return messages + tracking.flush(at_s)
 
 
-def _presence_s(messages: list[Crop | TrackObservation]) -> dict[str, float]:
+def _presence_s(messages: list[Tracked]) -> dict[str, float]:
     """Seconds for which each track was seen."""
     presence_s: dict[str, float] = {}
     for message in messages:

@@ -9,7 +9,7 @@ import pytest
 
 from gend.faces import Face, align
 from monitor.config import FacesConfig, Polygon
-from monitor.messages import Crop, Demand, Pixels, TrackObservation
+from monitor.messages import Crop, Demand, Pixels, Tracked, TrackObservation
 from monitor.tracking import Tracking
 from tests.monitor.tracking.scenes import PictureFrame, ScriptedDetector, centre, face_at, textured
 
@@ -57,7 +57,7 @@ class _Stage:
     def _prepare(self, aligned: Pixels) -> Pixels:
         return self.prepare(aligned)
 
-    def _keep(self, messages: Sequence[Crop | TrackObservation]) -> None:
+    def _keep(self, messages: Sequence[Tracked]) -> None:
         self.crops += [message for message in messages if isinstance(message, Crop)]
         self.told += [message for message in messages if isinstance(message, TrackObservation)]
 
