@@ -25,14 +25,14 @@ demo: $(STAMP)  ## play the built-in clip through the whole pipeline; ARGS="--un
 	@$(BIN)/gend-monitor demo $(ARGS)
 
 # These hold a clock against what is promised, so nothing runs beside them.
-ALONE := tests/monitor/demo tests/monitor/test_stopping.py
+ALONE := tests/monitor/demo/test_show.py tests/monitor/test_stopping.py
 
 # Two at a time; the tests of one file share a service, or an encoder, in their order.
 test: $(STAMP)  ## run the tests; ARGS="-k name" for some of them
 ifeq ($(strip $(ARGS)),)
 	@failed=0; $(BIN)/python -m pytest -n 2 --dist loadfile tests/gend || failed=1; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/monitor $(addprefix --ignore=,$(ALONE)) || failed=1; \
-	$(BIN)/python -m pytest $(ALONE) tests/test_*.py || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/test_*.py tests/monitor $(addprefix --ignore=,$(ALONE)) || failed=1; \
+	$(BIN)/python -m pytest $(ALONE) || failed=1; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/faults || failed=1; exit $$failed
 else
 	@$(BIN)/python -m pytest $(ARGS)
