@@ -151,7 +151,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class SeenFace:
-    """A face in a `View`."""
+    """A face in a `Preview`."""
 
     track: str
     box: Box
@@ -162,7 +162,7 @@ class SeenFace:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Preview:
     """What a stream shows, small, and the faces followed in it; sent twice a second while somebody looks."""
 
     stream: str
@@ -175,7 +175,7 @@ class View:
     faces: tuple[SeenFace, ...]
 
 
-Tracked = Crop | TrackObservation | View
+Tracked = Crop | TrackObservation | Preview
 """What tracking has to tell of a frame."""
 
 

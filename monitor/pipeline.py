@@ -31,11 +31,11 @@ from monitor.messages import (
     Event,
     Logit,
     Look,
+    Preview,
     Status,
     Tracked,
     TrackObservation,
     Verdict,
-    View,
 )
 from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics
 from monitor.steps import Parts, new_decision, worker_plan
@@ -73,7 +73,7 @@ class Pipeline:
         clock: the pipeline's clock.
         taps: shown every crop, logit and verdict.
         on_spare: takes the encoder's answers to what was offered by `offer_spare`; called from its thread.
-        on_view: takes what was asked for by `look`; called from the streams' threads.
+        on_preview: takes what was asked for by `look`; called from the streams' threads.
 
     Attributes:
         epoch_s: when the UTC epoch began, on the pipeline's clock; sessions are aligned by it.
@@ -88,7 +88,7 @@ class Pipeline:
         clock: Clock | None = None,
         taps: Sequence[Tap] = (),
         on_spare: Callable[[Logit], None] | None = None,
-        on_view: Callable[[View], None] = lambda _: None,
+        on_preview: Callable[[Preview], None] = lambda _: None,
     ) -> None:
         self._config = config
         self._parts = parts
@@ -108,7 +108,7 @@ class Pipeline:
         self.epoch_s = epoch_s(self._clock)
         self._decision = self._new_decision()
         self._taps = tuple(taps)
-        self._on_view = on_view
+        self._on_preview = on_preview
         self._clips = ClipAnswers()
         self._run_id = run_id
         self._numbers = itertools.count(1)
@@ -273,7 +273,7 @@ class Pipeline:
         return self._decision.alerting(stream)
 
     def look(self, stream: str, for_s: float) -> None:
-        """Has views of a stream made for so long from now on; of one that is not watched there are none."""
+        """Has previews of a stream made for so long from now on; of one that is not watched there are none."""
         if stream in self._workers:
             self._workers[stream].look(Look(stream, self._clock.now_s() + for_s))
 
@@ -292,8 +292,8 @@ class Pipeline:
         return answer
 
     def _receive(self, message: Tracked) -> None:
-        if isinstance(message, View):
-            self._on_view(message)
+        if isinstance(message, Preview):
+            self._on_preview(message)
             return
         if isinstance(message, Crop):
             for tap in self._taps:

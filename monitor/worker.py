@@ -110,7 +110,7 @@ class StreamWorker:
         config: the stream.
         tracking: follows its faces; used by the analysis thread alone, except for `demand`.
         clock: the pipeline's clock.
-        on_message: takes crops, observations and views; called from the analysis thread.
+        on_message: takes crops, observations and previews; called from the analysis thread.
         on_status: takes the reader's changes of state; called from its threads.
         ring: what is kept for clips; None: nothing.
         on_clip: takes the answers to `write_clip`; called from other threads.
@@ -179,7 +179,7 @@ class StreamWorker:
         self._tracking.demand(demand)
 
     def look(self, look: Look) -> None:
-        """Has views of the stream made, for as long as somebody looks."""
+        """Has previews of the stream made, for as long as somebody looks."""
         self._tracking.look(look)
 
     def write_clip(self, request: ClipRequest) -> None:

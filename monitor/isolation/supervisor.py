@@ -14,7 +14,7 @@ from monitor.ingest import SourceStatus
 from monitor.isolation.life import Life, UnreadableError
 from monitor.isolation.process import FromWorker, Logged, Report, Unable
 from monitor.isolation.totals import nothing_yet, total
-from monitor.messages import BLOCK_S, Clip, ClipRequest, Crop, Demand, Look, Tracked, TrackObservation, View
+from monitor.messages import BLOCK_S, Clip, ClipRequest, Crop, Demand, Look, Preview, Tracked, TrackObservation
 from monitor.redact import one_line
 from monitor.worker import WorkerPlan, WorkerStatistics
 
@@ -38,7 +38,7 @@ class IsolatedWorker:
         plan: what the worker is made of.
         new_prefix: begins the track ids of one process; never twice the same.
         clock: the pipeline's clock, which must be the monotonic one of all processes.
-        on_message: takes crops, observations and views; called from a thread of this object.
+        on_message: takes crops, observations and previews; called from a thread of this object.
         on_status: takes changes of state; called from its threads.
         on_clip: takes the answers to `write_clip`; called from its threads and from that of the asker.
     """
@@ -113,7 +113,7 @@ class IsolatedWorker:
                 self._life.send(demand)
 
     def look(self, look: Look) -> None:
-        """Has views of the stream made, for as long as somebody looks. Never blocks."""
+        """Has previews of the stream made, for as long as somebody looks. Never blocks."""
         with self._lock:
             if self._life is not None:
                 self._life.send(look)
@@ -238,7 +238,7 @@ class IsolatedWorker:
                 else:
                     self._tracks[message.track] = message
                 self._on_message(message)
-            case View():
+            case Preview():
                 self._on_message(message)
             case SourceStatus():
                 self._take_status(message)

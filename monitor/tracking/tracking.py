@@ -18,10 +18,10 @@ from monitor.messages import Box, Crop, Demand, Frame, Frozen, Look, Pixels, See
 from monitor.redact import one_line
 from monitor.tracking.blocks import BlockAccount
 from monitor.tracking.frozen import Repeats, Stillness
+from monitor.tracking.previews import Previews
 from monitor.tracking.quality import Cause, Gate, sharpness, width_px
 from monitor.tracking.sampler import Pace, Sampler
 from monitor.tracking.tracker import Ending, Track, Tracker
-from monitor.tracking.views import Views
 
 _log = logging.getLogger("monitor.tracking")
 
@@ -99,7 +99,7 @@ class Tracking:
         self._gate = Gate(faces)
         self._sampler = Sampler(faces.crops_per_s, faces.max_crops_per_s, self._period_s / 2)
         self._accounts: dict[str, BlockAccount] = {}
-        self._views = Views()
+        self._previews = Previews()
         self._causes: dict[str, Cause] = {}  # of the tracks whose last face was unfit
         self._repeats = Repeats()
         self._stillness: dict[str, Stillness] = {}
@@ -123,14 +123,14 @@ class Tracking:
         self._sampler.demand(demand)
 
     def look(self, look: Look) -> None:
-        """Somebody looks at the stream: views of it are made."""
-        self._views.look(look)
+        """Somebody looks at the stream: previews of it are made."""
+        self._previews.look(look)
 
     def process(self, frame: Frame) -> list[Tracked]:
         """Analyses one frame, whether or not it was due; frames come in order of `at_s`.
 
         Returns:
-            Crops now ready, and the observations of every block and track that has ended, in order of time; and a view
+            Crops now ready, and the observations of every block and track that has ended, in order of time; and a preview
             of the frame where one is due.
 
         Raises:
@@ -157,8 +157,8 @@ class Tracking:
         out += crops
         if crops and self._gated["failed"] == failed_before:
             self._failure = None
-        if self._views.due(frame.at_s):
-            out.append(self._views.make(frame, small, map(self._seen, update.seen)))
+        if self._previews.due(frame.at_s):
+            out.append(self._previews.make(frame, small, map(self._seen, update.seen)))
         self._take_stock(faces=len(update.seen))
         return out
 

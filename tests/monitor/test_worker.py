@@ -16,7 +16,7 @@ import pytest
 from gend.faces import Face
 from monitor.clock import Clock, LiveClock
 from monitor.config import FacesConfig, StreamConfig
-from monitor.messages import Crop, Pixels, Tracked, TrackObservation, View
+from monitor.messages import Crop, Pixels, Preview, Tracked, TrackObservation
 from monitor.tracking import Tracking
 from monitor.worker import StreamWorker
 from tests.logs import told
@@ -122,7 +122,7 @@ def test_a_detector_that_keeps_raising_ends_the_tracks(clip: Path) -> None:
         watched.detector.fault = lambda: None
         watched.messages.clear()
         wait_until(watched.cropped)
-        assert {message.track for message in watched.messages if not isinstance(message, View)} == {"run-2"}
+        assert {message.track for message in watched.messages if not isinstance(message, Preview)} == {"run-2"}
 
 
 def test_failure_keeps_its_first_text_in_one_safe_line(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -185,7 +185,7 @@ def test_analyses_that_are_seconds_apart_keep_the_face(clip: Path) -> None:
     faces = _QUICK.model_copy(update={"analysis_fps": 0.25, "reassociate_s": 2.0})
     with _running(_Watched(clip, faces, _FastClock())) as watched:
         wait_until(lambda: sum(isinstance(message, Crop) for message in watched.messages) >= 3)
-        assert {message.track for message in watched.messages if not isinstance(message, View)} == {"run-1"}
+        assert {message.track for message in watched.messages if not isinstance(message, Preview)} == {"run-1"}
         assert not watched.ended()
 
 

@@ -27,7 +27,7 @@ from monitor.clock import LiveClock
 from monitor.config import FacesConfig, StreamConfig
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
-from monitor.messages import Crop, Demand, Look, Tracked, TrackObservation, View
+from monitor.messages import Crop, Demand, Look, Preview, Tracked, TrackObservation
 from monitor.worker import WorkerPlan
 from tests.logs import told
 from tests.monitor.ingest.clips import make_clip
@@ -70,8 +70,8 @@ class _Watched:
     def crops(self) -> list[Crop]:
         return [message for message in self.messages if isinstance(message, Crop)]
 
-    def views(self) -> list[View]:
-        return [message for message in self.messages if isinstance(message, View)]
+    def previews(self) -> list[Preview]:
+        return [message for message in self.messages if isinstance(message, Preview)]
 
     def ended(self) -> list[str]:
         return [message.track for message in self.messages if isinstance(message, TrackObservation) and message.ended]
@@ -242,19 +242,19 @@ def test_a_worker_that_cannot_begin_says_why_once_and_keeps_trying(
 
 def test_views_are_made_for_as_long_as_somebody_looks(watched: _Watched) -> None:
     crop = watched.wait_for_crops_of("run-1-1")
-    assert not watched.views()
+    assert not watched.previews()
     watched.worker.look(Look("lobby", time.monotonic() + 600))
-    view = wait_until(lambda: next((view for view in watched.views() if view.faces), None))
-    picture = cv2.imdecode(np.frombuffer(view.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    preview = wait_until(lambda: next((preview for preview in watched.previews() if preview.faces), None))
+    picture = cv2.imdecode(np.frombuffer(preview.jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
-    assert picture.shape[1] / picture.shape[0] == pytest.approx(view.width / view.height, abs=0.02)
-    assert view.faces[0].track == crop.track
+    assert picture.shape[1] / picture.shape[0] == pytest.approx(preview.width / preview.height, abs=0.02)
+    assert preview.faces[0].track == crop.track
     watched.worker.look(Look("lobby", 0.0))
     crops = len(watched.crops())
     wait_until(lambda: len(watched.crops()) > crops + 2)  # the word has come through by now
-    views, crops = len(watched.views()), len(watched.crops())
+    previews, crops = len(watched.previews()), len(watched.crops())
     wait_until(lambda: len(watched.crops()) > crops + 4)
-    assert len(watched.views()) == views
+    assert len(watched.previews()) == previews
 
 
 def test_twenty_processes_later_nothing_is_left_behind(watched: _Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from gend.faces import Face
 from monitor.config import FacesConfig
-from monitor.messages import Look, View
+from monitor.messages import Look, Preview
 from monitor.tracking import Tracking
 from tests.monitor.tracking.scenes import PictureFrame, ScriptedDetector, face_at, textured
 
@@ -29,10 +29,10 @@ def tracking() -> Tracking:
     )
 
 
-def shown(tracking: Tracking, begin_s: float, end_s: float) -> list[View]:
+def shown(tracking: Tracking, begin_s: float, end_s: float) -> list[Preview]:
     times = np.arange(begin_s, end_s, 0.2)
     told = [message for at_s in times for message in tracking.process(PictureFrame(_PICTURE, at_s=float(at_s)))]
-    return [message for message in told if isinstance(message, View)]
+    return [message for message in told if isinstance(message, Preview)]
 
 
 def test_nothing_is_made_while_nobody_looks(tracking: Tracking) -> None:
@@ -44,20 +44,20 @@ def test_nothing_is_made_while_nobody_looks(tracking: Tracking) -> None:
 
 def test_twice_a_second_at_the_most(tracking: Tracking) -> None:
     tracking.look(Look("lobby", expires_s=100))
-    views = shown(tracking, 0, 6)
-    assert 8 <= len(views) <= 12
-    assert np.diff([view.at_s for view in views]).min() >= 0.5
+    previews = shown(tracking, 0, 6)
+    assert 8 <= len(previews) <= 12
+    assert np.diff([preview.at_s for preview in previews]).min() >= 0.5
 
 
 def test_a_view_is_the_picture_with_its_faces_and_why_one_is_not_scored(tracking: Tracking) -> None:
     tracking.look(Look("lobby", expires_s=100))
-    view = shown(tracking, 0, 3)[-1]
-    picture = cv2.imdecode(np.frombuffer(view.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    preview = shown(tracking, 0, 3)[-1]
+    picture = cv2.imdecode(np.frombuffer(preview.jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     assert picture.shape == (360, 640, 3)
     as_sent, as_it_was = (cv2.resize(each, (32, 18), interpolation=cv2.INTER_AREA) for each in (picture, _PICTURE))
     assert np.abs(as_sent[..., ::-1].astype(int) - as_it_was).max() < 8
-    assert (view.width, view.height) == (1280, 720)
-    large, tiny = sorted(view.faces, key=lambda face: -face.width_px)
+    assert (preview.width, preview.height) == (1280, 720)
+    large, tiny = sorted(preview.faces, key=lambda face: -face.width_px)
     assert large.box[0] == pytest.approx(200, abs=2)
     assert (large.gated, tiny.gated) == (None, "small")

@@ -9,15 +9,15 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from monitor.messages import Frame, Look, Pixels, SeenFace, View
+from monitor.messages import Frame, Look, Pixels, Preview, SeenFace
 
 _EVERY_S = 0.5
 _QUALITY = 75
 """Of the JPEG: 640 x 360 pixels come to about 40 kB."""
 
 
-class Views:
-    """Decides when a view is due, and makes it. `look` may be called by any thread, the rest by one."""
+class Previews:
+    """Decides when a preview is due, and makes it. `look` may be called by any thread, the rest by one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,8 +34,8 @@ class Views:
         with self._lock:
             return at_s <= self._until_s and at_s - self._last_s >= _EVERY_S
 
-    def make(self, frame: Frame, small: Pixels, faces: Iterable[SeenFace]) -> View:
-        """The view of a frame.
+    def make(self, frame: Frame, small: Pixels, faces: Iterable[SeenFace]) -> Preview:
+        """The preview of a frame.
 
         Args:
             frame: the frame.
@@ -44,4 +44,4 @@ class Views:
         """
         self._last_s = frame.at_s
         _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-        return View(frame.stream, frame.at_s, np.asarray(jpeg).tobytes(), frame.width, frame.height, tuple(faces))
+        return Preview(frame.stream, frame.at_s, np.asarray(jpeg).tobytes(), frame.width, frame.height, tuple(faces))
