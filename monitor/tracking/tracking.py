@@ -130,8 +130,8 @@ class Tracking:
         """Analyses one frame, whether or not it was due; frames come in order of `at_s`.
 
         Returns:
-            Crops now ready, and the observations of every block and track that has ended, in order of time; and a preview
-            of the frame where one is due.
+            Crops now ready, and the observations of every block and track that has ended, in order of time; and a
+            preview of the frame where one is due.
 
         Raises:
             Exception: whatever converting the picture or the detector raises; the frame is then lost, the tracks
