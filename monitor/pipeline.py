@@ -116,7 +116,7 @@ class Pipeline:
         self._sources: dict[str, SourceStatus] = {}
         self._on_output: Callable[[Output], None] | None = None  # while it runs
         for stream in config.streams:
-            self.watch(stream)
+            self._add(stream.name, self._worker(stream))
 
     def _new_decision(self) -> Decision:
         return new_decision(self._config, self._parts, self._clock, lambda: uuid.uuid4().hex, epoch_s=self.epoch_s)
@@ -159,14 +159,21 @@ class Pipeline:
                 messages = []
             self._handle(messages, on_output)
 
-    def watch(self, stream: StreamConfig) -> None:
-        """Begins to watch a stream, which is not watched yet; at once where the pipeline runs."""
-        name = stream.name
-        self._sources[name] = SourceStatus(name, "connecting", self._clock.now_s(), None)
-        worker = self._workers[name] = self._worker(stream)
+    async def watch(self, stream: StreamConfig) -> None:
+        """Begins to watch a stream, which is not watched yet; at once where the pipeline runs.
+
+        Raises:
+            GendError: the face detector cannot be had; only where workers are threads.
+        """
+        worker = await asyncio.to_thread(self._worker, stream)
+        self._add(stream.name, worker)
         if self._on_output is not None:
             worker.start()
-            self._on_output(self._status(name))
+            self._on_output(self._status(stream.name))
+
+    def _add(self, name: str, worker: StreamWorker | IsolatedWorker) -> None:
+        self._sources[name] = SourceStatus(name, "connecting", self._clock.now_s(), None)
+        self._workers[name] = worker
 
     async def unwatch(self, streams: Iterable[str], reason: str, timeout_s: float) -> None:
         """Watches some streams no more: stops them together, decides what was seen, and clears what stands.

@@ -37,7 +37,11 @@ class StreamKeeper(Protocol):
         """
 
     async def begin_streams(self, streams: Iterable[str]) -> None:
-        """These are watched in a moment."""
+        """These are watched in a moment.
+
+        Raises:
+            MonitorError: what they raised before cannot be counted; they are watched all the same.
+        """
 
     def end_streams(self, streams: Iterable[str]) -> None:
         """These are watched no more."""
@@ -121,9 +125,12 @@ class Reloader:
         self._config, self._parts = config, replace(self._parts, calibrations=calibrations)
         self._parts.adapters.assign(config)
         self._pipeline.take_over(config, self._parts)
-        await self._keeper.begin_streams([stream.name for stream in done.begun])
+        try:
+            await self._keeper.begin_streams([stream.name for stream in done.begun])
+        except MonitorError as error:  # a store that is away; not to watch would be worse than to count anew
+            _log.error("alerts that streams raised before they began anew may not count: %s", redact(str(error)))
         for stream in done.begun:
-            self._pipeline.watch(stream)
+            await self._pipeline.watch(stream)
 
     def _calibrations(self, config: MonitorConfig) -> StreamCalibrations:
         calibrations = read_calibrations(config)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from monitor.config import MonitorConfig
 from monitor.demo.clip import make_clip
+from monitor.errors import StoreError
+from monitor.messages import Status
+from monitor.parts import load_parts
+from monitor.pipeline import Output, Pipeline
+from monitor.reloading import Reloader, in_words
+from tests.logs import told
 from tests.monitor.service import RunningService, Subscriber
 from tests.waiting import wait_until
 
@@ -90,3 +98,46 @@ def test_a_faulty_file_changes_nothing_and_says_why(service: RunningService, cal
 def test_what_waits_for_a_restart_is_named(service: RunningService, call: Path) -> None:
     edit(service, streams=[stream("lobby", call)], web={"port": 1, "public_url": "https://monitor.example"})
     service.wait_for_log("ended: porch; waits for a restart: web.port, web.public_url")
+
+
+class _Elsewhere:
+    """A service whose store is away."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    async def prepare(self, config: MonitorConfig) -> None:
+        pass
+
+    async def begin_streams(self, streams: Iterable[str]) -> None:
+        raise StoreError(f"alerts.db: cannot be read; nothing is known of {', '.join(streams)}")
+
+    def end_streams(self, streams: Iterable[str]) -> None:
+        self.ended += streams
+
+
+@pytest.mark.anyio
+async def test_streams_begin_anew_though_the_store_is_away(call: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def config(*streams: dict[str, Any]) -> MonitorConfig:
+        return MonitorConfig.model_validate({"streams": streams, "encoder": {"weights": "demo"}})
+
+    outputs: list[Output] = []
+    before = config(stream("lobby", call), stream("gate", call))
+    parts = await asyncio.to_thread(load_parts, before)
+    pipeline, elsewhere = Pipeline(before, parts, run_id="1"), _Elsewhere()
+    running = asyncio.create_task(pipeline.run(outputs.append))
+    try:
+        reloader = Reloader(before, parts, pipeline, elsewhere)
+        done = await reloader.take_over(config(stream("lobby", call, stall_s=7), stream("porch", call)))
+        assert in_words(done) == "begun anew: lobby, porch; ended: gate"
+        assert elsewhere.ended == ["gate"]
+        assert any("cannot be read; nothing is known of lobby, porch" in line for line in told(caplog))
+        async with asyncio.timeout(30):
+            while set(pipeline.watching()) != {"lobby", "porch"}:
+                await asyncio.sleep(0.02)
+        assert [status.state for status in outputs if isinstance(status, Status) and status.stream == "gate"][-1] == (
+            "stopped"
+        )
+    finally:
+        running.cancel()
+        await pipeline.stop(outputs.append, 5)
