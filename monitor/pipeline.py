@@ -22,6 +22,7 @@ from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import Decision, DecisionStatistics
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
+from monitor.kin import Kin
 from monitor.mailbox import Mailbox, MailboxStatistics
 from monitor.messages import (
     Alert,
@@ -38,7 +39,7 @@ from monitor.messages import (
     Verdict,
 )
 from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics
-from monitor.steps import Parts, new_decision, worker_plan
+from monitor.steps import Parts, new_decision, statistic_of, worker_plan
 from monitor.taps import Tap
 from monitor.worker import StreamWorker, track_ids
 from monitor.worker import WorkerStatistics as StreamStatistics
@@ -76,6 +77,7 @@ class Pipeline:
         on_preview: takes what was asked for by `look`; called from the streams' threads.
 
     Attributes:
+        kin: streams that come and go, and after which they are made.
         epoch_s: when the UTC epoch began, on the pipeline's clock; sessions are aligned by it.
     """
 
@@ -92,6 +94,7 @@ class Pipeline:
     ) -> None:
         self._config = config
         self._parts = parts
+        self.kin = Kin()
         self._clock = clock or LiveClock()
         self._mailbox: Mailbox[TrackObservation | Logit | SourceStatus] = Mailbox(
             _MAILBOX_CAPACITY, asyncio.get_running_loop()
@@ -119,7 +122,10 @@ class Pipeline:
             self._add(stream.name, self._worker(stream))
 
     def _new_decision(self) -> Decision:
-        return new_decision(self._config, self._parts, self._clock, lambda: uuid.uuid4().hex, epoch_s=self.epoch_s)
+        def new_id() -> str:
+            return uuid.uuid4().hex
+
+        return new_decision(self._config, self._parts, self._clock, new_id, epoch_s=self.epoch_s, kin=self.kin)
 
     def _new_prefix(self) -> str:
         return f"{self._run_id}-{next(self._numbers)}"
@@ -159,13 +165,21 @@ class Pipeline:
                 messages = []
             self._handle(messages, on_output)
 
-    async def watch(self, stream: StreamConfig) -> None:
+    async def watch(self, stream: StreamConfig, *, after: str | None = None) -> None:
         """Begins to watch a stream, which is not watched yet; at once where the pipeline runs.
+
+        Args:
+            stream: what is watched.
+            after: the configured stream after which this one is made, for a time: its calibration and adapter judge
+                it, and its session is its own life. None: it is a configured one.
 
         Raises:
             GendError: the face detector cannot be had; only where workers are threads.
         """
         worker = await asyncio.to_thread(self._worker, stream)
+        if after is not None:
+            self.kin.add(stream.name, after)
+            self._decision.begin(stream.name, self._clock.now_s())
         self._add(stream.name, worker)
         if self._on_output is not None:
             worker.start()
@@ -195,6 +209,7 @@ class Pipeline:
             self._decision.forget(name)
             self._batcher.forget_stream(name)
             del self._workers[name], self._sources[name]
+            self.kin.discard(name)
 
     def take_over(self, config: MonitorConfig, parts: Parts) -> None:
         """Makes and judges what is watched from now on by another configuration.
@@ -209,7 +224,7 @@ class Pipeline:
         if anew:
             self._decision = self._new_decision()
         else:
-            self._decision.judge_by(parts.calibrations.statistics(config.decision))
+            self._decision.judge_by(statistic_of(config, parts, self.kin))
 
     async def stop(self, on_output: Callable[[Output], None], timeout_s: float) -> None:
         """Stops readers, scores nothing more, decides what was seen, and clears what stands.
@@ -268,7 +283,7 @@ class Pipeline:
 
     def offer_spare(self, crop: Crop) -> bool:
         """Leaves a crop that is no stream's to be scored when nothing else waits; False where enough such wait."""
-        return self._batcher.offer_spare(replace(crop, adapter=self._parts.adapters.of(crop.stream)))
+        return self._batcher.offer_spare(replace(crop, adapter=self._adapter(crop.stream)))
 
     @property
     def scoring_failure(self) -> str | None:
@@ -305,12 +320,15 @@ class Pipeline:
         if isinstance(message, Crop):
             for tap in self._taps:
                 tap.crop(message)
-            self._batcher.offer(replace(message, adapter=self._parts.adapters.of(message.stream)))
+            self._batcher.offer(replace(message, adapter=self._adapter(message.stream)))
             return
         dropped, starved = self._batcher.settle(message.stream, message.track)
         self._mailbox.put(replace(message, dropped=dropped, starved=starved), keep=message.ended)
         if message.ended:
             self._batcher.forget(message.stream, message.track)
+
+    def _adapter(self, stream: str) -> str | None:
+        return self._parts.adapters.of(self.kin.of(stream))
 
     def _receive_status(self, status: SourceStatus) -> None:
         self._mailbox.put(status, keep=True)

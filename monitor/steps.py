@@ -15,8 +15,9 @@ from monitor.calibrations import StreamCalibrations
 from monitor.clips import RingPlan
 from monitor.clock import Clock
 from monitor.config import MonitorConfig, StreamConfig
-from monitor.decision import Decision
+from monitor.decision import Decision, Statistic
 from monitor.decision import Encoder as CalibratedEncoder
+from monitor.kin import Kin
 from monitor.messages import Crop, Logit, ModelIdentity
 from monitor.scoring import Encoder as ScoringEncoder
 from monitor.scoring import score
@@ -68,8 +69,20 @@ def score_all(crops: list[Crop], parts: Parts, batch: int) -> list[Logit]:
     ]
 
 
+def statistic_of(config: MonitorConfig, parts: Parts, kin: Kin) -> Callable[[str], Statistic]:
+    """What each stream is decided by, computed now."""
+    of = parts.calibrations.statistics(config.decision)
+    return lambda stream: of(kin.of(stream))
+
+
 def new_decision(
-    config: MonitorConfig, parts: Parts, clock: Clock, new_id: Callable[[], str], *, epoch_s: float | None = None
+    config: MonitorConfig,
+    parts: Parts,
+    clock: Clock,
+    new_id: Callable[[], str],
+    *,
+    epoch_s: float | None = None,
+    kin: Kin | None = None,
 ) -> Decision:
     """The last step, with calibrations where there are some.
 
@@ -79,12 +92,14 @@ def new_decision(
         clock: translates `at_s` into the time of day.
         new_id: makes ids of alerts and episodes.
         epoch_s: as `Decision`'s.
+        kin: streams that are judged by the settings of others; None: there are none.
     """
+    kin = Kin() if kin is None else kin
     return Decision(
         config.decision,
-        parts.calibrations.statistics(config.decision),
+        statistic_of(config, parts, kin),
         clock=clock,
-        model_of=lambda stream: replace(parts.model, adapter=parts.adapters.of(stream)),
+        model_of=lambda stream: replace(parts.model, adapter=parts.adapters.of(kin.of(stream))),
         notices=parts.encoder.notices,
         new_id=new_id,
         base_crops_per_s=config.faces.crops_per_s,

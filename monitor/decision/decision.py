@@ -93,6 +93,7 @@ class Decision:
         self._max_crops_per_s = max_crops_per_s
         self._epoch_s = epoch_s
         self._streams: dict[str, StreamRule] = {}
+        self._origins: dict[str, float] = {}
         self._tracks: dict[tuple[str, str], TrackState] = {}
         # Tracks that ended a moment ago: their last crops may still be on the way and must not revive them.
         self._ended: dict[tuple[str, str], None] = {}
@@ -140,9 +141,14 @@ class Decision:
                 outputs += self._end(key, track, max(track.last_logit_s, track.first_seen_s), reason)
         return outputs
 
+    def begin(self, stream: str, at_s: float) -> None:
+        """A stream begins whose sessions are counted from then on, as a call's are, and not by the time of day."""
+        self._origins[stream] = at_s
+
     def forget(self, stream: str) -> None:
         """A stream that was closed is watched no more; should it come back, it begins anew."""
         self._streams.pop(stream, None)
+        self._origins.pop(stream, None)
 
     def judge_by(self, statistic_of: Callable[[str], Statistic]) -> None:
         """Streams that begin from now on are judged by this."""
@@ -181,8 +187,9 @@ class Decision:
     def _stream(self, name: str) -> StreamRule:
         stream = self._streams.get(name)
         if stream is None:
+            origin_s = self._origins.get(name, self._epoch_s or 0.0)
             stream = self._streams[name] = StreamRule.of(
-                self._statistic_of(name), self._config, self._notices, origin_s=self._epoch_s or 0.0
+                self._statistic_of(name), self._config, self._notices, origin_s=origin_s
             )
         return stream
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 _MOST_TRACKS = 256
 _MOST_EVENTS = 256
+_MOST_CLEARED = 4096
 _VERDICT_EVERY_S = 1.0
 
 
@@ -31,6 +32,7 @@ class Latest:
     def __init__(self) -> None:
         self._retained: dict[str, str] = {}
         self._unpublished: dict[str, None] = {}
+        self._cleared: dict[str, None] = {}
         self._verdicts: OrderedDict[str, str] = OrderedDict()
         self._published_s: dict[str, float] = {}
         self._events: deque[tuple[str, str]] = deque()
@@ -38,9 +40,18 @@ class Latest:
 
     def retain(self, topic: str, payload: str) -> None:
         """Sets a retained topic; nothing is published where the value is the same."""
+        self._cleared.pop(topic, None)
         if self._retained.get(topic) != payload:
             self._retained[topic] = payload
             self._unpublished[topic] = None
+
+    def clear(self, topic: str) -> None:
+        """Has the broker forget a retained topic, which an empty message does; nothing of it is kept here either."""
+        if self._retained.pop(topic, None) is not None:
+            self._unpublished.pop(topic, None)
+            self._cleared[topic] = None
+            while len(self._cleared) > _MOST_CLEARED:
+                del self._cleared[next(iter(self._cleared))]
 
     def rewrite(self) -> None:
         """Every retained topic is to be published anew: who knows what the broker still has."""
@@ -66,6 +77,10 @@ class Latest:
         Args:
             now_s: any clock that only goes forward.
         """
+        while self._cleared:
+            topic = next(iter(self._cleared))
+            yield Message(topic, "", retain=True)
+            self._cleared.pop(topic, None)  # only now: nobody tells it again where the connection fails
         while self._unpublished:
             topic = next(iter(self._unpublished))
             del self._unpublished[topic]
@@ -82,7 +97,7 @@ class Latest:
 
     def due_in_s(self, now_s: float) -> float | None:
         """Seconds until `take` has something again, if nothing new comes; None where nothing waits."""
-        if self._unpublished or self._events:
+        if self._unpublished or self._cleared or self._events:
             return 0.0
         waits = [
             self._published_s[topic] + _VERDICT_EVERY_S - now_s if topic in self._published_s else 0.0

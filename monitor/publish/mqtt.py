@@ -88,16 +88,29 @@ class MqttPublisher(Generic[RowT]):
         """Whether the broker has accepted us and the connection has not failed since."""
         return self._link.connected
 
-    def set_status(self, status: Status) -> None:
-        """The state of a stream, retained; announces the stream to Home Assistant when first seen."""
-        self._announce(status.stream)
+    def set_status(self, status: Status, *, passing: bool = False) -> None:
+        """The state of a stream, retained; announces the stream to Home Assistant when first seen.
+
+        Args:
+            status: the state.
+            passing: whether the stream is there for a time only, and nothing to announce.
+        """
+        if not passing:
+            self._announce(status.stream)
         self._latest.retain(self._topics.stream_status(status.stream), payloads.status(status))
         self._changed.set()
 
-    def set_alert_state(self, stream: str, *, on: bool) -> None:
-        """Whether an alert episode of the stream is open, retained."""
-        self._announce(stream)
+    def set_alert_state(self, stream: str, *, on: bool, passing: bool = False) -> None:
+        """Whether an alert episode of the stream is open, retained; `passing` as for `set_status`."""
+        if not passing:
+            self._announce(stream)
         self._latest.retain(self._topics.stream_alert(stream), payloads.alert_state(on=on))
+        self._changed.set()
+
+    def forget(self, stream: str) -> None:
+        """A stream that was there for a time is gone: nothing of it is retained."""
+        for topic in (self._topics.stream_status(stream), self._topics.stream_alert(stream)):
+            self._latest.clear(topic)
         self._changed.set()
 
     def verdict(self, verdict: Verdict) -> None:

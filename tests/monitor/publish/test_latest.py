@@ -62,3 +62,20 @@ def test_what_was_not_taken_keeps_waiting() -> None:
     latest.verdict("t", "v")
     assert next(latest.take(0.0)).topic == "a"  # and then the publisher was cancelled
     assert topics(latest.take(0.0)) == ["b", "t"]
+
+
+def test_a_cleared_topic_is_forgotten_here_and_at_the_broker() -> None:
+    latest = Latest()
+    latest.retain("a", "1")
+    latest.retain("b", "2")
+    assert topics(latest.take(0.0)) == ["a", "b"]
+    latest.clear("a")
+    latest.clear("never")
+    assert latest.due_in_s(0.0) == 0.0
+    next(latest.take(0.0))  # the connection fails over it
+    assert list(latest.take(0.0)) == [Message("a", "", retain=True)]
+    latest.rewrite()
+    assert topics(latest.take(0.0)) == ["b"]
+    latest.clear("b")
+    latest.retain("b", "3")
+    assert list(latest.take(0.0)) == [Message("b", "3", retain=True)]
