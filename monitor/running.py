@@ -19,6 +19,7 @@ from monitor.publish import check_certificates
 from monitor.redact import one_line
 from monitor.service import Started, serve
 from monitor.steps import Parts
+from monitor.web import check_tls
 
 _log = logging.getLogger("monitor.service")
 
@@ -45,6 +46,7 @@ def run_service(
     """
     check_protocols(config.streams)
     check_certificates(config.mqtt)
+    check_tls(config.web)
     for target in config.notify:
         check_target(target)
     asyncio.Runner().run(_until_signal(config, on_started, read_again))

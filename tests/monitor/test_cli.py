@@ -51,8 +51,11 @@ def test_help_tells_every_command_with_an_example() -> None:
         "snooze",
         "verify",
         "schema",
+        "audit",
     )
-    for command in (*commands, "notify test"):
+    users = ("user add", "user list", "user role", "user password", "user delete")
+    tokens = ("token add", "token list", "token revoke")
+    for command in (*commands, "notify test", *users, *tokens):
         assert command.split()[0] in overview.stdout
         assert "Example: gend-monitor " + command in monitor(*command.split(), "--help").stdout
 
