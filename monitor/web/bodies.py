@@ -6,6 +6,7 @@ Both hold for whatever reads a body, forms and uploads alike, because they are w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,11 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_CLOSE = {"Connection": "close"}
+_READ_ON_BYTES = 8_000_000
+_READ_ON_S = 5.0
+"""Who is hung up on while still sending never sees the answer; so a little more is read, and thrown away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,15 @@ class BodyLimits:
             await self._app(scope, receive, send)
             return
         limit = next((limit for start, limit in self._larger if scope["path"].startswith(start)), self._limit)
-        length = Headers(scope=scope).get("content-length", "0")
+        headers = Headers(scope=scope)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # A proxy before us may go by the other one, and take the rest for somebody's next request.
+            await _answer(HTTPException(400, "the length of the body is told twice", _CLOSE))(scope, receive, send)
+            return
+        length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > limit.max_bytes:
+            if "expect" not in headers:  # then nothing was sent yet
+                await _read_on(receive)
             await _answer(_too_large(limit))(scope, receive, send)
             return
         started = False
@@ -82,12 +95,12 @@ def _bounded(receive: Receive, limit: BodyLimit) -> Receive:
             async with asyncio.timeout_at(deadline_s):
                 message = await receive()
         except TimeoutError:
-            raise HTTPException(
-                408, f"the body did not come within {limit.max_s:g} s", {"Connection": "close"}
-            ) from None
+            raise HTTPException(408, f"the body did not come within {limit.max_s:g} s", _CLOSE) from None
         if message["type"] == "http.request":
             got += len(message.get("body", b""))
             if got > limit.max_bytes:
+                if message.get("more_body", False):
+                    await _read_on(receive)
                 raise _too_large(limit)
         ended = not message.get("more_body", False)
         return message
@@ -95,8 +108,19 @@ def _bounded(receive: Receive, limit: BodyLimit) -> Receive:
     return bounded
 
 
+async def _read_on(receive: Receive) -> None:
+    left = _READ_ON_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_READ_ON_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+
+
 def _too_large(limit: BodyLimit) -> HTTPException:
-    return HTTPException(413, f"a body has at most {limit.max_bytes} bytes here", {"Connection": "close"})
+    return HTTPException(413, f"a body has at most {limit.max_bytes} bytes here", _CLOSE)
 
 
 def _answer(error: HTTPException) -> PlainTextResponse:

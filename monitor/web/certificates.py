@@ -20,6 +20,8 @@ def check_tls(config: WebConfig) -> None:
         try:
             with path.open("rb"):
                 pass
+        except FileNotFoundError as error:
+            raise ConfigError(f"web.{field}: {path}: no such file") from error
         except OSError as error:
             raise ConfigError(f"web.{field}: {path}: {(error.strerror or 'cannot be read').lower()}") from error
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
