@@ -15,7 +15,7 @@ from monitor.access.passwords import Passwords
 from monitor.actions.accounts import Accounts
 from monitor.store import AccountStore
 from tests.monitor.access.cheap import CHEAP, PASSWORD
-from tests.monitor.store.examples import opened
+from tests.monitor.store.examples import made
 
 pytestmark = pytest.mark.anyio
 
@@ -38,15 +38,12 @@ ACTIONS: dict[str, tuple[Action, Role]] = {
 @contextlib.asynccontextmanager
 async def accounts(folder: Path) -> AsyncIterator[Accounts]:
     """With an admin `root` and an operator `ben`."""
-    url = f"sqlite+aiosqlite:///{folder}/alerts.db"
-    passwords = Passwords(CHEAP)
-    async with opened(url):
-        store = await AccountStore.open(url)
-        do = Accounts(store, passwords, None, lambda: NOW)
-        await do.add_user(ADMIN, "cli", "root", role="admin", password=PASSWORD)
-        await do.add_user(ADMIN, "cli", "ben", role="operator", password=PASSWORD, streams=frozenset({"lobby"}))
-        yield do
-        await store.aclose()
+    passwords, store = Passwords(CHEAP), await AccountStore.open(await made(folder))
+    do = Accounts(store, passwords, None, lambda: NOW)
+    await do.add_user(ADMIN, "cli", "root", role="admin", password=PASSWORD)
+    await do.add_user(ADMIN, "cli", "ben", role="operator", password=PASSWORD, streams=frozenset({"lobby"}))
+    yield do
+    await store.aclose()
     passwords.close()
 
 

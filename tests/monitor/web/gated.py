@@ -22,7 +22,7 @@ from monitor.metrics import Sample, sample_registry
 from monitor.web import Health, WebServer, create_app, opened_gate
 from monitor.web_config import WebConfig
 from tests.monitor.access.cheap import CHEAP, PASSWORD
-from tests.monitor.store.examples import opened
+from tests.monitor.store.examples import made
 
 ADMIN = Principal("cli:tests", "admin")
 HEALTH = Health(ready=True, encoder="ok", store="ok", mqtt="connected", streams={"lobby": "live", "gate": "live"})
@@ -110,10 +110,9 @@ async def served(
         web: the configuration's section.
     """
     config = WebConfig.model_validate({"port": 0, "auth": "users", **web})
-    url, clock = f"sqlite+aiosqlite:///{folder}/alerts.db", Clock()
+    url, clock = await made(folder), Clock()
     registry = sample_registry(lambda: [Sample("faces", "Faces.", "gauge", 2)])
     async with (
-        opened(url),
         opened_gate(config, url, hasher=CHEAP, now=clock.now, clock_s=clock.now_s) as gate,
         contextlib.AsyncExitStack() as clients,
     ):
