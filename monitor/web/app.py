@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.types import ASGIApp
 
 from monitor.access import ForbiddenError, Principal
+from monitor.errors import StoreError
 from monitor.web.asking import asking
 from monitor.web.bodies import BodyLimit, BodyLimits
 from monitor.web.gate import Gate
@@ -21,6 +23,8 @@ from monitor.web.login import login_routes
 from monitor.web.proxies import TrustedProxies
 from monitor.web.security_headers import SecurityHeaders
 from monitor.web_config import WebConfig
+
+_log = logging.getLogger("monitor.web")
 
 LARGER_BODIES: Mapping[str, BodyLimit] = {}
 """Routes that take more than a form, by the beginning of their path."""
@@ -73,6 +77,7 @@ def create_app(
     app.add_middleware(HostAndOriginGuard, hosts=_hosts(config))
     app.add_middleware(TrustedProxies, proxies=config.trusted_proxies)
     app.add_exception_handler(ForbiddenError, _forbidden)
+    app.add_exception_handler(StoreError, _unavailable)
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
@@ -104,6 +109,11 @@ def create_app(
 
 async def _forbidden(_: Request, error: Exception) -> Response:
     return PlainTextResponse(f"{error}\n", 403)
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    _log.warning("a request failed: %s", error)
+    return PlainTextResponse("the database does not answer; see the service's log\n", 503)
 
 
 def _hosts(config: WebConfig) -> set[str]:

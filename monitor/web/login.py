@@ -1,22 +1,27 @@
-"""Routes to log in and out by a form."""
+"""Routes to log in and out by a form, and to change one's own password."""
 
 from __future__ import annotations
 
 import logging
+from typing import Annotated
 from urllib.parse import parse_qs, quote, urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from monitor.access import AccountError, Principal
 from monitor.access.login import LoginError, TooManyTriesError
 from monitor.access.passwords import BusyError
 from monitor.errors import StoreError
+from monitor.web.asking import asking_at_page
+from monitor.web.form_pages import POLICY, login_page, password_page
 from monitor.web.gate import Gate
 from monitor.web.identify import LOGIN_PATH, cookie_name, is_private, session_id
-from monitor.web.login_page import POLICY, login_page
 from monitor.web.proxies import client_address
 
 _log = logging.getLogger("monitor.web")
+
+Known = Annotated[Principal, Depends(asking_at_page)]
 
 _LONGEST_PATH = 2000
 _MOST_FIELDS = 10
@@ -27,7 +32,7 @@ _IN_CLEAR = (
 
 
 def login_routes(gate: Gate) -> APIRouter:
-    """`/login` and `/logout`."""
+    """`/login`, `/logout` and `/password`."""
     router = APIRouter(include_in_schema=False)
 
     @router.get(LOGIN_PATH)
@@ -53,6 +58,14 @@ def login_routes(gate: Gate) -> APIRouter:
         _set_cookie(answer, request, "", max_age=0)
         return answer
 
+    @router.get("/password")
+    async def ask_password(request: Request, who: Known) -> Response:
+        return _answer(200, password_page(who.name, request.scope.get("csrf", "")))
+
+    @router.post("/password")
+    async def change_password(request: Request, who: Known) -> Response:
+        return await _change_password(gate, request, who)
+
     return router
 
 
@@ -63,17 +76,35 @@ async def _log_in(gate: Gate, request: Request) -> Response:
         new_id = await gate.login.login(name, form.get("password", ""), client_address(request.scope))
         await _end_session(gate, request)  # of whoever was logged in here before
     except LoginError as error:
-        return _page(403, next_path, name, f"{str(error).capitalize()}.")
+        return _page(403, next_path, name, _sentence(error))
     except TooManyTriesError as error:
-        return _page(429, next_path, name, f"{str(error).capitalize()}.", {"Retry-After": str(error.wait_s)})
+        return _page(429, next_path, name, _sentence(error), {"Retry-After": str(error.wait_s)})
     except BusyError as error:
-        return _page(503, next_path, name, f"{str(error).capitalize()}.", {"Retry-After": "1"})
+        return _page(503, next_path, name, _sentence(error), {"Retry-After": "1"})
     except StoreError as error:
         _log.warning("a login failed: %s", error)
         return _page(503, next_path, name, "Accounts cannot be looked up now.")
     answer = RedirectResponse(next_path, 303)
     _set_cookie(answer, request, new_id)
     return answer
+
+
+async def _change_password(gate: Gate, request: Request, who: Principal) -> Response:
+    form = await _form(request)
+    password, source = form.get("password", ""), client_address(request.scope)
+    if form.get("again", "") != password:
+        differ = "The two new passwords differ."
+        return _answer(422, password_page(who.name, request.scope.get("csrf", ""), differ))
+    try:
+        await gate.accounts.change_password(who, source, form.get("current", ""), password)
+    except LoginError:
+        status, wrong = 403, "That is not your current password."
+    except (AccountError, TooManyTriesError, BusyError) as error:
+        status = 422 if isinstance(error, AccountError) else 429
+        wrong = _sentence(error)
+    else:
+        return RedirectResponse(LOGIN_PATH, 303)
+    return _answer(status, password_page(who.name, request.scope.get("csrf", ""), wrong))
 
 
 def local_path(text: str) -> str:
@@ -133,5 +164,13 @@ def _set_cookie(answer: Response, request: Request, value: str, max_age: int | N
 def _page(
     status: int, next_path: str, name: str = "", wrong: str | None = None, headers: dict[str, str] | None = None
 ) -> HTMLResponse:
-    policy = {"Content-Security-Policy": POLICY}
-    return HTMLResponse(login_page(next_path, name[:63], wrong), status, {**policy, **(headers or {})})
+    return _answer(status, login_page(next_path, name[:63], wrong), headers)
+
+
+def _answer(status: int, page: str, headers: dict[str, str] | None = None) -> HTMLResponse:
+    return HTMLResponse(page, status, {"Content-Security-Policy": POLICY, **(headers or {})})
+
+
+def _sentence(error: Exception) -> str:
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}."

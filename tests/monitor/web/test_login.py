@@ -166,6 +166,30 @@ async def test_sessions_end_with_a_new_password_another_role_holds_at_once(tmp_p
             await accounts.delete_user(anna, "127.0.0.1", "root")
 
 
+async def test_ones_own_password_is_changed_by_who_knows_it(tmp_path: Path) -> None:
+    async with served(tmp_path) as site:
+        await site.add_user("anna")
+        browser, other = await site.logged_in("anna"), await site.logged_in("anna")
+        page = await browser.get("/password")
+        assert page.headers["content-security-policy"].startswith("default-src 'none'")
+        csrf = field_of(page.text, "csrf_token")
+        new = "another good password"
+        right = {"current": PASSWORD, "password": new, "again": new, "csrf_token": csrf}
+        for change, status, said in (
+            ({"csrf_token": ""}, 403, "CSRF token"),
+            ({"current": "not the password"}, 403, "That is not your current password."),
+            ({"again": "something else"}, 422, "The two new passwords differ."),
+            ({"password": "short", "again": "short"}, 422, "A password has at least 12 characters."),
+        ):
+            refused = await browser.post("/password", data={**right, **change})
+            assert (refused.status_code, said in refused.text) == (status, True), refused.text
+            assert PASSWORD not in refused.text
+        changed = await browser.post("/password", data=right)
+        assert (changed.status_code, changed.headers["location"]) == (303, "/login")
+        assert [(await each.get("/metrics")).status_code for each in (browser, other)] == [401, 401]
+        assert (await log_in(browser, "anna", new)).status_code == 303
+
+
 async def test_a_browser_that_was_made_to_ask_changes_nothing(tmp_path: Path) -> None:
     async with served(tmp_path, add=routes) as site:
         await site.add_user("anna")

@@ -38,6 +38,8 @@ EXPECTED: dict[tuple[str, str], Answers] = {
     ("GET", "/login"): Answers(200, 303, 303, 303, 303),
     ("POST", "/login"): Answers(403, 403, 403, 403, 403),  # without a form from our page
     ("POST", "/logout"): Answers(303, 303, 303, 303, 303),
+    ("GET", "/password"): Answers(303, 200, 200, 200, 200),
+    ("POST", "/password"): Answers(303, 422, 422, 422, 422),  # without a form
 }
 PATHS: dict[str, str] = {}
 """A path to ask for, by the route's path with `{…}`; one of each that has any."""

@@ -1,4 +1,4 @@
-"""The page on which one logs in: one answer without scripts, with nothing loaded from anywhere."""
+"""Pages that are a single form (log in, change a password): one answer each, no scripts, nothing loaded."""
 
 from __future__ import annotations
 
@@ -32,33 +32,44 @@ _PAGE = Template("""<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Log in - gend-monitor</title>
+<title>$title - gend-monitor</title>
 <style>$style</style>
 </head>
 <body>
 <main>
-<h1>gend-monitor</h1>
-<p>Log in to see what is watched.</p>
-$wrong<form method="post" action="/login">
-<input type="hidden" name="next" value="$next">
+<h1>$heading</h1>
+<p>$lead</p>
+$wrong<form method="post" action="$action">
+$fields<button type="submit">$title</button>
+</form>
+</main>
+</body>
+</html>
+""")
+_LOGIN_FIELDS = Template("""<input type="hidden" name="next" value="$next">
 <label for="name">User name</label>
 <input id="name" name="name" value="$name" autocomplete="username" autocapitalize="none" spellcheck="false"
  maxlength="63" required$focus_name>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" maxlength="256"
  required$focus_password>
-<button type="submit">Log in</button>
-</form>
-</main>
-</body>
-</html>
+""")
+_PASSWORD_FIELDS = Template("""<input type="hidden" name="csrf_token" value="$csrf">
+<input type="hidden" name="username" value="$name" autocomplete="username">
+<label for="current">Current password</label>
+<input id="current" name="current" type="password" autocomplete="current-password" maxlength="256" required autofocus>
+<label for="password">New password, at least 12 characters</label>
+<input id="password" name="password" type="password" autocomplete="new-password" minlength="12" maxlength="256"
+ required>
+<label for="again">The same again</label>
+<input id="again" name="again" type="password" autocomplete="new-password" maxlength="256" required>
 """)
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Content-Security-Policy of the page: its own style, its own form, and nothing else."""
+"""Content-Security-Policy of these pages: their own style, their own form, and nothing else."""
 
 
 def login_page(next_path: str, name: str = "", wrong: str | None = None) -> str:
@@ -69,13 +80,30 @@ def login_page(next_path: str, name: str = "", wrong: str | None = None) -> str:
         name: what was typed before.
         wrong: what to say of the try before; None where there was none.
     """
-    told = "" if wrong is None else f'<p class="wrong" role="alert">{escape(wrong)}</p>\n'
     focus = ("", " autofocus") if name else (" autofocus", "")
+    fields = _LOGIN_FIELDS.substitute(
+        next=escape(next_path), name=escape(name), focus_name=focus[0], focus_password=focus[1]
+    )
+    return _page(
+        "Log in", "gend-monitor", "Log in to see what is watched.", action="/login", fields=fields, wrong=wrong
+    )
+
+
+def password_page(name: str, csrf: str, wrong: str | None = None) -> str:
+    """The page as HTML.
+
+    Args:
+        name: of the user.
+        csrf: token of their session.
+        wrong: what to say of the try before; None where there was none.
+    """
+    fields = _PASSWORD_FIELDS.substitute(csrf=escape(csrf), name=escape(name))
+    lead = f"You are logged in as {name}. All your logins end, and you log in by the new password."
+    return _page("Change password", "Change your password", lead, action="/password", fields=fields, wrong=wrong)
+
+
+def _page(title: str, heading: str, lead: str, *, action: str, fields: str, wrong: str | None) -> str:
+    told = "" if wrong is None else f'<p class="wrong" role="alert">{escape(wrong)}</p>\n'
     return _PAGE.substitute(
-        style=_STYLE,
-        next=escape(next_path),
-        name=escape(name),
-        wrong=told,
-        focus_name=focus[0],
-        focus_password=focus[1],
+        style=_STYLE, title=title, heading=heading, lead=escape(lead), wrong=told, action=action, fields=fields
     )
