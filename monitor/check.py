@@ -14,6 +14,8 @@ from monitor.ingest.probe import start_probe
 from monitor.notify import check_target
 from monitor.notify_config import TargetConfig
 from monitor.publish import try_broker
+from monitor.web import check_tls
+from monitor.web_config import WebConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class CheckReport:
     notify: tuple[TargetCheck, ...] = ()
     calibrations: tuple[CalibrationCheck, ...] = ()
     """Of each stream, in their order."""
+    web: str = "ok"
+    """`ok`, or why its certificate cannot be used."""
 
 
 def calibration_line(found: CalibrationCheck) -> str:
@@ -98,8 +102,9 @@ async def check(config: MonitorConfig, timeout_s: float) -> CheckReport:
     calibrations = await asyncio.to_thread(lambda: tuple(_calibration(stream, config) for stream in config.streams))
     fitting = all(each.error is None for each in calibrations)
     understood = all(target.ok for target in targets)
-    ok = fitting and understood and all(stream.ok for stream in streams) and mqtt in {"ok", "embedded"}
-    return CheckReport(ok, tuple(streams), mqtt, targets, calibrations)
+    web = await asyncio.to_thread(_web, config.web)
+    ok = fitting and understood and web == "ok" and all(stream.ok for stream in streams) and mqtt in {"ok", "embedded"}
+    return CheckReport(ok, tuple(streams), mqtt, targets, calibrations, web)
 
 
 async def _stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
@@ -144,6 +149,14 @@ def _target(target: TargetConfig) -> TargetCheck:
         return TargetCheck(target.name, ok=True, kind=check_target(target))
     except MonitorError as error:
         return TargetCheck(target.name, ok=False, error=str(error))
+
+
+def _web(config: WebConfig) -> str:
+    try:
+        check_tls(config)
+    except MonitorError as error:
+        return str(error)
+    return "ok"
 
 
 async def _mqtt(config: MonitorConfig, timeout_s: float) -> str:

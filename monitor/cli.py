@@ -22,6 +22,7 @@ from rich.table import Table
 
 from gend.cli_options import FaceDetectorOption
 from gend.errors import GendError
+from monitor.cli_accounts import audit, token, user
 from monitor.cli_calibrate import CALIBRATE_EXAMPLES, calibrate
 from monitor.cli_options import DEBUG, AsJson, ConfigFile, load, load_again
 from monitor.cli_reviews import review, reviews, snooze
@@ -47,6 +48,8 @@ app = typer.Typer(
 
 notify = typer.Typer(help="Targets of notifications.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(notify, name="notify")
+app.add_typer(user, name="user")
+app.add_typer(token, name="token")
 
 
 def main() -> None:
@@ -122,6 +125,8 @@ def check_command(
         for calibration in report.calibrations:
             print(calibration_line(calibration))
         print(f"broker: {report.mqtt}")
+        if report.web != "ok":
+            print(report.web)
         for target in report.notify:
             print(target.error or f"notify.{target.name}: understood: {target.kind}")
     if not report.ok:
@@ -210,3 +215,4 @@ def schema() -> None:
 app.command(epilog="Example: gend-monitor review monitor.yaml 47aa2bb2… wrong --by anna --note 'a poster'")(review)
 app.command(epilog="Example: gend-monitor reviews monitor.yaml --unreviewed")(reviews)
 app.command(epilog="Example: gend-monitor snooze monitor.yaml lobby --for 2h --by anna")(snooze)
+app.command(epilog="Example: gend-monitor audit monitor.yaml --json")(audit)

@@ -22,11 +22,11 @@ from monitor.config_section import Section
 from monitor.decision_config import DecisionConfig
 from monitor.notify_config import TargetConfig, check_targets
 from monitor.redact import url_secrets
+from monitor.web_config import WebConfig
 
 STREAM_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 SCHEMES = ("rtsp", "rtsps", "file", "device", "http", "https", "rtmp", "rtmps", "srt", "udp", "rtp", "tcp")
 _LATER_SCHEMES = ("whip", "whep+https", "whep+http")
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Polygon = Annotated[list[tuple[float, float]], Field(min_length=3)]
 T = TypeVar("T")
@@ -272,38 +272,6 @@ class EvidenceConfig(Section):
     def key_file(self) -> Path:
         """Where the signing key is."""
         return self.key or self.folder / "signing-key.pem"
-
-
-class WebConfig(Section):
-    """Health and metrics over HTTP."""
-
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    public_url: str | None = Field(
-        default=None, description="How others reach this service, for links and Host checks."
-    )
-    tls_cert: Annotated[Path | None, _not_yet("TLS is")] = Field(default=None, description="PEM certificate.")
-    tls_key: Annotated[Path | None, _not_yet("TLS is")] = Field(default=None, description="PEM key.")
-    trusted_proxies: Annotated[list[str], _not_yet("a trusted proxy is")] = Field(
-        default=[], description="Addresses whose forwarding headers are believed."
-    )
-    auth: Annotated[str | None, _not_yet("authentication is")] = Field(default=None, description="How users log in.")
-
-    @field_validator("public_url")
-    @classmethod
-    def _address(cls, url: str | None) -> str | None:
-        if url is not None and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
-            raise ValueError("expected an address such as https://monitor.example")
-        return url
-
-    @model_validator(mode="after")
-    def _exposed(self) -> Self:
-        if self.host not in _LOOPBACK and self.auth is None:
-            raise ValueError(
-                f"host {self.host} is reachable from other machines, and there is no authentication; "
-                "use 127.0.0.1 and a reverse proxy"
-            )
-        return self
 
 
 class MonitorConfig(Section):

@@ -18,6 +18,7 @@ from monitor.notify import check_target
 from monitor.parts import load_parts
 from monitor.publish import check_certificates
 from monitor.service import Started, serve
+from monitor.web import check_tls
 
 _log = logging.getLogger("monitor.service")
 
@@ -49,6 +50,7 @@ def run_service(path: Path, read: Callable[[], MonitorConfig], on_started: Calla
     config = read()
     check_protocols(config.streams)
     check_certificates(config.mqtt)
+    check_tls(config.web)
     for target in config.notify:
         check_target(target)
     asyncio.Runner().run(_until_signal(config, watch, read, partial(on_started, len(config.streams))))

@@ -29,7 +29,7 @@ from monitor.snoozes import Snoozes, marked
 from monitor.steps import Parts
 from monitor.store import Store
 from monitor.taps import Tap
-from monitor.web import Health, WebServer, create_app
+from monitor.web import Health, WebServer, create_app, opened_gate
 
 _log = logging.getLogger("monitor.service")
 
@@ -90,7 +90,8 @@ async def serve(
             stack.callback(writer.release)
         running = _Running(config, parts, store, mqtt, provenances=provenances, writer=writer, learner=learner)
         await running.begin()
-        app = create_app(config.web, running.health, sample_registry(running.samples))
+        gate = await stack.enter_async_context(opened_gate(config.web, config.store.url.get_secret_value()))
+        app = create_app(config.web, running.health, sample_registry(running.samples), gate)
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)
         await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)), follow)

@@ -1,5 +1,17 @@
-"""Who asks, and what they may."""
+"""Who asks, and what they may: principals, and the passwords, sessions and tokens that prove them."""
 
+from monitor.access.accounts import AccountError, AuditEntry, StoredSession, Token, User
 from monitor.access.principal import LOCAL, ROLES, ForbiddenError, Principal, Role
 
-__all__ = ["LOCAL", "ROLES", "ForbiddenError", "Principal", "Role"]
+__all__ = [
+    "LOCAL",
+    "ROLES",
+    "AccountError",
+    "AuditEntry",
+    "ForbiddenError",
+    "Principal",
+    "Role",
+    "StoredSession",
+    "Token",
+    "User",
+]

@@ -83,6 +83,56 @@ snoozes = Table(
 )
 """Streams whose alerts shall call nobody for a while; only ever added to, and the last row of a stream counts."""
 
+users = Table(
+    "users",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("streams", JSON(none_as_null=True)),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+"""Who may log in."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("user", ForeignKey(users.c.name, ondelete="CASCADE"), nullable=False, index=True),
+    Column("began_at", DateTime(timezone=True), nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+)
+"""Logins that have not ended; only the SHA-256 of each id is kept."""
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("streams", JSON(none_as_null=True)),
+    Column("owner", ForeignKey(users.c.name, ondelete="CASCADE"), index=True),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("used_at", DateTime(timezone=True)),
+)
+"""What programs present; only the SHA-256 of each is kept."""
+
+audit = Table(
+    "audit",
+    metadata,
+    # The order in which things were done; clocks may jump.
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("at", DateTime(timezone=True), nullable=False, index=True),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("about", Text),
+    Column("source", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text),
+)
+"""Who did what; only ever added to, and forgotten by age. Names, not references: it outlives whom it tells of."""
+
 _waiting = outbox.c.delivered_at.is_(None)
 Index("ix_outbox_waiting", outbox.c.sink, outbox.c.position, sqlite_where=_waiting, postgresql_where=_waiting)
 Index("ix_outbox_delivered_at", outbox.c.delivered_at)

@@ -1,17 +1,33 @@
-"""The HTTP application: health, readiness, metrics."""
+"""The HTTP application: what stands before every route, health, readiness, metrics, login."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse, Response
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.types import ASGIApp
 
-from monitor.config import WebConfig
+from monitor.access import ForbiddenError, Principal
+from monitor.errors import StoreError
+from monitor.web.asking import asking
+from monitor.web.bodies import BodyLimit, BodyLimits
+from monitor.web.gate import Gate
 from monitor.web.guard import HostAndOriginGuard
+from monitor.web.identify import Identify
+from monitor.web.login import login_routes
+from monitor.web.proxies import TrustedProxies
+from monitor.web.security_headers import SecurityHeaders
+from monitor.web_config import WebConfig
+
+_log = logging.getLogger("monitor.web")
+
+LARGER_BODIES: Mapping[str, BodyLimit] = {}
+"""Routes that take more than a form, by the beginning of their path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +47,73 @@ class Health:
     """`ok`, or why the last delivery failed, of each target by name; what is for it waits in the outbox as well."""
 
 
-def create_app(config: WebConfig, health: Callable[[], Health], registry: CollectorRegistry) -> FastAPI:
+class _App(FastAPI):
+    """With headers around everything: its own answer to an error that nobody expected has them too."""
+
+    https = False
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Called once, before the first request."""
+        return SecurityHeaders(super().build_middleware_stack(), https=self.https)
+
+
+def create_app(
+    config: WebConfig, health: Callable[[], Health], registry: CollectorRegistry, gate: Gate | None = None
+) -> FastAPI:
     """Builds the application.
 
     Args:
-        config: names under which the service may be addressed.
+        config: names under which the service may be addressed, its proxies, who may read metrics.
         health: looked up at each request.
         registry: metrics to show.
+        gate: knows users and tokens; None where `config.auth` is null.
     """
-    app = FastAPI(title="gend-monitor", docs_url=None, redoc_url=None, openapi_url=None)
+    assert (gate is None) == (config.auth is None), "without its gate a service with users would be open"
+    app = _App(title="gend-monitor", docs_url=None, redoc_url=None, openapi_url=None)
+    app.https = config.tls_cert is not None
+    # The last one added is asked first.
+    app.add_middleware(Identify, gate=gate)
+    app.add_middleware(BodyLimits, limit=BodyLimit(), larger=LARGER_BODIES)
     app.add_middleware(HostAndOriginGuard, hosts=_hosts(config))
+    app.add_middleware(TrustedProxies, proxies=config.trusted_proxies)
+    app.add_exception_handler(ForbiddenError, _forbidden)
+    app.add_exception_handler(StoreError, _unavailable)
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
         return JSONResponse({"status": "alive"})
 
     @app.get("/readyz")
-    async def readyz() -> JSONResponse:
+    async def readyz(request: Request) -> JSONResponse:
         now = health()
-        return JSONResponse(asdict(now), status_code=200 if now.ready else 503)
+        status = 200 if now.ready else 503
+        who = request.scope.get("principal")
+        if not isinstance(who, Principal):  # a load balancer need not know more
+            return JSONResponse({"ready": now.ready}, status)
+        seen = replace(now, streams={name: state for name, state in now.streams.items() if who.sees(name)})
+        return JSONResponse(asdict(seen), status)
 
     @app.get("/metrics")
-    async def metrics() -> Response:
+    async def metrics(request: Request) -> Response:
+        if config.metrics != "open":
+            who = asking(request)
+            who.require(config.metrics)
+            if who.streams is not None:
+                raise ForbiddenError("metrics are of all streams, and you may see some of them only")
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
+    if gate is not None:
+        app.include_router(login_routes(gate))
     return app
+
+
+async def _forbidden(_: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"{error}\n", 403)
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    _log.warning("a request failed: %s", error)
+    return PlainTextResponse("the database does not answer; see the service's log\n", 503)
 
 
 def _hosts(config: WebConfig) -> set[str]:

@@ -57,6 +57,16 @@ class HostAndOriginGuard:
         if scope["type"] == "http" and scope["method"] in _READS:
             return None
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != headers["host"].lower():
+        if origin is not None and not _is_ours(origin, headers["host"], scope["scheme"]):
             return 403, "requests from other sites are refused"
         return None
+
+
+def _is_ours(origin: str, host: str, scheme: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    # Where we know that we are asked by HTTPS, a page that came in clear may be anybody's.
+    secure = scheme in {"https", "wss"}
+    return parts.netloc.lower() == host.lower() and (not secure or parts.scheme == "https")

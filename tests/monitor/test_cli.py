@@ -19,9 +19,11 @@ from tests.monitor.service import RunningService
 from tests.webhook_receiver import Receiver
 
 
-def monitor(*arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+def monitor(
+    *arguments: str | Path, timeout_s: float = 60, typed: str | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "monitor", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, input=typed)
 
 
 def written(path: Path, **sections: object) -> Path:
@@ -51,8 +53,11 @@ def test_help_tells_every_command_with_an_example() -> None:
         "snooze",
         "verify",
         "schema",
+        "audit",
     )
-    for command in (*commands, "notify test"):
+    users = ("user add", "user list", "user role", "user password", "user delete")
+    tokens = ("token add", "token list", "token revoke")
+    for command in (*commands, "notify test", *users, *tokens):
         assert command.split()[0] in overview.stdout
         assert "Example: gend-monitor " + command in monitor(*command.split(), "--help").stdout
 

@@ -66,6 +66,24 @@ def test_config_takes_secrets_from_the_environment_and_never_shows_them() -> Non
         ({}, "m.yaml: streams: is required"),
         (with_stream() | {"web": {"host": "0.0.0.0"}}, "m.yaml: web: host 0.0.0.0 is reachable from other machines"),
         (
+            with_stream() | {"web": {"host": "192.0.2.1", "auth": "users"}},
+            "m.yaml: web: host 192.0.2.1 is reachable from other machines, and passwords would cross the network in",
+        ),
+        (with_stream() | {"web": {"host": "::", "auth": None}}, "m.yaml: web: host :: is reachable from other"),
+        (with_stream() | {"web": {"auth": "basic"}}, "m.yaml: web.auth: Input should be 'users'"),
+        (with_stream() | {"web": {"tls_key": "k.pem"}}, "m.yaml: web: tls_cert and tls_key go together"),
+        (
+            with_stream() | {"web": {"trusted_proxies": ["0.0.0.0/0"]}},
+            "m.yaml: web.trusted_proxies: 0.0.0.0/0 is every",
+        ),
+        (
+            with_stream() | {"web": {"trusted_proxies": ["proxy.example"]}},
+            "m.yaml: web.trusted_proxies: expected an address or network such as 10.0.0.5 or 10.1.0.0/16: ",
+        ),
+        (with_stream() | {"web": {"trusted_proxies": ["10.1.2.3/16"]}}, "m.yaml: web.trusted_proxies: expected an add"),
+        (with_stream() | {"web": {"session_hours": 0}}, "m.yaml: web.session_hours: Input should be greater than"),
+        (with_stream() | {"web": {"metrics": "all"}}, "m.yaml: web.metrics: Input should be 'open', 'viewer'"),
+        (
             with_stream() | {"mqtt": {"url": "http://x"}},
             "m.yaml: mqtt.url: expected an address such as mqtt://broker.example:1883",
         ),
@@ -96,6 +114,20 @@ def test_config_faults_are_one_line_with_the_field(tree: dict[str, Any] | str, l
     lines = errors_of(tree)
     assert len(lines) == 1
     assert lines[0].startswith(line)
+
+
+@pytest.mark.parametrize(
+    "web",
+    [
+        {"host": "0.0.0.0", "auth": "users", "tls_cert": "c.pem", "tls_key": "k.pem"},
+        {"host": "::", "auth": "users", "trusted_proxies": ["10.0.0.5", "fd00::/64"]},
+        {"host": "127.0.0.2"},
+        {"host": "localhost", "auth": "users"},
+        {"host": "::1", "auth": "users", "metrics": "open"},
+    ],
+)
+def test_config_listens_beyond_this_machine_only_where_passwords_are_safe(web: dict[str, Any]) -> None:
+    assert parse_config(yaml.safe_dump(with_stream() | {"web": web}), "m.yaml", {}).web.host == web["host"]
 
 
 def test_config_names_every_fault_at_once() -> None:

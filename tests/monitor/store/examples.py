@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from monitor.messages import Alert, ModelIdentity
@@ -46,3 +50,20 @@ async def opened(url: str, keep_delivered: timedelta = timedelta(days=7)) -> Asy
         yield store
     finally:
         await store.aclose()
+
+
+async def made(folder: Path) -> str:
+    """URL of a database that a service has made and left, in no time: a copy of one that was made before."""
+    (folder / "alerts.db").write_bytes(await asyncio.to_thread(_empty))
+    return f"sqlite+aiosqlite:///{folder}/alerts.db"
+
+
+@cache
+def _empty() -> bytes:
+    async def make(url: str) -> None:
+        async with opened(url):
+            pass
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(make(f"sqlite+aiosqlite:///{folder}/alerts.db"))
+        return (Path(folder) / "alerts.db").read_bytes()

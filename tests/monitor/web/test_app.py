@@ -4,10 +4,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.config import WebConfig
 from monitor.errors import MonitorError
 from monitor.metrics import Sample, sample_registry
 from monitor.web import Health, WebServer, create_app
+from monitor.web_config import WebConfig
 
 HEALTHY = Health(ready=True, encoder="ok", store="ok", mqtt="connected", streams={"lobby": "live"})
 

@@ -1,0 +1,41 @@
+"""Who asks, for routes: `who: Annotated[Principal, Depends(asking)]`, then an action that takes a principal."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from fastapi import HTTPException, WebSocketException
+from fastapi.requests import HTTPConnection
+
+from monitor.access import Principal
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="gend-monitor"'}
+_POLICY_VIOLATION = 1008
+
+
+def asking(connection: HTTPConnection) -> Principal:
+    """Who asks.
+
+    Raises:
+        HTTPException: 401, as nobody is known.
+        WebSocketException: the same at a handshake, which is refused by it.
+    """
+    principal = connection.scope.get("principal")
+    if isinstance(principal, Principal):
+        return principal
+    if connection.scope["type"] == "websocket":
+        raise WebSocketException(_POLICY_VIOLATION, "log in, or present a token")
+    raise HTTPException(401, "log in, or present a token", _CHALLENGE)
+
+
+def asking_at_page(connection: HTTPConnection) -> Principal:
+    """Who asks for a page; who is not known is sent to log in, and comes back.
+
+    Raises:
+        HTTPException: 303, the way to the login.
+    """
+    principal = connection.scope.get("principal")
+    if isinstance(principal, Principal):
+        return principal
+    back = connection.url.path + (f"?{connection.url.query}" if connection.url.query else "")
+    raise HTTPException(303, headers={"Location": f"/login?next={quote(back, safe='')}"})

@@ -1,0 +1,157 @@
+"""Who may ask what: every route there is, asked by nobody, a viewer, an operator and an admin.
+
+A route that is not in the table fails the test, so that nobody forgets to say who may use it. To add one: a line in
+`EXPECTED`, with a path that names things that exist (`PATHS`), and what is sent along where something must be (`SENT`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+
+from monitor.access import Role
+from tests.monitor.web.gated import Site, served
+
+
+class Answers(NamedTuple):
+    """Status for each asker."""
+
+    nobody: int
+    viewer: int
+    operator: int
+    admin: int
+    half: int
+    """A viewer who may see the stream `lobby` alone."""
+
+
+EXPECTED: dict[tuple[str, str], Answers] = {
+    ("GET", "/healthz"): Answers(200, 200, 200, 200, 200),
+    ("GET", "/readyz"): Answers(200, 200, 200, 200, 200),
+    ("GET", "/metrics"): Answers(401, 200, 200, 200, 403),
+    ("GET", "/login"): Answers(200, 303, 303, 303, 303),
+    ("POST", "/login"): Answers(403, 403, 403, 403, 403),  # without a form from our page
+    ("POST", "/logout"): Answers(303, 303, 303, 303, 303),
+    ("GET", "/password"): Answers(303, 200, 200, 200, 200),
+    ("POST", "/password"): Answers(303, 422, 422, 422, 422),  # without a form
+}
+PATHS: dict[str, str] = {}
+"""A path to ask for, by the route's path with `{…}`; one of each that has any."""
+SENT: dict[tuple[str, str], dict[str, Any]] = {}
+"""What httpx sends along, by method and the route's path."""
+ASKERS: dict[str, Role] = {"viewer": "viewer", "operator": "operator", "admin": "admin", "half": "viewer"}
+
+
+def routes_of(app: FastAPI, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Method and path of everything that the application answers; of what is mounted and has no routes, `MOUNT`."""
+    for route in iter_route_contexts(app.routes):
+        yield from _asked(route.original_route, route.path or "", route.methods, prefix)
+
+
+def _asked(route: BaseRoute, path: str, methods: set[str] | None, prefix: str) -> Iterator[tuple[str, str]]:
+    if isinstance(route, Mount):
+        if isinstance(route.app, FastAPI):
+            yield from routes_of(route.app, prefix + path)
+        elif not route.routes:
+            yield "MOUNT", prefix + path
+        for inner in route.routes if not isinstance(route.app, FastAPI) else ():
+            yield from _asked(inner, getattr(inner, "path", "?"), getattr(inner, "methods", None), prefix + path)
+    elif isinstance(route, WebSocketRoute):
+        yield "WEBSOCKET", prefix + path
+    elif isinstance(route, Route) or methods is not None:
+        for method in sorted((methods or {"GET"}) - {"HEAD"}):
+            yield method, prefix + path
+    else:
+        yield "UNKNOWN", prefix + path
+
+
+async def asked_by(site: Site, browser: httpx.AsyncClient, method: str, path: str, header: dict[str, str]) -> int:
+    sent = dict(SENT.get((method, path), {}))
+    sent["headers"] = {**sent.get("headers", {}), **header}
+    return (await browser.request(method, PATHS.get(path, path), **sent)).status_code
+
+
+@pytest.mark.anyio
+async def test_every_route_answers_whom_it_should_and_refuses_the_others(tmp_path: Path) -> None:
+    async with served(tmp_path) as site:
+        found = set(routes_of(site.app))
+        assert not found - set(EXPECTED), "say in EXPECTED who may use these"
+        assert not set(EXPECTED) - found, "these are gone; take them out of EXPECTED"
+        browser = await site.client()
+        headers: dict[str, dict[str, str]] = {"nobody": {}}
+        for asker, role in ASKERS.items():
+            streams = frozenset({"lobby"}) if asker == "half" else None
+            headers[asker] = await site.token(asker, role, streams=streams)
+        answers = {
+            (method, path): Answers(
+                **{asker: await asked_by(site, browser, method, path, header) for asker, header in headers.items()}
+            )
+            for method, path in sorted(found)
+            if method not in {"WEBSOCKET", "MOUNT"}
+        }
+    assert answers == {key: expected for key, expected in EXPECTED.items() if key in answers}
+
+
+def test_a_route_that_was_forgotten_is_found_wherever_it_hides() -> None:
+    from fastapi import APIRouter, WebSocket
+    from fastapi.staticfiles import StaticFiles
+
+    app, inner, router, deeper = FastAPI(openapi_url=None), FastAPI(openapi_url=None), APIRouter(), APIRouter()
+
+    @deeper.get("/deep/{name}")
+    async def deep(name: str) -> None: ...
+
+    @inner.put("/mounted")
+    async def mounted() -> None: ...
+
+    @app.websocket("/live")
+    async def live(socket: WebSocket) -> None: ...
+
+    router.include_router(deeper, prefix="/deeper")
+    app.include_router(router, prefix="/router")
+    app.mount("/inner", inner)
+    app.mount("/files", StaticFiles(directory=Path(__file__).parent))
+    assert set(routes_of(app)) == {
+        ("GET", "/router/deeper/deep/{name}"),
+        ("PUT", "/inner/mounted"),
+        ("WEBSOCKET", "/live"),
+        ("MOUNT", "/files"),
+    }
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        ("open", Answers(200, 200, 200, 200, 200)),
+        ("operator", Answers(401, 403, 200, 200, 403)),
+        ("admin", Answers(401, 403, 403, 200, 403)),
+    ],
+)
+async def test_metrics_are_for_whom_the_configuration_says(tmp_path: Path, metrics: str, expected: Answers) -> None:
+    async with served(tmp_path, metrics=metrics) as site:
+        browser = await site.client()
+        got = {"nobody": (await browser.get("/metrics")).status_code}
+        for asker, role in ASKERS.items():
+            header = await site.token(asker, role, streams=frozenset({"lobby"}) if asker == "half" else None)
+            got[asker] = (await browser.get("/metrics", headers=header)).status_code
+    assert Answers(**got) == expected
+
+
+@pytest.mark.anyio
+async def test_readiness_tells_strangers_no_more_than_that(tmp_path: Path) -> None:
+    async with served(tmp_path) as site:
+        browser = await site.client()
+        assert (await browser.get("/readyz")).json() == {"ready": True}
+        assert (await browser.get("/readyz", headers=await site.token("all"))).json()["streams"] == {
+            "lobby": "live",
+            "gate": "live",
+        }
+        half = await site.token("half", streams=frozenset({"lobby"}))
+        assert (await browser.get("/readyz", headers=half)).json()["streams"] == {"lobby": "live"}
