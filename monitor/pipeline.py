@@ -1,7 +1,7 @@
 """Ingest to decision for live streams, which drop what is too much; recordings go the same way in `recorded.py`.
 
-Only these two and `steps.py` know the steps up to decision. Messages go one way; `Demand`, and the request for a clip,
-alone go back, and are handed on here, never by import.
+Only these two and `steps.py` know the steps up to decision. Messages go one way; `Demand`, and requests for a clip or
+of a publisher, alone go back, and are handed on here, never by import.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from monitor.clips import ClipAnswers
+from monitor.answers import Answer, Answers
 from monitor.clock import Clock, LiveClock, epoch_s
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import DecisionStatistics
@@ -26,10 +26,14 @@ from monitor.mailbox import Mailbox, MailboxStatistics
 from monitor.messages import (
     Alert,
     Clip,
+    ClipRequest,
     Crop,
     Demand,
     Event,
+    Leave,
     Logit,
+    Offer,
+    Reply,
     Status,
     TrackObservation,
     Verdict,
@@ -102,7 +106,9 @@ class Pipeline:
         self.epoch_s = epoch_s(self._clock)
         self._decision = new_decision(config, parts, self._clock, lambda: uuid.uuid4().hex, epoch_s=self.epoch_s)
         self._taps = tuple(taps)
-        self._clips = ClipAnswers()
+        requests = itertools.count(1)
+        self._clips: Answers[Clip] = Answers(requests)
+        self._replies: Answers[Reply] = Answers(requests)
         numbers = itertools.count(1)
         self._workers = {
             stream.name: self._worker(config, stream, new_prefix=lambda: f"{run_id}-{next(numbers)}")
@@ -121,7 +127,7 @@ class Pipeline:
                 clock=self._clock,
                 on_message=self._receive,
                 on_status=self._receive_status,
-                on_clip=self._clips.answer,
+                on_answer=self._receive_answer,
             )
         return StreamWorker(
             stream,
@@ -129,8 +135,9 @@ class Pipeline:
             self._clock,
             on_message=self._receive,
             on_status=self._receive_status,
+            webrtc=plan.webrtc,
             ring=plan.ring,
-            on_clip=self._clips.answer,
+            on_answer=self._receive_answer,
         )
 
     async def run(self, on_output: Callable[[Output], None]) -> None:
@@ -217,8 +224,20 @@ class Pipeline:
         Returns:
             What comes of it. A process that hangs may never answer.
         """
-        request, answer = self._clips.ask(stream, stem)
-        self._workers[stream].write_clip(request)
+        number, answer = self._clips.expect()
+        self._workers[stream].ask(ClipRequest(stream, number, str(stem)))
+        return answer
+
+    def publish(self, stream: str, session: str, sdp: str) -> Future[Reply]:
+        """Offers a publisher's connection to the worker of a stream. A process that hangs may never answer."""
+        number, answer = self._replies.expect()
+        self._workers[stream].ask(Offer(stream, number, session, sdp))
+        return answer
+
+    def leave(self, stream: str, session: str) -> Future[Reply]:
+        """Ends a publisher's session. A process that hangs may never answer."""
+        number, answer = self._replies.expect()
+        self._workers[stream].ask(Leave(stream, number, session))
         return answer
 
     def _receive(self, message: Crop | TrackObservation) -> None:
@@ -231,6 +250,12 @@ class Pipeline:
         self._mailbox.put(replace(message, dropped=dropped, starved=starved), keep=message.ended)
         if message.ended:
             self._batcher.forget(message.stream, message.track)
+
+    def _receive_answer(self, answer: Answer) -> None:
+        if isinstance(answer, Clip):
+            self._clips.answer(answer)
+        else:
+            self._replies.answer(answer)
 
     def _receive_status(self, status: SourceStatus) -> None:
         self._mailbox.put(status, keep=True)

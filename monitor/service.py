@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor import payloads
+from monitor.actions.publishing import Publishing
 from monitor.clock import LiveClock
 from monitor.config import MonitorConfig, MqttConfig
 from monitor.errors import StoreError
@@ -80,7 +81,7 @@ async def serve(
             stack.callback(writer.release)
         running = _Running(config, parts, store, mqtt, writer=writer, learner=learner)
         await running.begin()
-        app = create_app(config.web, running.health, sample_registry(running.samples))
+        app = create_app(config.web, running.health, sample_registry(running.samples), running.publishing)
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)
         await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)))
@@ -144,6 +145,10 @@ class _Running:
             taps.append(learner)
         on_spare = None if learner is None else learner.spare
         self._pipeline = Pipeline(config, parts, run_id=str(store.run_id), taps=taps, on_spare=on_spare)
+        streams = {stream.name: stream for stream in config.streams}
+        self.publishing = Publishing(
+            self._pipeline, streams.get, config.webrtc.ice_servers, locked=config.web.auth is not None
+        )
         # With a calibration a session's alerts are counted, those from before a restart too.
         self._counted = parts.calibrations.streams
         self._most_alerts = config.decision.max_alerts_per_session

@@ -10,8 +10,10 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from monitor.actions.publishing import Publishing
 from monitor.config import WebConfig
 from monitor.web.guard import HostAndOriginGuard
+from monitor.web.whip import whip_router
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +33,25 @@ class Health:
     """`ok`, or why the last delivery failed, of each target by name; what is for it waits in the outbox as well."""
 
 
-def create_app(config: WebConfig, health: Callable[[], Health], registry: CollectorRegistry) -> FastAPI:
+def create_app(
+    config: WebConfig,
+    health: Callable[[], Health],
+    registry: CollectorRegistry,
+    publishing: Publishing | None = None,
+) -> FastAPI:
     """Builds the application.
 
     Args:
         config: names under which the service may be addressed.
         health: looked up at each request.
         registry: metrics to show.
+        publishing: takes publishers of streams; None: there is no /whip.
     """
     app = FastAPI(title="gend-monitor", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(HostAndOriginGuard, hosts=_hosts(config))
+
+    if publishing is not None:
+        app.include_router(whip_router(publishing))
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
