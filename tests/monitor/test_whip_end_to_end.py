@@ -41,7 +41,11 @@ def _figure(service: RunningService, name: str) -> float:
 
 def _post(service: RunningService, publisher: Publisher) -> httpx.Response:
     """As soon as the worker's process is there."""
-    wait_until(lambda: (_probe := httpx.post(f"{service.web_url}/whip/call", content="x", headers=_AUTHORISED)).status_code == 400)
+    wait_until(
+        lambda: (
+            (_probe := httpx.post(f"{service.web_url}/whip/call", content="x", headers=_AUTHORISED)).status_code == 400
+        )
+    )
     return publisher.publish(f"{service.web_url}/whip/call", token=TOKEN)
 
 

@@ -215,7 +215,7 @@ def test_a_page_of_another_site_cannot_publish(service: _Service, offer: str) ->
 )
 def test_who_may_publish(service: _Service, stream: str, headers: dict[str, str], status: int) -> None:
     """400 is what somebody gets who may: the offer is none."""
-    encoded = {name: value.encode() for name, value in {**SDP, **headers}.items()}
+    encoded = [(name.encode(), value.encode()) for name, value in {**SDP, **headers}.items()]
     answer = httpx.post(f"{service.url}/whip/{stream}", content="none", headers=encoded)
     assert answer.status_code == status
     assert TOKEN not in answer.text
