@@ -103,6 +103,11 @@ class Pictures:
         return not self._thread.is_alive()
 
     @property
+    def codec(self) -> Codec | None:
+        """Of what came last."""
+        return self._codec
+
+    @property
     def died(self) -> bool:
         """Whether the thread has ended without being told to."""
         return self._thread.ident is not None and not self._thread.is_alive() and not self._turn.over.is_set()

@@ -121,6 +121,12 @@ class PeerReader(ABC):
             crashed=self._crashed,
         )
 
+    @property
+    def codec(self) -> str | None:
+        """FFmpeg's name of the codec of what comes; None before the first picture."""
+        session = self._session
+        return None if session is None else session.pictures.codec
+
     # --- in the loop's thread ---
 
     @abstractmethod

@@ -42,8 +42,9 @@ def test_what_is_published_is_decoded_whatever_its_size_becomes_and_can_be_kept(
         watched.wait_for("connecting", "no publisher")
 
 
-def test_losses_make_distrust_until_a_keyframe_which_is_asked_for() -> None:
-    with Watched() as watched, Publisher(rtx=False) as publisher:
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+def test_losses_make_distrust_until_a_keyframe_which_is_asked_for(codec: str) -> None:
+    with Watched() as watched, Publisher(codec, rtx=False) as publisher:
         watched.take(publisher)
         watched.wait_for_frames(10)
         publisher.lose = 3

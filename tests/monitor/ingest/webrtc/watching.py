@@ -27,6 +27,7 @@ class Watched:
         self.statuses: list[SourceStatus] = []
         self.replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
         self._numbers = itertools.count(1)
+        self.ring = ring
         reader = new_reader(
             config,
             on_frame=self.frames.append,
