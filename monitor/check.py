@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from monitor.calibration_summary import duration, rate
 from monitor.calibrations import refusal_by_settings
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import PUBLISHED, MonitorConfig, StreamConfig
 from monitor.decision import read_calibration
 from monitor.errors import MonitorError
 from monitor.ingest.probe import start_probe
@@ -50,6 +50,8 @@ class StreamCheck:
     height: int | None = None
     fps: float | None = None
     error: str | None = None
+    note: str | None = None
+    """What else is to be said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,9 @@ async def check(config: MonitorConfig, timeout_s: float) -> CheckReport:
 
 
 async def _stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
+    if stream.scheme == PUBLISHED:
+        token = "with its token" if stream.token is not None else "without a token"
+        return StreamCheck(stream.name, ok=True, note=f"waits for a publisher at /whip/{stream.name}, {token}")
     probing = asyncio.wrap_future(start_probe(stream, timeout_s))
     await asyncio.wait([probing], timeout=timeout_s)
     if not probing.done():

@@ -115,13 +115,13 @@ def check_command(
     else:
         table = Table("stream", "", "codec", "picture", "fps")
         for stream in report.streams:
-            picture = f"{stream.width}x{stream.height}" if stream.ok else ""
+            picture = f"{stream.width}x{stream.height}" if stream.width else ""
             fps = f"{stream.fps:.0f}" if stream.fps else ""
             table.add_row(stream.name, "ok" if stream.ok else "FAILED", stream.codec or "", picture, fps)
         Console().print(table)
         for stream in report.streams:
-            if stream.error:
-                print(f"{stream.name}: {stream.error}")
+            if stream.error or stream.note:
+                print(f"{stream.name}: {stream.error or stream.note}")
         for calibration in report.calibrations:
             print(calibration_line(calibration))
         print(f"broker: {report.mqtt}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,23 +82,3 @@ class ClipWriter:
 
     def _answer(self, request: ClipRequest, path: str | None = None, absence: str | None = None) -> None:
         self._on_clip(Clip(request.stream, request.number, path, absence))
-
-
-class ClipAnswers:
-    """Brings the answers of streams' workers to those who asked. Any thread may ask and answer."""
-
-    def __init__(self) -> None:
-        self._numbers = itertools.count(1)
-        self._awaited: dict[int, Future[Clip]] = {}  # each step on it is one of the interpreter's, and needs no lock
-
-    def ask(self, stream: str, stem: Path) -> tuple[ClipRequest, Future[Clip]]:
-        """The request to be sent, and what its answer will be put into."""
-        number = next(self._numbers)
-        answer = self._awaited[number] = Future()
-        return ClipRequest(stream, number, str(stem)), answer
-
-    def answer(self, clip: Clip) -> None:
-        """Takes an answer."""
-        awaited = self._awaited.pop(clip.number, None)
-        if awaited is not None:
-            awaited.set_result(clip)

@@ -6,7 +6,7 @@ What the file may say but this version cannot do yet is refused by name, never i
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -23,10 +23,14 @@ from monitor.decision_config import DecisionConfig
 from monitor.notify_config import TargetConfig, check_targets
 from monitor.redact import url_secrets
 from monitor.web_config import WebConfig
+from monitor.webrtc_config import WebRtcConfig
 
 STREAM_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 SCHEMES = ("rtsp", "rtsps", "file", "device", "http", "https", "rtmp", "rtmps", "srt", "udp", "rtp", "tcp")
-_LATER_SCHEMES = ("whip", "whep+https", "whep+http")
+PUBLISHED = "whip"
+"""Scheme of streams that are sent to us."""
+PULLED = ("whep+https", "whep+http")
+"""Schemes of streams that are fetched over WebRTC."""
 
 Polygon = Annotated[list[tuple[float, float]], Field(min_length=3)]
 T = TypeVar("T")
@@ -48,15 +52,20 @@ class StreamConfig(Section):
 
     name: str = Field(pattern=STREAM_NAME, description="Name in topics, logs and pages.")
     url: SecretStr = Field(
-        description="`rtsp(s)://…`, `file:PATH`, `device:PATH`, or what FFmpeg opens: HTTP and HLS, RTMP, UDP; "
-        "SRT where it is built with libsrt (PyAV's wheels are not)."
+        description="`rtsp(s)://…`, `file:PATH`, `device:PATH`, `whip:` for a stream that a browser or OBS publishes "
+        "to `/whip/NAME`, `whep+https://…` for one that is fetched over WebRTC, or what FFmpeg opens: HTTP and HLS, "
+        "RTMP, UDP; SRT where it is built with libsrt (PyAV's wheels are not)."
     )
     detect_url: Annotated[SecretStr | None, _not_yet("a substream for detection is")] = Field(
         default=None, description="A smaller stream of the same camera, to find faces on."
     )
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="How RTSP carries its packets.")
     stall_s: float = Field(
-        default=10, ge=1, le=300, description="Seconds without a frame after which the stream counts as stalled."
+        default=10,
+        ge=1,
+        le=300,
+        description="Seconds without a frame after which the stream counts as stalled; over WebRTC, where people "
+        "are at the other end, 2.5 by default.",
     )
     loop: bool = Field(default=False, description="For `file:`: start again at the end.")
     adapter: str | None = Field(
@@ -72,21 +81,34 @@ class StreamConfig(Section):
         description="File made by `gend-monitor calibrate` of footage of this stream; null takes "
         "`decision.calibration`.",
     )
-    token: Annotated[SecretStr | None, _not_yet("a token for WHIP is")] = Field(
-        default=None, description="Bearer token of a `whip:` stream."
+    token: SecretStr | None = Field(
+        default=None,
+        min_length=8,
+        description="Bearer token: of a `whip:` stream, what publishers must show; of a `whep+…:` one, what we show.",
     )
     sessions: Literal["one"] = Field(
         default="one", description="For `whip:`: one publisher, or (not by this version) a stream for each visitor."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _stalls_sooner(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or "stall_s" in fields:
+            return fields
+        url = fields.get("url")
+        text = url.get_secret_value() if isinstance(url, SecretStr) else str(url)
+        return {**fields, "stall_s": 2.5} if text.partition(":")[0] in (PUBLISHED, *PULLED) else fields
+
     @field_validator("url")
     @classmethod
     def _scheme(cls, url: SecretStr) -> SecretStr:
         scheme, separator, rest = url.get_secret_value().partition(":")
-        if scheme in _LATER_SCHEMES:
-            raise ValueError(f"scheme '{scheme}:' is not supported by this version")
-        if not separator or scheme not in SCHEMES:
-            raise ValueError(f"unknown scheme; known are {', '.join(SCHEMES)}")
+        if not separator or scheme not in (*SCHEMES, PUBLISHED, *PULLED):
+            raise ValueError(f"unknown scheme; known are {', '.join((*SCHEMES, PUBLISHED, *PULLED))}")
+        if scheme == PUBLISHED:
+            if rest:
+                raise ValueError("write no more than 'whip:'; publishers send to /whip/ and the stream's name")
+            return url
         if not rest.strip("/"):
             raise ValueError(f"nothing follows '{scheme}:'")
         return url
@@ -97,6 +119,19 @@ class StreamConfig(Section):
         if any(not 0 <= value <= 1 for polygon in polygons for point in polygon for value in point):
             raise ValueError("points are fractions of the picture, each between 0 and 1")
         return polygons
+
+    @model_validator(mode="after")
+    def _token_shown(self) -> Self:
+        if self.token is not None and not self.over_webrtc:
+            raise ValueError("token is for whip: and whep+https: streams")
+        if self.scheme in PULLED and urlsplit(self.url.get_secret_value()).hostname is None:
+            raise ValueError("url: expected an address such as whep+https://media.example/whep/lobby")
+        return self
+
+    @property
+    def over_webrtc(self) -> bool:
+        """Whether it is published to us, or fetched, over WebRTC."""
+        return self.scheme == PUBLISHED or self.scheme in PULLED
 
     @property
     def scheme(self) -> str:
@@ -288,11 +323,13 @@ class MonitorConfig(Section):
         default=None, description="Where crops and clips of alerts are kept; by default nothing is kept anywhere."
     )
     notify: list[TargetConfig] = Field(default=[], description="Whom to tell of alerts besides MQTT.")
+    webrtc: WebRtcConfig = WebRtcConfig()
     web: WebConfig = WebConfig()
 
     def secrets(self) -> list[str]:
         """Every password, token and stream address with credentials, to be hidden wherever text is shown."""
         found = [self.mqtt.password, *(stream.token for stream in self.streams)]
+        found += [server.credential for server in self.webrtc.ice_servers]
         secrets = [secret.get_secret_value() for secret in found if secret is not None]
         for url in (self.store.url, *(stream.url for stream in self.streams)):
             secrets += url_secrets(url.get_secret_value())

@@ -200,6 +200,45 @@ class Clip:
     absence: str | None = None
 
 
+Refusal = Literal["malformed", "unusable", "busy", "unknown", "unavailable"]
+"""Why a publisher is not taken: an offer that cannot be read; one without video that we decode; another publishes;
+there is no such session, or nothing to publish to; not now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A publisher's wish to send a stream over WebRTC; goes the way of `ClipRequest`."""
+
+    stream: str
+    number: int
+    """Comes back in the answer."""
+    session: str
+    """Name of the connection; whoever knows it may end it."""
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A publisher's wish to end its session."""
+
+    stream: str
+    number: int
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to an `Offer` or a `Leave`: taken, unless there is a refusal."""
+
+    stream: str
+    number: int
+    sdp: str | None = None
+    """The answer to an offer, with every candidate in it."""
+    refusal: Refusal | None = None
+    reason: str | None = None
+    """Of the refusal, in one line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is held of one track now."""

@@ -1,7 +1,7 @@
 """Ingest to decision for live streams, which drop what is too much; recordings go the same way in `recorded.py`.
 
-Only these two and `steps.py` know the steps up to decision. Messages go one way; `Demand`, and the request for a clip,
-alone go back, and are handed on here, never by import.
+Only these two and `steps.py` know the steps up to decision. Messages go one way; `Demand`, and requests for a clip or
+of a publisher, alone go back, and are handed on here, never by import.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from monitor.clips import ClipAnswers
+from monitor.answers import Answer, Answers
 from monitor.clock import Clock, LiveClock, epoch_s
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import Decision, DecisionStatistics
@@ -27,12 +27,16 @@ from monitor.mailbox import Mailbox, MailboxStatistics
 from monitor.messages import (
     Alert,
     Clip,
+    ClipRequest,
     Crop,
     Demand,
     Event,
+    Leave,
     Logit,
     Look,
+    Offer,
     Preview,
+    Reply,
     Status,
     Tracked,
     TrackObservation,
@@ -112,7 +116,9 @@ class Pipeline:
         self._decision = self._new_decision()
         self._taps = tuple(taps)
         self._on_preview = on_preview
-        self._clips = ClipAnswers()
+        requests = itertools.count(1)
+        self._clips: Answers[Clip] = Answers(requests)
+        self._replies: Answers[Reply] = Answers(requests)
         self._run_id = run_id
         self._numbers = itertools.count(1)
         self._workers: dict[str, StreamWorker | IsolatedWorker] = {}
@@ -139,7 +145,7 @@ class Pipeline:
                 clock=self._clock,
                 on_message=self._receive,
                 on_status=self._receive_status,
-                on_clip=self._clips.answer,
+                on_answer=self._receive_answer,
             )
         return StreamWorker(
             stream,
@@ -147,8 +153,9 @@ class Pipeline:
             self._clock,
             on_message=self._receive,
             on_status=self._receive_status,
+            webrtc=plan.webrtc,
             ring=plan.ring,
-            on_clip=self._clips.answer,
+            on_answer=self._receive_answer,
         )
 
     async def run(self, on_output: Callable[[Output], None]) -> None:
@@ -309,8 +316,20 @@ class Pipeline:
         Returns:
             What comes of it. A process that hangs may never answer.
         """
-        request, answer = self._clips.ask(stream, stem)
-        self._workers[stream].write_clip(request)
+        number, answer = self._clips.expect()
+        self._workers[stream].ask(ClipRequest(stream, number, str(stem)))
+        return answer
+
+    def publish(self, stream: str, session: str, sdp: str) -> Future[Reply]:
+        """Offers a publisher's connection to the worker of a stream. A process that hangs may never answer."""
+        number, answer = self._replies.expect()
+        self._workers[stream].ask(Offer(stream, number, session, sdp))
+        return answer
+
+    def leave(self, stream: str, session: str) -> Future[Reply]:
+        """Ends a publisher's session. A process that hangs may never answer."""
+        number, answer = self._replies.expect()
+        self._workers[stream].ask(Leave(stream, number, session))
         return answer
 
     def _receive(self, message: Tracked) -> None:
@@ -329,6 +348,12 @@ class Pipeline:
 
     def _adapter(self, stream: str) -> str | None:
         return self._parts.adapters.of(self.kin.of(stream))
+
+    def _receive_answer(self, answer: Answer) -> None:
+        if isinstance(answer, Clip):
+            self._clips.answer(answer)
+        else:
+            self._replies.answer(answer)
 
     def _receive_status(self, status: SourceStatus) -> None:
         self._mailbox.put(status, keep=True)

@@ -69,6 +69,10 @@ class Reloader:
         """By which streams are watched and judged now."""
         return self._config
 
+    def stream(self, name: str) -> StreamConfig | None:
+        """A stream that is configured now."""
+        return next((stream for stream in self._config.streams if stream.name == name), None)
+
     @property
     def parts(self) -> Parts:
         """What they are watched and judged with."""

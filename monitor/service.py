@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor import payloads
+from monitor.actions.publishing import Publishing
 from monitor.clock import LiveClock
 from monitor.config import EvidenceConfig, MonitorConfig, MqttConfig
 from monitor.errors import StoreError
@@ -91,7 +92,7 @@ async def serve(
         running = _Running(config, parts, store, mqtt, provenances=provenances, writer=writer, learner=learner)
         await running.begin()
         gate = await stack.enter_async_context(opened_gate(config.web, config.store.url.get_secret_value()))
-        app = create_app(config.web, running.health, sample_registry(running.samples), gate)
+        app = create_app(config.web, running.health, sample_registry(running.samples), gate, running.publishing)
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)
         await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)), follow)
@@ -154,6 +155,9 @@ class _Running:
         on_spare = None if learner is None else learner.spare
         self._pipeline = Pipeline(config, parts, run_id=str(store.run_id), taps=taps, on_spare=on_spare)
         self._reloader = Reloader(config, parts, self._pipeline, self)
+        self.publishing = Publishing(
+            self._pipeline, self._reloader.stream, config.webrtc.ice_servers, locked=config.web.auth is not None
+        )
         self._publisher = MqttPublisher(mqtt, store, sink=MQTT_SINK)
         self._notifier = Notifier(config.notify, store)
         self._recorder = Recorder(store, self._sinks, self._recorded)

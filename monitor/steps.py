@@ -112,7 +112,7 @@ def worker_plan(config: MonitorConfig, stream: StreamConfig, parts: Parts) -> Wo
     """What a stream's worker is made of, wherever it runs: can be pickled."""
     encoder = parts.encoder
     prepare = partial(encoder_input, input_px=encoder.input_px, interpolation=encoder.interpolation)
-    return WorkerPlan(stream, config.faces, parts.new_face_detector, prepare, _ring(config))
+    return WorkerPlan(stream, config.faces, parts.new_face_detector, prepare, _ring(config), config.webrtc)
 
 
 def _ring(config: MonitorConfig) -> RingPlan | None:

@@ -11,17 +11,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from gend.faces import FaceDetector
+from monitor.answers import Answer, Request, unserved
 from monitor.clips import ClipWriter, RingPlan
 from monitor.clock import Clock
 from monitor.config import FacesConfig, StreamConfig
-from monitor.ingest import Reader, ReaderStatistics, SourceStatus
-from monitor.messages import Clip, ClipRequest, Demand, Frame, Look, Pixels, Tracked
+from monitor.ingest import ReaderStatistics, SourceStatus, TakesPublishers, new_reader
+from monitor.messages import ClipRequest, Demand, Frame, Look, Pixels, Tracked
 from monitor.redact import one_line
 from monitor.tracking import Tracking, TrackingStatistics
+from monitor.webrtc_config import WebRtcConfig
 
 _log = logging.getLogger("monitor.pipeline")
 
@@ -56,6 +58,7 @@ class WorkerPlan:
         new_face_detector: makes the detector, in the process that will use it.
         prepare: turns an aligned crop uint8 (h, w, 3) into the encoder's input (S, S, 3).
         ring: what is kept of the stream for the clips of alerts; None: nothing.
+        webrtc: how publishers reach it, where it has any.
     """
 
     stream: StreamConfig
@@ -63,6 +66,7 @@ class WorkerPlan:
     new_face_detector: Callable[[], FaceDetector]
     prepare: Callable[[Pixels], Pixels]
     ring: RingPlan | None = None
+    webrtc: WebRtcConfig = field(default_factory=WebRtcConfig)
 
     def tracking(self, track_ids: Iterator[str]) -> Tracking:
         """The stream's tracking. Raises GendError where the face detector cannot be had."""
@@ -112,8 +116,9 @@ class StreamWorker:
         clock: the pipeline's clock.
         on_message: takes crops, observations and previews; called from the analysis thread.
         on_status: takes the reader's changes of state; called from its threads.
+        webrtc: how publishers reach it, where it has any.
         ring: what is kept for clips; None: nothing.
-        on_clip: takes the answers to `write_clip`; called from other threads.
+        on_answer: takes the answers to `ask`; called from other threads.
     """
 
     def __init__(
@@ -124,11 +129,13 @@ class StreamWorker:
         *,
         on_message: Callable[[Tracked], None],
         on_status: Callable[[SourceStatus], None],
+        webrtc: WebRtcConfig | None = None,
         ring: RingPlan | None = None,
-        on_clip: Callable[[Clip], None] = lambda _: None,
+        on_answer: Callable[[Answer], None] = lambda _: None,
     ) -> None:
         self.stream = config.name
-        self._clips = ClipWriter(ring, clock, on_clip)
+        self._clips = ClipWriter(ring, clock, on_answer)
+        self._on_answer = on_answer
         self._tracking = tracking
         self._clock = clock
         self._on_message = on_message
@@ -137,13 +144,15 @@ class StreamWorker:
         self._failures = 0
         self._failure: str | None = None
         self._began_s: float | None = None  # the analysis in progress
-        self._reader = Reader(
+        self._reader = new_reader(
             config,
             on_frame=self._newest.put,
             on_status=on_status,
             clock=clock,
             wanted=tracking.due,
             ring=self._clips.ring,
+            webrtc=webrtc or WebRtcConfig(),
+            on_reply=on_answer,
         )
         self._thread = threading.Thread(target=self._analyse, name=f"track-{self.stream}", daemon=True)
 
@@ -182,9 +191,14 @@ class StreamWorker:
         """Has previews of the stream made, for as long as somebody looks."""
         self._tracking.look(look)
 
-    def write_clip(self, request: ClipRequest) -> None:
-        """Writes the stream's last seconds to a file. Returns at once; the answer goes to `on_clip`."""
-        self._clips.write(request)
+    def ask(self, request: Request) -> None:
+        """Sees to a request. Returns at once; the answer goes to `on_answer`."""
+        if isinstance(request, ClipRequest):
+            self._clips.write(request)
+        elif isinstance(self._reader, TakesPublishers):
+            self._reader.publish(request)
+        else:
+            self._on_answer(unserved(request, "nobody can publish to it"))
 
     @property
     def failure(self) -> str | None:

@@ -5,8 +5,10 @@ from monitor.ingest.clip import write_clip
 from monitor.ingest.file import FileInfo, inspect_file, read_file
 from monitor.ingest.frame import AvFrame
 from monitor.ingest.probe import StreamProbe, probe
-from monitor.ingest.reader import Reader, ReaderStatistics, SourceStatus
+from monitor.ingest.reader import Reader
 from monitor.ingest.ring import PacketRing
+from monitor.ingest.sources import StreamReader, TakesPublishers, new_reader
+from monitor.ingest.status import ReaderStatistics, SourceStatus
 
 __all__ = [
     "AvFrame",
@@ -16,8 +18,11 @@ __all__ = [
     "ReaderStatistics",
     "SourceStatus",
     "StreamProbe",
+    "StreamReader",
+    "TakesPublishers",
     "check_protocols",
     "inspect_file",
+    "new_reader",
     "probe",
     "read_file",
     "write_clip",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import queue
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from monitor.clock import LiveClock
-from monitor.config import StreamConfig
+from monitor.config import PULLED, StreamConfig
 from monitor.errors import SourceError
 from monitor.ingest.source import Picture, Source
+from monitor.ingest.status import SourceStatus
 from monitor.ingest.tally import Tally
+from monitor.messages import Frame
+from monitor.webrtc_config import WebRtcConfig
 
 _RATE_PICTURES = 12
 """Pictures looked at to find a frame rate that the stream does not declare."""
@@ -62,6 +67,8 @@ def start_probe(config: StreamConfig, timeout_s: float) -> Future[StreamProbe]:
 
 
 def _look(config: StreamConfig, timeout_s: float) -> StreamProbe:
+    if config.scheme in PULLED:
+        return _fetch(config, timeout_s)
     url = config.url.get_secret_value()
     with Source.open(
         url,
@@ -82,7 +89,29 @@ def _look(config: StreamConfig, timeout_s: float) -> StreamProbe:
         return StreamProbe(source.codec, video.width, video.height, source.fps or _measured_fps(pictures))
 
 
-def _measured_fps(pictures: list[Picture]) -> float | None:
+def _fetch(config: StreamConfig, timeout_s: float) -> StreamProbe:
+    """The same over WebRTC."""
+    from monitor.ingest.webrtc.pulled import PulledReader  # noqa: PLC0415 - aiortc is not needed elsewhere
+
+    heard: queue.SimpleQueue[Frame | SourceStatus] = queue.SimpleQueue()
+    reader = PulledReader(config, WebRtcConfig(), on_frame=heard.put, on_status=heard.put, clock=LiveClock())
+    frames: list[Frame] = []
+    reader.start()
+    try:
+        while len(frames) < _RATE_PICTURES:
+            told = heard.get(timeout=timeout_s)
+            if isinstance(told, Frame):
+                frames.append(told)
+            elif told.state == "connecting" and told.reason is not None:
+                raise SourceError(told.reason)
+        return StreamProbe(reader.codec or "", frames[-1].width, frames[-1].height, _measured_fps(frames))
+    except queue.Empty:
+        raise SourceError(f"no picture within {timeout_s:g} s") from None
+    finally:
+        reader.stop(timeout_s)
+
+
+def _measured_fps(pictures: Sequence[Picture | Frame]) -> float | None:
     times = [picture.pts_s for picture in pictures if picture.pts_s is not None]
     span_s = times[-1] - times[0] if times else 0.0
     return (len(times) - 1) / span_s if span_s > 0 else None

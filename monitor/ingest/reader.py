@@ -8,11 +8,8 @@ has died.
 
 from __future__ import annotations
 
-import logging
 import threading
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from monitor.clock import Clock
 from monitor.config import StreamConfig
@@ -20,56 +17,15 @@ from monitor.errors import SourceError
 from monitor.ingest.feed import LOST_STALLS, Feed, Turn, TurnOver
 from monitor.ingest.retry import Patience, Retry
 from monitor.ingest.ring import PacketRing
+from monitor.ingest.status import ReaderStatistics, SourceStatus, Standing, logger
 from monitor.ingest.tally import Tally
 from monitor.messages import Frame, StreamState
 from monitor.redact import Redactor, url_secrets
 
-logger = logging.getLogger("monitor.ingest")
-
 _MOST_LEFT_BEHIND = 3
 """Threads that may be stuck at the same time: past that, the stream waits for one of them to return."""
-_NEXT_LINE_S = 60.0
-"""A state that lasts is explained again, where the reason has changed, but not sooner."""
 
 DEFAULT_PATIENCE = Patience()
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """Where a stream stands."""
-
-    stream: str
-    state: StreamState
-    since_s: float
-    """When it came into this state, on the pipeline's clock."""
-    reason: str | None
-    """Why it is not live, in one line without credentials."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderStatistics:
-    """Figures of one stream since it was started."""
-
-    state: StreamState
-    fps: float
-    """Frames decoded per second over the last seconds."""
-    frames: int
-    """Frames decoded, wanted or not."""
-    distrusted: int
-    """Frames that may be damaged."""
-    unwanted: int
-    """Frames not handed on because `wanted` said so."""
-    packets_corrupt: int
-    decode_errors: int
-    bytes: int
-    reconnects: int
-    """Times it was tried to open the stream again."""
-    abandoned: int
-    """Threads left behind inside FFmpeg."""
-    stalls: int = 0
-    """Times that frames stopped coming on a connection."""
-    crashed: int = 0
-    """Reading threads that died and were replaced."""
 
 
 class Reader:
@@ -101,7 +57,6 @@ class Reader:
     ) -> None:
         self._config = config
         self._patience = patience
-        self._on_status = on_status
         self._clock = clock
         self._tally = Tally()
         self._feed = Feed(
@@ -115,15 +70,13 @@ class Reader:
             untrusted_s=patience.untrusted_s,
             ring=ring,
         )
-        self._redact = Redactor(url_secrets(config.url.get_secret_value()))
+        redact = Redactor(url_secrets(config.url.get_secret_value()))
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name=f"watch-{self.name}", daemon=True)
 
         # Guards what follows, and puts statuses in order.
         self._lock = threading.RLock()
-        self._status = SourceStatus(self.name, "connecting", clock.now_s(), None)
-        self._logged: set[str | None] = set()
-        self._logged_s = clock.now_s()
+        self._standing = Standing(self.name, clock, on_status, redact)
         self._turn = Turn(clock)
         self._thread: threading.Thread | None = None
         self._left_behind: list[threading.Thread] = []
@@ -139,7 +92,7 @@ class Reader:
     def start(self) -> None:
         """Starts to read, once. Returns at once; what comes of it is told to `on_status`."""
         with self._lock:
-            self._announce()
+            self._standing.announce()
             self._take_turn()
         self._watcher.start()
 
@@ -169,15 +122,15 @@ class Reader:
             if stuck:
                 self._abandoned += 1
                 logger.warning(f"{self.name}: reading does not end in time; its thread is left behind")
-            if self._status.state != "stopped":
-                self._become("stopped", None)
+            if self._standing.state != "stopped":
+                self._standing.become("stopped", None)
         return not stuck
 
     def statistics(self) -> ReaderStatistics:
         """A snapshot; may be asked for from any thread."""
         tally = self._tally
         return ReaderStatistics(
-            state=self._status.state,
+            state=self._standing.state,
             fps=tally.fps(self._clock.now_s()),
             frames=tally.frames,
             distrusted=tally.distrusted,
@@ -237,7 +190,7 @@ class Reader:
             retry.wait(turn, failure, tried_s=tried_s, pictures=self._tally.frames - frames_before)
 
     def _alive(self, turn: Turn) -> None:
-        if self._status.state != "live":
+        if self._standing.state != "live":
             self._change(turn, "live", None)
 
     # --- the thread that watches ---
@@ -245,19 +198,19 @@ class Reader:
     def _watch(self) -> None:
         while not self._stopping.wait(min(1.0, self._config.stall_s / 4)):
             with self._lock:
-                if self._stopping.is_set() or self._status.state == "stopped":
+                if self._stopping.is_set() or self._standing.state == "stopped":
                     return
                 try:
                     self._look()
                 except Exception as error:  # noqa: BLE001 - no memory, no thread to be had: the next look may do better
-                    self._become("connecting", f"internal error: {type(error).__name__}: {error}", error)
+                    self._standing.become("connecting", f"internal error: {type(error).__name__}: {error}", error)
 
     def _look(self) -> None:
         stall_s = self._config.stall_s
         stuck_s = self._patience.stuck_s + LOST_STALLS * stall_s
-        if self._status.state == "live" and self._turn.silent_s() > stall_s:
+        if self._standing.state == "live" and self._turn.silent_s() > stall_s:
             self._stalls += 1
-            self._become("stalled", f"no frame for {stall_s:g} s")
+            self._standing.become("stalled", f"no frame for {stall_s:g} s")
         if self._thread is not None and not self._thread.is_alive():
             self._replace_dead()
         elif len(self._left_behind) < _MOST_LEFT_BEHIND and self._turn.end_if_stuck(stuck_s):
@@ -268,7 +221,7 @@ class Reader:
         if not self._turn.over.is_set():  # it may take several looks until a new thread can be had
             self._turn.over.set()
             self._crashed += 1
-            self._become("connecting", f"the reading thread died of {self._turn.died_of}; begun again")
+            self._standing.become("connecting", f"the reading thread died of {self._turn.died_of}; begun again")
         self._take_turn()
 
     def _leave_behind(self, stuck_s: float) -> None:
@@ -276,7 +229,7 @@ class Reader:
             self._left_behind.append(self._thread)
             self._abandoned += 1
         reason = f"FFmpeg has not returned for {stuck_s:g} s; its thread is left behind, {self._abandoned} so far"
-        self._become("connecting", reason)
+        self._standing.become("connecting", reason)
         self._take_turn()
 
     # --- states ---
@@ -285,36 +238,4 @@ class Reader:
         """Changes the state, if it is that turn's to change."""
         with self._lock:
             turn.check()
-            self._become(state, reason, error)
-
-    def _become(self, state: StreamState, reason: str | None, error: Exception | None = None) -> None:
-        """Changes state and reason."""
-        reason = None if reason is None else self._redact(reason)
-        before = self._status
-        if (state, reason) != (before.state, before.reason):
-            since_s = before.since_s
-            if state != before.state:
-                since_s = self._clock.now_s()
-                self._logged.clear()
-            self._status = SourceStatus(self.name, state, since_s, reason)
-        self._log(error)
-        if self._status is not before:
-            self._announce()
-
-    def _log(self, error: Exception | None) -> None:
-        """One line per change of state; where a state lasts, more for other reasons, but each once and none soon."""
-        state, reason, now_s = self._status.state, self._status.reason, self._clock.now_s()
-        if reason in self._logged or (self._logged and now_s - self._logged_s < _NEXT_LINE_S):
-            return
-        self._logged.add(reason)
-        self._logged_s = now_s
-        level = logging.INFO if state in {"live", "stopped"} else logging.WARNING
-        logger.log(level, f"{self.name}: {state}{f', {reason}' if reason else ''}")
-        if error is not None:
-            logger.debug(self._redact("".join(traceback.format_exception(error))))
-
-    def _announce(self) -> None:
-        try:
-            self._on_status(self._status)
-        except Exception as error:  # noqa: BLE001 - the callback's fault must not silence the stream
-            logger.error(self._redact(f"{self.name}: status '{self._status.state}' not taken: {error!r}"))  # noqa: TRY400
+            self._standing.become(state, reason, error)

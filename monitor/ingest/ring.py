@@ -94,6 +94,11 @@ class PacketRing:
         return Cut(packets[keys[-1] if keys else 0 :], recording.template, recording.codec, recording.time_base)
 
     @property
+    def seconds(self) -> float:
+        """What a cut should hold at least."""
+        return self._seconds
+
+    @property
     def bytes(self) -> int:
         """Bytes held now."""
         with self._lock:

@@ -27,7 +27,8 @@ _DEFAULT_FPS = 25.0
 _LARGEST_PX = 8192 * 4352
 """Pixels of a picture at the most: 8K, and the panoramas of several lenses. A header of a few bytes may claim seven
 times that, and a decoder keeps up to 17 pictures."""
-_LIMITS = {"max_pixels": str(_LARGEST_PX)}
+DECODER_LIMITS = {"max_pixels": str(_LARGEST_PX)}
+"""Options of every decoder."""
 _CODEC_OPTIONS = {"mjpeg": {"err_detect": "explode"}}
 """A damaged JPEG is else decoded as far as it goes, and passed on without a word."""
 # Their packets are numbered, and FFmpeg's log tells which are missing.
@@ -68,7 +69,7 @@ class Source:
         stream.thread_type = "NONE"
         # Packets are numbered, and pictures carry their packet's number through the decoder's reordering.
         stream.codec_context.copy_opaque = True
-        stream.codec_context.options = {**_LIMITS, **_CODEC_OPTIONS.get(stream.codec_context.name, {})}
+        stream.codec_context.options = {**DECODER_LIMITS, **_CODEC_OPTIONS.get(stream.codec_context.name, {})}
         self._container = container
         self._stream = stream
         self._address = address
@@ -115,7 +116,7 @@ class Source:
                 container = av.open(
                     recipe.url,
                     format=recipe.format,
-                    options={**options, **_LIMITS},
+                    options={**options, **DECODER_LIMITS},
                     metadata_errors="replace",
                     timeout=(open_s, silence_s),
                 )

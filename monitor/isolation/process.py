@@ -20,9 +20,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
+from monitor.answers import Answer, Request
 from monitor.clock import LiveClock
 from monitor.ingest import SourceStatus
-from monitor.messages import Clip, ClipRequest, Demand, Look, Tracked
+from monitor.messages import Demand, Look, Tracked
 from monitor.redact import one_line
 from monitor.worker import StreamWorker, WorkerPlan, WorkerStatistics, track_ids
 
@@ -61,8 +62,8 @@ class Unable:
     reason: str
 
 
-FromWorker = Tracked | SourceStatus | Clip | Report | Logged | Unable
-ToWorker = Demand | Look | ClipRequest | None
+FromWorker = Tracked | SourceStatus | Answer | Report | Logged | Unable
+ToWorker = Demand | Look | Request | None
 """None asks it to stop."""
 
 
@@ -99,8 +100,9 @@ def _serve(connection: Connection, wire: _Wire, plan: WorkerPlan, prefix: str) -
         LiveClock(),
         on_message=wire.send,
         on_status=wire.send,
+        webrtc=plan.webrtc,
         ring=plan.ring,
-        on_clip=wire.send,
+        on_answer=wire.send,
     )
     worker.start()
     goodbye_s = _attend(connection, wire, worker)
@@ -127,12 +129,12 @@ def _attend(connection: Connection, wire: _Wire, worker: StreamWorker) -> float:
             return _ORPHAN_S
         if wish is None:
             return _GOODBYE_S
-        if isinstance(wish, ClipRequest):
-            worker.write_clip(wish)
-        elif isinstance(wish, Look):
+        if isinstance(wish, Look):
             worker.look(wish)
-        else:
+        elif isinstance(wish, Demand):
             worker.demand(wish)
+        else:
+            worker.ask(wish)
 
 
 class _Wire:

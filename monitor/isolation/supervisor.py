@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from monitor.answers import Answer, Request, unserved
 from monitor.backoff import Backoff
 from monitor.clock import Clock
 from monitor.ingest import SourceStatus
 from monitor.isolation.life import Life, UnreadableError
 from monitor.isolation.process import FromWorker, Logged, Report, Unable
 from monitor.isolation.totals import nothing_yet, total
-from monitor.messages import BLOCK_S, Clip, ClipRequest, Crop, Demand, Look, Preview, Tracked, TrackObservation
+from monitor.messages import BLOCK_S, Clip, Crop, Demand, Look, Preview, Reply, Tracked, TrackObservation
 from monitor.redact import one_line
 from monitor.worker import WorkerPlan, WorkerStatistics
 
@@ -40,7 +41,7 @@ class IsolatedWorker:
         clock: the pipeline's clock, which must be the monotonic one of all processes.
         on_message: takes crops, observations and previews; called from a thread of this object.
         on_status: takes changes of state; called from its threads.
-        on_clip: takes the answers to `write_clip`; called from its threads and from that of the asker.
+        on_answer: takes the answers to `ask`; called from its threads and from that of the asker.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class IsolatedWorker:
         clock: Clock,
         on_message: Callable[[Tracked], None],
         on_status: Callable[[SourceStatus], None],
-        on_clip: Callable[[Clip], None] = lambda _: None,
+        on_answer: Callable[[Answer], None] = lambda _: None,
     ) -> None:
         self.stream = plan.stream.name
         self._plan = plan
@@ -59,13 +60,13 @@ class IsolatedWorker:
         self._clock = clock
         self._on_message = on_message
         self._on_status = on_status
-        self._on_clip = on_clip
+        self._on_answer = on_answer
         self._backoff = Backoff(_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name=f"supervise-{self.stream}", daemon=True)
         self._lock = threading.Lock()  # guards `_life` and `_awaited`
         self._life: Life | None = None
-        self._awaited: dict[int, ClipRequest] = {}
+        self._awaited: dict[int, Request] = {}
         # Written by the thread that receives, and once that has ended by the one that supervises.
         self._tracks: dict[str, TrackObservation] = {}
         self._status = SourceStatus(self.stream, "connecting", clock.now_s(), None)
@@ -118,14 +119,14 @@ class IsolatedWorker:
             if self._life is not None:
                 self._life.send(look)
 
-    def write_clip(self, request: ClipRequest) -> None:
-        """Has the process write its last seconds to a file; where it ends before, that is the answer. Never blocks."""
+    def ask(self, request: Request) -> None:
+        """Passes a request on to the process; where that ends before it answers, this is the answer. Never blocks."""
         with self._lock:
             if self._life is not None:
                 self._awaited[request.number] = request
                 self._life.send(request)
                 return
-        self._on_clip(Clip(request.stream, request.number, None, "the stream's process was being replaced"))
+        self._on_answer(unserved(request, "the stream's process was being replaced"))
 
     @property
     def failure(self) -> str | None:
@@ -191,16 +192,14 @@ class IsolatedWorker:
             if receiving.ident is not None:
                 receiving.join()
             life.close()
-        self._give_up_clips()
+        self._give_up_requests()
         return life.end
 
-    def _give_up_clips(self) -> None:
+    def _give_up_requests(self) -> None:
         with self._lock:
             awaited, self._awaited = self._awaited, {}
         for request in awaited.values():
-            self._on_clip(
-                Clip(request.stream, request.number, None, "the stream's process ended before it was written")
-            )
+            self._on_answer(unserved(request, "the stream's process ended before it was done"))
 
     def _bury(self) -> None:
         """Ends the tracks of a process that can no longer do so, and adds its counts to those of its forerunners."""
@@ -242,10 +241,10 @@ class IsolatedWorker:
                 self._on_message(message)
             case SourceStatus():
                 self._take_status(message)
-            case Clip():
+            case Clip() | Reply():
                 with self._lock:
                     self._awaited.pop(message.number, None)
-                self._on_clip(message)
+                self._on_answer(message)
             case Report():
                 self._counts, self._failure = (self._counts[0], message.statistics), message.failure
                 life.examine(message.statistics)

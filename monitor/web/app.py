@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.types import ASGIApp
 
 from monitor.access import ForbiddenError, Principal
+from monitor.actions.publishing import Publishing
 from monitor.errors import StoreError
 from monitor.web.asking import asking
 from monitor.web.bodies import BodyLimit, BodyLimits
@@ -22,6 +23,7 @@ from monitor.web.identify import Identify
 from monitor.web.login import login_routes
 from monitor.web.proxies import TrustedProxies
 from monitor.web.security_headers import SecurityHeaders
+from monitor.web.whip import whip_router
 from monitor.web_config import WebConfig
 
 _log = logging.getLogger("monitor.web")
@@ -58,7 +60,11 @@ class _App(FastAPI):
 
 
 def create_app(
-    config: WebConfig, health: Callable[[], Health], registry: CollectorRegistry, gate: Gate | None = None
+    config: WebConfig,
+    health: Callable[[], Health],
+    registry: CollectorRegistry,
+    gate: Gate | None = None,
+    publishing: Publishing | None = None,
 ) -> FastAPI:
     """Builds the application.
 
@@ -67,6 +73,7 @@ def create_app(
         health: looked up at each request.
         registry: metrics to show.
         gate: knows users and tokens; None where `config.auth` is null.
+        publishing: takes publishers of streams; None: there is no /whip.
     """
     assert (gate is None) == (config.auth is None), "without its gate a service with users would be open"
     app = _App(title="gend-monitor", docs_url=None, redoc_url=None, openapi_url=None)
@@ -78,6 +85,9 @@ def create_app(
     app.add_middleware(TrustedProxies, proxies=config.trusted_proxies)
     app.add_exception_handler(ForbiddenError, _forbidden)
     app.add_exception_handler(StoreError, _unavailable)
+
+    if publishing is not None:
+        app.include_router(whip_router(publishing))
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

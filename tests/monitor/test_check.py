@@ -16,6 +16,7 @@ from monitor.config import MonitorConfig
 from monitor.errors import MonitorError
 from monitor.publish import try_broker
 from tests.broker import Mosquitto
+from tests.whep_server import WhepServer
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +59,22 @@ async def test_check_tells_what_each_stream_is_and_which_cannot_be_watched(tape:
     assert "refused" in (found["refused"].error or "")
     assert "s3cret" not in repr(report)
     assert report.mqtt == "embedded"
+
+
+async def test_check_waits_for_no_publisher_and_fetches_what_is_fetched(tmp_path: Path) -> None:
+    with WhepServer("a-token-for-whep") as server:
+        streams = [
+            {"name": "call", "url": "whip:", "token": "long enough"},
+            {"name": "lobby", "url": server.url(), "token": "a-token-for-whep"},
+            {"name": "refused", "url": server.url(), "token": "another-token"},
+        ]
+        config = MonitorConfig.model_validate({"streams": streams, "mqtt": {"url": "embedded:"}})
+        report = await check(config, timeout_s=20)
+    call, lobby, refused = report.streams
+    assert (call.ok, call.note) == (True, "waits for a publisher at /whip/call, with its token")
+    assert (lobby.ok, lobby.codec, lobby.width, lobby.height) == (True, "vp8", 320, 240)
+    assert lobby.fps == pytest.approx(30, rel=0.5)
+    assert refused.error == "cannot open: the server refuses the token (401)"
 
 
 async def test_check_is_ok_where_everything_answers(tape: Path, tmp_path: Path) -> None:

@@ -16,11 +16,12 @@ import av
 import pytest
 
 from gend.preprocess import encoder_input
-from monitor.clips import ClipAnswers, RingPlan
+from monitor.answers import Answer, Answers
+from monitor.clips import RingPlan
 from monitor.clock import LiveClock
 from monitor.config import FacesConfig, StreamConfig
 from monitor.isolation import IsolatedWorker
-from monitor.messages import Clip
+from monitor.messages import Clip, ClipRequest
 from monitor.worker import StreamWorker, WorkerPlan, track_ids
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.isolation.detectors import Obedient
@@ -42,7 +43,7 @@ class _Asked:
         plan = WorkerPlan(
             stream, FacesConfig(), partial(Obedient, folder / "orders"), partial(encoder_input, input_px=112), ring
         )
-        self.answers = ClipAnswers()
+        self.answers: Answers[Clip] = Answers(itertools.count(1))
         self.states: list[str] = []
         self._folder = folder
         self.worker: StreamWorker | IsolatedWorker
@@ -54,7 +55,7 @@ class _Asked:
                 clock=LiveClock(),
                 on_message=lambda _: None,
                 on_status=lambda status: self.states.append(status.state),
-                on_clip=self.answers.answer,
+                on_answer=self._answered,
             )
         else:
             self.worker = StreamWorker(
@@ -64,13 +65,17 @@ class _Asked:
                 on_message=lambda _: None,
                 on_status=lambda status: self.states.append(status.state),
                 ring=ring,
-                on_clip=self.answers.answer,
+                on_answer=self._answered,
             )
 
     def ask(self, name: str = "clip") -> Future[Clip]:
-        request, answer = self.answers.ask("lobby", self._folder / name)
-        self.worker.write_clip(request)
+        number, answer = self.answers.expect()
+        self.worker.ask(ClipRequest("lobby", number, str(self._folder / name)))
         return answer
+
+    def _answered(self, answer: Answer) -> None:
+        assert isinstance(answer, Clip)
+        self.answers.answer(answer)
 
 
 @contextmanager

@@ -29,6 +29,25 @@ def test_config_of_a_real_camera_has_sane_defaults() -> None:
     assert config.web.host == "127.0.0.1"
 
 
+@pytest.mark.parametrize(
+    ("url", "stall_s"), [("whip:", 2.5), ("whep+https://media.example/lobby", 2.5), ("file:a.mp4", 10)]
+)
+def test_config_of_a_call_counts_as_stalled_sooner_than_that_of_a_camera(url: str, stall_s: float) -> None:
+    config = parse_config(yaml.safe_dump(with_stream(url=url)), "m.yaml", {})
+    assert config.streams[0].stall_s == stall_s
+    config = parse_config(yaml.safe_dump(with_stream(url=url, stall_s=7)), "m.yaml", {})
+    assert config.streams[0].stall_s == 7
+
+
+def test_config_hides_tokens_and_credentials_of_webrtc() -> None:
+    turn = {"urls": ["turn:turn.example:3478"], "username": "gend", "credential": "tucked away"}
+    tree = with_stream(url="whip:", token="${TOKEN}") | {"webrtc": {"ice_servers": [turn]}}
+    config = parse_config(yaml.safe_dump(tree), "m.yaml", {"TOKEN": "hidden-words"})
+    assert {"hidden-words", "tucked away"} <= set(config.secrets())
+    assert "hidden" not in repr(config)
+    assert "tucked" not in repr(config)
+
+
 def test_config_keeps_no_evidence_unless_asked_to() -> None:
     assert parse_config(yaml.safe_dump(with_stream()), "m.yaml", {}).evidence is None
     evidence = parse_config(yaml.safe_dump(with_stream() | {"evidence": {"folder": "kept"}}), "m.yaml", {}).evidence
@@ -54,7 +73,16 @@ def test_config_takes_secrets_from_the_environment_and_never_shows_them() -> Non
         (with_stream(url="gopher://x/y"), "m.yaml: streams.lobby.url: unknown scheme; known are rtsp"),
         (with_stream(url="camera.example"), "m.yaml: streams.lobby.url: unknown scheme"),
         (with_stream(url="file:"), "m.yaml: streams.lobby.url: nothing follows 'file:'"),
-        (with_stream(url="whip:"), "m.yaml: streams.lobby.url: scheme 'whip:' is not supported by this version"),
+        (with_stream(url="whip:call"), "m.yaml: streams.lobby.url: write no more than 'whip:'"),
+        (with_stream(url="whep+https:///lobby"), "m.yaml: streams.lobby: url: expected an address such as whep+https:"),
+        (with_stream(token="long enough"), "m.yaml: streams.lobby: token is for whip: and whep+https: streams"),
+        (with_stream(url="whip:", token="short"), "m.yaml: streams.lobby.token: Value should have at least 8"),
+        (with_stream() | {"webrtc": {"port_min": 5000}}, "m.yaml: webrtc: port_min and port_max go together"),
+        (with_stream() | {"webrtc": {"addresses": ["home"]}}, "m.yaml: webrtc.addresses: 'home' does not appear"),
+        (
+            with_stream() | {"webrtc": {"ice_servers": [{"urls": ["turn:turn.example"]}]}},
+            "m.yaml: webrtc.ice_servers.0: a TURN server needs username and credential",
+        ),
         (with_stream(name="Lobby!"), "m.yaml: streams.Lobby!.name: String should match pattern"),
         (with_stream(ignore=[[[0, 0], [2, 0], [1, 1]]]), "m.yaml: streams.lobby.ignore: points are fractions"),
         (with_stream(adapter="mine"), "m.yaml: streams.lobby.adapter: mine is not in encoder.adapters: none"),

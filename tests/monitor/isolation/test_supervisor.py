@@ -135,7 +135,7 @@ def test_the_process_loads_no_torch(watched: _Watched) -> None:
     wait_until(told.exists)
     modules = wait_until(lambda: told.read_text().splitlines())
     assert "av" in modules
-    assert {"torch", "sqlalchemy", "fastapi", "aiomqtt"}.isdisjoint(modules)
+    assert {"torch", "sqlalchemy", "fastapi", "aiomqtt", "aiortc"}.isdisjoint(modules)
 
 
 def test_a_demand_reaches_the_sampler(watched: _Watched) -> None:

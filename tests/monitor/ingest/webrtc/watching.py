@@ -1,0 +1,75 @@
+"""A stream that is published to, under observation, without HTTP."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+from typing import Any, Self
+
+from monitor.clock import LiveClock
+from monitor.config import StreamConfig
+from monitor.ingest import PacketRing, SourceStatus, new_reader
+from monitor.ingest.webrtc.published import PublishedReader
+from monitor.messages import Frame, Leave, Offer, Reply
+from monitor.webrtc_config import WebRtcConfig
+from tests.waiting import PATIENCE_S, wait_until
+from tests.webrtc_client import Publisher
+
+
+class Watched:
+    """Runs a reader of `whip:` and keeps what it says; stops it at the end of the block."""
+
+    def __init__(
+        self, *, ring: PacketRing | None = None, webrtc: dict[str, Any] | None = None, **settings: Any
+    ) -> None:
+        config = StreamConfig.model_validate({"name": "call", "url": "whip:", **settings})
+        self.frames: list[Frame] = []
+        self.statuses: list[SourceStatus] = []
+        self.replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
+        self._numbers = itertools.count(1)
+        self.ring = ring
+        reader = new_reader(
+            config,
+            on_frame=self.frames.append,
+            on_status=self.statuses.append,
+            clock=LiveClock(),
+            wanted=None,
+            ring=ring,
+            webrtc=WebRtcConfig.model_validate(webrtc or {}),
+            on_reply=self.replies.put,
+        )
+        assert isinstance(reader, PublishedReader)
+        self.reader = reader
+
+    def __enter__(self) -> Self:
+        self.reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.reader.stop(20)
+
+    def offer(self, sdp: str, session: str = "one") -> Reply:
+        self.reader.publish(Offer("call", next(self._numbers), session, sdp))
+        return self.replies.get(timeout=PATIENCE_S)
+
+    def leave(self, session: str = "one") -> Reply:
+        self.reader.publish(Leave("call", next(self._numbers), session))
+        return self.replies.get(timeout=PATIENCE_S)
+
+    def take(self, publisher: Publisher, session: str = "one", sdp: str | None = None) -> None:
+        """Lets somebody publish, and waits for the first picture."""
+        before = len(self.frames)
+        reply = self.offer(sdp or publisher.offer, session)
+        assert reply.sdp is not None, reply
+        publisher.accept(reply.sdp)
+        wait_until(lambda: len(self.frames) > before)
+
+    def wait_for(self, state: str, reason: str = "") -> SourceStatus:
+        return wait_until(
+            lambda: next((s for s in self.statuses[-1:] if s.state == state and reason in (s.reason or "")), None)
+        )
+
+    def wait_for_frames(self, more: int) -> list[Frame]:
+        already = len(self.frames)
+        wait_until(lambda: len(self.frames) >= already + more)
+        return self.frames[already:]
