@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 
 from monitor.config import MonitorConfig
+from monitor.errors import ConfigError
 
 
 class StreamAdapters:
@@ -35,6 +37,11 @@ class StreamAdapters:
         """Of an adapter's file, as the encoder has it now; None for the encoder as it is."""
         return None if adapter is None else self._loaded().get(adapter)
 
+    @property
+    def loaded(self) -> Mapping[str, str]:
+        """SHA-256 of the files that the encoder has now, by name."""
+        return dict(self._loaded())
+
     def change(self, config: MonitorConfig) -> None:
         """Takes over the adapters of another configuration: new ones, other files, other streams.
 
@@ -47,6 +54,48 @@ class StreamAdapters:
         if self._load is not None:
             self._load(files)
         self._files, self._of = files, _named(config)
+
+
+class AdapterReload:
+    """Takes over the adapters of the configuration file as it is now; all else of it waits for a restart.
+
+    Args:
+        adapters: what is changed.
+        read_again: reads the configuration.
+        calibrated: streams with a calibration, which is of the adapters that were loaded at the start.
+        learning: whether scores are learnt from, which are of those adapters as well.
+    """
+
+    def __init__(
+        self,
+        adapters: StreamAdapters,
+        read_again: Callable[[], MonitorConfig],
+        *,
+        calibrated: Sequence[str] = (),
+        learning: bool = False,
+    ) -> None:
+        self._adapters = adapters
+        self._read_again = read_again
+        self._calibrated = calibrated
+        self._learning = learning
+        self._changing = asyncio.Lock()
+
+    async def __call__(self) -> list[str]:
+        """Returns the names of the adapters that the configuration has now.
+
+        Raises:
+            ConfigError: the configuration is wrong, or its adapters may not change.
+            GendError: a file cannot be read or is of another encoder. In each case nothing has changed.
+        """
+        async with self._changing:
+            config = await asyncio.to_thread(self._read_again)
+            if self._calibrated:
+                of = f"stream{'s' if len(self._calibrated) > 1 else ''} {', '.join(self._calibrated)}"
+                raise ConfigError(f"the calibration of {of} is of the adapters that are loaded; restart to change them")
+            if self._learning:
+                raise ConfigError("decision.learning learns of the adapters that are loaded; restart to change them")
+            await asyncio.to_thread(self._adapters.change, config)
+        return list(config.encoder.adapters)
 
 
 def _named(config: MonitorConfig) -> dict[str, str]:

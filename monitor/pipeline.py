@@ -207,6 +207,10 @@ class Pipeline:
         """Whether an alert stands on the stream."""
         return self._decision.alerting(stream)
 
+    def drift(self, stream: str) -> str | None:
+        """What of the stream's scores no longer fits its calibration; None while all does, or nobody can tell."""
+        return self._decision.drift(stream)
+
     def write_clip(self, stream: str, stem: Path) -> Future[Clip]:
         """Has a stream's last seconds written to a file; returns at once.
 

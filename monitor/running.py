@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable
 
 from gend.errors import GendError
+from monitor.adapters import AdapterReload
 from monitor.config import MonitorConfig
-from monitor.errors import ConfigError, MonitorError
+from monitor.errors import MonitorError
 from monitor.ingest import check_protocols
 from monitor.leaving import leave_within
 from monitor.notify import check_target
@@ -18,7 +19,6 @@ from monitor.parts import load_parts
 from monitor.publish import check_certificates
 from monitor.redact import one_line
 from monitor.service import Started, serve
-from monitor.steps import Parts
 
 _log = logging.getLogger("monitor.service")
 
@@ -68,32 +68,28 @@ async def _until_signal(
     stopping.cancel()
     if loading.done():
         parts = loading.result()
-        learning = config.decision.learning is not None
-        changing = asyncio.create_task(_change_adapters(hung_up, parts, read_again, learning=learning), name="adapters")
+        reload = AdapterReload(
+            parts.adapters,
+            read_again,
+            calibrated=parts.calibrations.streams,
+            learning=config.decision.learning is not None,
+        )
+        changing = asyncio.create_task(_change_adapters(hung_up, reload), name="adapters")
         try:
-            await serve(config, parts, stop, on_started)
+            await serve(config, parts, stop, on_started, reload=reload)
         finally:
             changing.cancel()
 
 
-async def _change_adapters(
-    hung_up: asyncio.Event, parts: Parts, read_again: Callable[[], MonitorConfig], *, learning: bool
-) -> None:
+async def _change_adapters(hung_up: asyncio.Event, reload: AdapterReload) -> None:
     while await hung_up.wait():
         hung_up.clear()
         try:
-            config = await asyncio.to_thread(read_again)
-            if calibrated := parts.calibrations.streams:
-                of = f"stream{'s' if len(calibrated) > 1 else ''} {', '.join(calibrated)}"
-                raise ConfigError(f"the calibration of {of} is of the adapters that are loaded; restart to change them")
-            if learning:
-                raise ConfigError("decision.learning learns of the adapters that are loaded; restart to change them")
-            await asyncio.to_thread(parts.adapters.change, config)
+            names = await reload()
         except (GendError, MonitorError) as error:
             _log.error("SIGHUP: nothing is taken over: %s", one_line(error))
         else:
-            names = ", ".join(config.encoder.adapters) or "none"
-            _log.info("SIGHUP: adapters taken over: %s; other changes wait for a restart", names)
+            _log.info("SIGHUP: adapters taken over: %s; other changes wait for a restart", ", ".join(names) or "none")
 
 
 def _ask_to_stop(stop: asyncio.Event, number: int) -> None:

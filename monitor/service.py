@@ -5,30 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor import payloads
+from monitor.actions import new_actions
 from monitor.clock import LiveClock
 from monitor.config import MonitorConfig, MqttConfig
 from monitor.errors import StoreError
-from monitor.evidence import EvidenceKeeper, Writer, provenances_of
-from monitor.figures import samples
+from monitor.evidence import EvidenceKeeper, Writer, new_writer
 from monitor.learning import Learner, new_learner
+from monitor.live import Live
 from monitor.messages import Alert, Clip, Event, Status, Verdict
-from monitor.metrics import Sample, sample_registry
+from monitor.metrics import sample_registry
 from monitor.notify import Notifier
 from monitor.pipeline import Output, Pipeline
-from monitor.publish import EmbeddedBroker, MqttPublisher
+from monitor.publish import MqttPublisher, broker_of
 from monitor.recorder import Recorder
 from monitor.snoozes import Snoozes, marked
 from monitor.steps import Parts
-from monitor.store import Store
+from monitor.store import AlertReader, EpisodeReader, Store
 from monitor.taps import Tap
-from monitor.web import Health, WebServer, create_app
+from monitor.view import View
+from monitor.web import WebServer, create_app
 
 _log = logging.getLogger("monitor.service")
 
@@ -51,7 +53,12 @@ class Started:
 
 
 async def serve(
-    config: MonitorConfig, parts: Parts, stop: asyncio.Event, on_started: Callable[[Started], None]
+    config: MonitorConfig,
+    parts: Parts,
+    stop: asyncio.Event,
+    on_started: Callable[[Started], None],
+    *,
+    reload: Callable[[], Awaitable[list[str]]] | None = None,
 ) -> None:
     """Runs the service until `stop` is set.
 
@@ -60,6 +67,7 @@ async def serve(
         parts: encoder and face detectors, loaded before.
         stop: asks for an orderly end: readers stop, open alerts are cleared, the outbox is given a last chance.
         on_started: told once everything is up.
+        reload: takes over the adapters of the configuration file; None where there is none to be read again.
 
     Raises:
         MonitorError: a port is in use, the database or the evidence folder cannot be used, or the broker inside cannot
@@ -68,46 +76,39 @@ async def serve(
     web = WebServer(config.web)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(web.stop)
-        mqtt = await stack.enter_async_context(_broker(config.mqtt))
+        mqtt = await stack.enter_async_context(broker_of(config.mqtt))
         learner = await asyncio.to_thread(new_learner, config, parts, LiveClock())
         if learner is not None:
             _log.info("learning into %s", config.decision.learning)
             stack.push_async_callback(asyncio.to_thread, learner.stop, _CLOSE_S)
-        store = await Store.open(config.store.url.get_secret_value())
+        url = config.store.url.get_secret_value()
+        store = await Store.open(url)
         stack.push_async_callback(_close, store)
-        writer = await asyncio.to_thread(_evidence_writer, config)
+        episodes = await EpisodeReader.open(url)
+        stack.push_async_callback(_close, episodes)
+        writer = await asyncio.to_thread(new_writer, config)
         if writer is not None:
             stack.callback(writer.release)
         running = _Running(config, parts, store, mqtt, writer=writer, learner=learner)
         await running.begin()
-        app = create_app(config.web, running.health, sample_registry(running.samples))
+        actions = new_actions(
+            lambda: config,
+            parts,
+            running.view,
+            episodes,
+            running.live,
+            heed_snoozes=running.heed_snoozes,
+            reload=reload,
+            fingerprint=None if writer is None else writer.signer.fingerprint,
+        )
+        app = create_app(config.web, running.view.health, sample_registry(running.view.samples), actions)
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)
+        stack.callback(running.live.broadcast.close)
         await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)))
 
 
-@contextlib.asynccontextmanager
-async def _broker(config: MqttConfig) -> AsyncIterator[MqttConfig]:
-    """The configuration with the address of a broker that runs, which may be one inside this process."""
-    if config.url != "embedded:":
-        yield config
-        return
-    async with EmbeddedBroker() as broker:
-        yield config.model_copy(update={"url": broker.url})
-
-
-def _evidence_writer(config: MonitorConfig) -> Writer | None:
-    """What keeps evidence, where it is configured. Works on the disk."""
-    if config.evidence is None:
-        return None
-    writer = Writer(config.evidence, provenances_of(config).__getitem__, LiveClock().wall)
-    _log.info(
-        "evidence in %s, signed by the key with fingerprint %s", config.evidence.folder, writer.signer.fingerprint
-    )
-    return writer
-
-
-async def _close(store: Store) -> None:
+async def _close(store: AlertReader) -> None:
     # One that does not answer is left as it is: the process ends, and with it all that it holds.
     closing = asyncio.create_task(store.aclose(), name="close")
     await asyncio.wait([closing], timeout=_CLOSE_S)
@@ -152,6 +153,18 @@ class _Running:
         self._recorder = Recorder(store, self._sinks, self._recorded)
         self._snoozes = Snoozes(store, self._snooze_changed)
         self._states: dict[str, Status] = {}
+        self.live = Live(LiveClock())
+        self.view = View(
+            pipeline=self._pipeline,
+            store=store,
+            recorder=self._recorder,
+            publisher=self._publisher,
+            notifier=self._notifier,
+            snoozes=self._snoozes,
+            live=self.live,
+            evidence=self._evidence,
+            learner=learner,
+        )
         self._configured = [stream.name for stream in config.streams]
 
     async def begin(self) -> None:
@@ -168,7 +181,7 @@ class _Running:
             self._publisher.set_status(gone)
 
     async def run(self, stop: asyncio.Event, on_started: Callable[[], None]) -> None:
-        for status in self._statuses():
+        for status in self.view.statuses():
             self._output(status)
         publishing = asyncio.create_task(self._publisher.run(), name="publish")
         notifying = asyncio.create_task(self._notifier.run(), name="notify")
@@ -211,6 +224,10 @@ class _Running:
         if errors:
             raise errors[0]
 
+    async def heed_snoozes(self) -> None:
+        """Looks at what was snoozed, instead of in a moment."""
+        await self._snoozes.read()
+
     def snoozed(self, stream: str) -> datetime | None:
         """Until when alerts of the stream call nobody; None where they do."""
         return self._snoozes.until(stream)
@@ -227,14 +244,18 @@ class _Running:
                 self._evidence.decided(output)
         elif isinstance(output, Verdict):
             self._publisher.verdict(output)
+            self.live.decided(output)
         elif isinstance(output, Event):
             _log.info("%s: %s", output.stream, output.text)
             self._publisher.event(output)
+            self.live.happened(output)
         else:
             self._states[output.stream] = status = replace(output, snoozed_until=self.snoozed(output.stream))
             self._publisher.set_status(status)
+            self.live.changed(status)
 
     def _recorded(self, alert: Alert) -> None:
+        self.live.recorded(alert)
         self._tell_alert_state(alert.stream)
         self._publisher.wake()
         self._notifier.wake()
@@ -273,36 +294,9 @@ class _Running:
         """Renews frame rates and face counts; changes of state are told when they happen."""
         while True:
             await asyncio.sleep(_STATUS_EVERY_S)
-            for status in self._statuses():
+            for status in self.view.statuses():
                 if status != self._states.get(status.stream):
                     self._output(status)
-
-    def _statuses(self) -> list[Status]:
-        return [replace(status, snoozed_until=self.snoozed(status.stream)) for status in self._pipeline.statuses()]
-
-    def health(self) -> Health:
-        encoder = self._pipeline.scoring_failure or "ok"
-        store = self._recorder.failure or self._publisher.statistics().store_failure or "ok"
-        return Health(
-            ready=encoder == store == "ok",
-            encoder=encoder,
-            store=store,
-            mqtt="connected" if self._publisher.connected else "disconnected",
-            streams={name: status.state for name, status in self._states.items()},
-            notify={target.name: target.failing or "ok" for target in self._notifier.statistics()},
-        )
-
-    def samples(self) -> list[Sample]:
-        return samples(
-            self._pipeline.statistics(),
-            self._statuses(),
-            self._recorder.statistics(),
-            self._store.statistics(),
-            self._publisher.statistics(),
-            targets=self._notifier.statistics(),
-            evidence=None if self._evidence is None else self._evidence.statistics(),
-            learning=None if self._learner is None else self._learner.statistics(),
-        )
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> list[BaseException]:

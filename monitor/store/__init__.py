@@ -4,7 +4,7 @@ from monitor.store.episodes import Episode, EpisodeFilter, EpisodeReader, Episod
 from monitor.store.outbox import OutboxRow, Store, StoreStatistics
 from monitor.store.reader import AlertReader
 from monitor.store.reviewed import Review, ReviewedEpisode
-from monitor.store.reviews import ReviewStore
+from monitor.store.reviews import ReviewStore, opened_reviews
 
 __all__ = [
     "AlertReader",
@@ -18,4 +18,5 @@ __all__ = [
     "ReviewedEpisode",
     "Store",
     "StoreStatistics",
+    "opened_reviews",
 ]

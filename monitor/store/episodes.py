@@ -205,7 +205,7 @@ async def _whole(connection: AsyncConnection, alert_ids: Sequence[str]) -> list[
             alerts.c.alert_id,
             func.min(alerts.c.position).label("first"),
             func.max(alerts.c.position).label("last"),
-            func.count().label("count"),
+            func.count().label("messages"),
             func.max(evidence.as_float()).label("peak"),
         )
         .where(alerts.c.alert_id.in_(alert_ids))
@@ -220,6 +220,6 @@ async def _whole(connection: AsyncConnection, alert_ids: Sequence[str]) -> list[
     for each in await connection.execute(given):
         said[each.alert_id].append(Review(each.alert_id, each.answer, each.by, each.note, aware(each.at)))
     return [
-        Episode(row.first, messages[row.first], messages[row.last], row.count, row.peak, tuple(said[name]))
+        Episode(row.first, messages[row.first], messages[row.last], row.messages, row.peak, tuple(said[name]))
         for name, row in ((name, known[name]) for name in alert_ids if name in known)
     ]

@@ -1,6 +1,7 @@
-"""What the service shows over HTTP; in this version health and metrics."""
+"""What the service shows over HTTP: health, metrics, and the API."""
 
-from monitor.web.app import Health, create_app
+from monitor.health import Health
+from monitor.web.app import create_app
 from monitor.web.server import WebServer
 
 __all__ = ["Health", "WebServer", "create_app"]

@@ -1,46 +1,39 @@
-"""The HTTP application: health, readiness, metrics."""
+"""The HTTP application: health, readiness, metrics, and the API."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from monitor.actions import Actions
 from monitor.config import WebConfig
+from monitor.health import Health
+from monitor.web.api import create_api
+from monitor.web.asking import LocalPrincipal
 from monitor.web.guard import HostAndOriginGuard
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What /readyz answers: ready when everything that should run does."""
-
-    ready: bool
-    encoder: str
-    """`ok`, or why crops cannot be scored."""
-    store: str
-    """`ok`, or why alerts cannot be kept."""
-    mqtt: str
-    """`connected` or `disconnected`; alerts wait in the outbox meanwhile, so this does not unready the service."""
-    streams: dict[str, str]
-    """State of each stream by name; a camera that is down does not unready the service either."""
-    notify: dict[str, str] = field(default_factory=dict)
-    """`ok`, or why the last delivery failed, of each target by name; what is for it waits in the outbox as well."""
-
-
-def create_app(config: WebConfig, health: Callable[[], Health], registry: CollectorRegistry) -> FastAPI:
+def create_app(
+    config: WebConfig, health: Callable[[], Health], registry: CollectorRegistry, actions: Actions | None = None
+) -> FastAPI:
     """Builds the application.
 
     Args:
         config: names under which the service may be addressed.
         health: looked up at each request.
         registry: metrics to show.
+        actions: what the API does; None: there is no API.
     """
     app = FastAPI(title="gend-monitor", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(LocalPrincipal)
     app.add_middleware(HostAndOriginGuard, hosts=_hosts(config))
+    if actions is not None:
+        app.mount("/api/v1", create_api(actions))
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from monitor.store import EpisodeFilter, EpisodeReader, ReviewStore
+from monitor.store.episodes import _conditions
+from monitor.store.tables import alerts
 from tests.monitor.store.examples import an_alert, opened
 
 pytest_plugins = ("tests.databases",)
@@ -99,8 +101,6 @@ async def test_messages_after_one_are_found_for_who_was_away(url: str) -> None:
     ],
 )
 async def test_filters_use_indexes(sqlite_url: str, tmp_path: Path, asked: dict[str, Any], index: str) -> None:
-    from monitor.store.episodes import _conditions, alerts, select
-
     async with opened(sqlite_url) as store:
         await store.record(an_alert(1), [])
     found = select(alerts.c.position).where(*_conditions(EpisodeFilter(**asked)))

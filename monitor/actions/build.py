@@ -1,0 +1,70 @@
+"""Makes the actions of a running service."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Protocol
+
+from monitor.actions.adapters import AdapterActions
+from monitor.actions.alerts import AlertActions
+from monitor.actions.all import Actions
+from monitor.actions.calibrations import CalibrationActions
+from monitor.actions.evidence import EvidenceActions
+from monitor.actions.live import LiveActions
+from monitor.actions.promises import Promises, Watching
+from monitor.actions.snoozes import SnoozeActions
+from monitor.actions.streams import StreamActions, Watched
+from monitor.actions.system import Service, SystemActions
+from monitor.config import MonitorConfig
+from monitor.live import Live
+from monitor.steps import Parts
+from monitor.store import EpisodeReader, opened_reviews
+
+
+class Seen(Watched, Watching, Service, Protocol):
+    """What is read of the running service."""
+
+
+def new_actions(
+    config: Callable[[], MonitorConfig],
+    parts: Parts,
+    seen: Seen,
+    store: EpisodeReader,
+    live: Live,
+    *,
+    heed_snoozes: Callable[[], Awaitable[None]],
+    reload: Callable[[], Awaitable[list[str]]] | None,
+    fingerprint: str | None,
+) -> Actions:
+    """Hands each what it needs.
+
+    Args:
+        config: as it is now.
+        parts: what judges.
+        seen: what is read of the service.
+        store: where alerts are found.
+        live: what happens now.
+        heed_snoozes: has the service look at what was snoozed.
+        reload: takes over the adapters of the configuration file; None where there is none.
+        fingerprint: of the key that signs evidence; None where none is kept.
+    """
+    # Opened for each word, as the command line does it: where the file was replaced, none is lost in the old one.
+    book = partial(opened_reviews, config().store.url.get_secret_value())
+    promises = Promises(config, lambda: parts.calibrations, seen)
+
+    def names() -> list[str]:
+        return [stream.name for stream in config().streams]
+
+    return Actions(
+        streams=StreamActions(config, seen, promises, parts.adapters),
+        live=LiveActions(names, live, store),
+        alerts=AlertActions(store, book),
+        snoozes=SnoozeActions(names, book, heed_snoozes),
+        evidence=EvidenceActions(lambda: config().evidence, lambda: fingerprint, store),
+        calibrations=CalibrationActions(names, promises),
+        adapters=AdapterActions(names, parts.adapters, reload),
+        system=SystemActions(
+            config, seen, parts.model, face_detector=parts.face_detector, notices=parts.encoder.notices
+        ),
+    )
