@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -49,13 +50,23 @@ def a_configuration(folder: Path, **sections: Any) -> MonitorConfig:
     )
 
 
+def _worker_statistics() -> WorkerStatistics:
+    def zeros(made: Any, **values: Any) -> Any:
+        names = inspect.signature(made).parameters
+        return made(**{name: values.get(name, 0) for name in names})
+
+    reader = zeros(ReaderStatistics, frames=1500, fps=25.0)
+    tracking = zeros(TrackingStatistics, gated={"small": 7}, degraded=None, faces=2)
+    return WorkerStatistics(reader, tracking, superseded=12, failures=0)
+
+
 @dataclass
 class Watched:
     """Two streams, of which one is live."""
 
     live: Live
     store: Store
-    worker: WorkerStatistics = field(default_factory=lambda: _worker_statistics())
+    worker: WorkerStatistics = field(default_factory=_worker_statistics)
 
     def statuses(self) -> list[Status]:
         return [
@@ -83,18 +94,6 @@ class Watched:
 
     def broadcast_statistics(self) -> BroadcastStatistics:
         return self.live.broadcast.statistics()
-
-
-def _worker_statistics() -> WorkerStatistics:
-    import inspect
-
-    def zeros(made: Any, **values: Any) -> Any:
-        names = inspect.signature(made).parameters
-        return made(**{name: values.get(name, 0) for name in names})
-
-    reader = zeros(ReaderStatistics, frames=1500, fps=25.0)
-    tracking = zeros(TrackingStatistics, gated={"small": 7}, degraded=None, faces=2)
-    return WorkerStatistics(reader, tracking, superseded=12, failures=0)
 
 
 @dataclass

@@ -8,8 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import insert
+
 from monitor.messages import Alert, ModelIdentity
 from monitor.store import Store
+from monitor.store.reader import encode
+from monitor.store.tables import alerts, sequences
 
 _ALERT = Alert(
     id="id-1",
@@ -46,3 +50,22 @@ async def opened(url: str, keep_delivered: timedelta = timedelta(days=7)) -> Asy
         yield store
     finally:
         await store.aclose()
+
+
+async def fill(store: Store, count: int) -> None:
+    """Records the alerts from 0 on in one go; `record` flushes the disk for each."""
+    rows = [
+        {
+            "id": each.id,
+            "alert_id": each.alert_id,
+            "stream": each.stream,
+            "sequence": each.sequence,
+            "type": each.type,
+            "body": encode(each),
+            "at": each.at,
+        }
+        for each in (an_alert(number, sequence=number + 1) for number in range(count))
+    ]
+    async with store._engine.begin() as connection:
+        await connection.execute(insert(alerts), rows)
+        await connection.execute(insert(sequences), [{"stream": "lobby", "last": count}])
