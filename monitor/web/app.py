@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from monitor.actions import Actions
 from monitor.config import WebConfig
 from monitor.health import Health
-from monitor.web.api import create_api
+from monitor.web.api import PREFIX, create_api, handle_strays
 from monitor.web.asking import LocalPrincipal
 from monitor.web.guard import HostAndOriginGuard
 
@@ -33,7 +33,8 @@ def create_app(
     app.add_middleware(LocalPrincipal)
     app.add_middleware(HostAndOriginGuard, hosts=_hosts(config))
     if actions is not None:
-        app.mount("/api/v1", create_api(actions))
+        app.mount(PREFIX, create_api(actions))
+        handle_strays(app, "/api/")
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

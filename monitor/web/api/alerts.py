@@ -159,7 +159,7 @@ def alert_routes(actions: Actions) -> APIRouter:
 
     @router.post(
         "/alerts/{alert_id}/reviews",
-        responses=declared(404, 413),
+        responses=declared(400, 404, 413),
         summary="Say whether it was right",
         status_code=201,
     )

@@ -49,7 +49,7 @@ _FILE: dict[int | str, dict[str, Any]] = {
     304: {"description": "It is as `If-None-Match` has it."},
     416: {"description": "It has no such part.", "content": {"text/plain": {"schema": {"type": "string"}}}},
 }
-_FILE[200]["content"][_OTHER] = _BYTES
+_FILE[200]["content"] |= {_OTHER: _BYTES, "application/json": {"schema": {}}}
 _ZIP: dict[int | str, dict[str, Any]] = {
     200: {"description": "The package.", "content": {"application/zip": _BYTES}},
 }

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
@@ -39,6 +40,7 @@ class Problem(BaseModel):
 
 
 _WHEN = {
+    400: "The body is no text.",
     401: "Nobody has logged in, and there is no valid token.",
     403: "Whoever asks may not.",
     404: "It is not there, or whoever asks may not see it.",
@@ -72,6 +74,16 @@ def problem(
     return Response(
         body, status_code=status, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store", **(headers or {})}
     )
+
+
+def handle_strays(app: FastAPI, prefix: str) -> None:
+    """Has errors below an address answered so by the application around the API: some do not get as far as to it."""
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        if request.url.path.startswith(prefix):
+            return problem(error.status_code, str(error.detail), headers=error.headers)
+        return await http_exception_handler(request, error)
 
 
 def handle_problems(app: FastAPI) -> None:

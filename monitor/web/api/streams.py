@@ -183,7 +183,7 @@ def stream_routes(actions: Actions) -> APIRouter:
     async def verdicts(asking: Asking, stream: InPath) -> VerdictsShape:
         return VerdictsShape(items=[VerdictShape.of(held) for held in actions.live.verdicts(asking, stream)])
 
-    @router.post("/streams/{stream}/snooze", responses=declared(404, 413), summary="Let its alerts call nobody")
+    @router.post("/streams/{stream}/snooze", responses=declared(400, 404, 413), summary="Let its alerts call nobody")
     async def snooze(asking: Asking, stream: InPath, body: SnoozeRequest) -> SnoozeShape:
         until = await actions.snoozes.begin(asking, stream, body.moment())
         return SnoozeShape(stream=stream, snoozed_until=time(until))

@@ -194,7 +194,7 @@ async def test_listener_that_takes_nothing_is_let_go(tmp_path: Path) -> None:
                 await asyncio.Event().wait()
 
         async with asyncio.timeout(PATIENCE_S):
-            await response({"type": "http"}, never, takes_nothing)  # type: ignore[arg-type]
+            await response({"type": "http"}, never, takes_nothing)
         assert stuck.is_set()
         assert parts.live.broadcast.statistics().subscribers == 0
 
@@ -214,7 +214,7 @@ async def test_connection_without_news_is_kept_by_heartbeats(tmp_path: Path) -> 
                 sent.append(message.get("body", b""))
 
         async with asyncio.timeout(PATIENCE_S):
-            await EventStream(following, heartbeat_s=0.05)({"type": "http"}, leaves, take)  # type: ignore[arg-type]
+            await EventStream(following, heartbeat_s=0.05)({"type": "http"}, leaves, take)
         assert parts.live.broadcast.statistics().subscribers == 0
     assert sent[1] == b"retry: 3000\n\n"
 
