@@ -35,6 +35,11 @@ class StreamAdapters:
         """Of an adapter's file, as the encoder has it now; None for the encoder as it is."""
         return None if adapter is None else self._loaded().get(adapter)
 
+    @property
+    def loaded(self) -> Mapping[str, str]:
+        """SHA-256 of the files that the encoder has now, by name."""
+        return dict(self._loaded())
+
     def load(self, config: MonitorConfig) -> None:
         """Gives the encoder the adapters of another configuration: new ones, other files.
 

@@ -18,12 +18,12 @@ from monitor.cli_options import AsJson, ConfigFile, load
 from monitor.config import MonitorConfig
 from monitor.errors import ConfigError
 from monitor.messages import Alert, Answer
-from monitor.moments import duration, moment
+from monitor.moments import MOST_SNOOZE_DAYS, duration, moment
 
 if TYPE_CHECKING:
     from monitor.store import ReviewedEpisode, ReviewStore
 
-_LONGEST_SNOOZE = timedelta(days=31)
+_LONGEST_SNOOZE = timedelta(days=MOST_SNOOZE_DAYS)
 
 By = Annotated[str | None, typer.Option(help="Who says so.")]
 
@@ -98,13 +98,10 @@ def _asked(length: str | None, until: str | None, *, end: bool) -> datetime | No
 
 @asynccontextmanager
 async def _opened(config: MonitorConfig) -> AsyncIterator[ReviewStore]:
-    from monitor.store import ReviewStore  # noqa: PLC0415
+    from monitor.store import opened_reviews  # noqa: PLC0415
 
-    store = await ReviewStore.open(config.store.url.get_secret_value())
-    try:
+    async with opened_reviews(config.store.url.get_secret_value()) as store:
         yield store
-    finally:
-        await store.aclose()
 
 
 async def _review(

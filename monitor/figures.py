@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from monitor.broadcast import BroadcastStatistics
 from monitor.evidence import WriterStatistics
 from monitor.learning import LearningStatistics
 from monitor.messages import Status
@@ -26,17 +27,19 @@ def samples(
     mqtt: MqttStatistics,
     *,
     targets: Iterable[TargetStatistics],
+    listeners: BroadcastStatistics,
     evidence: WriterStatistics | None,
     learning: LearningStatistics | None,
 ) -> list[Sample]:
     """All metrics now; those of evidence and of learning only where they are kept."""
     return [
         *_states(statuses),
-        *(sample for name, stream in pipeline.streams.items() for sample in _stream(name, stream)),
+        *(sample for name, stream in pipeline.streams.items() for sample in of_stream(name, stream)),
         *_scoring(pipeline),
         *_decision(pipeline),
         *_delivery(recorder, store, mqtt),
         *(sample for target in targets for sample in _target(target)),
+        *_listeners(listeners),
         *(() if evidence is None else _evidence(evidence)),
         *(() if learning is None else _learning(learning)),
     ]
@@ -53,7 +56,8 @@ def _states(statuses: Iterable[Status]) -> Iterator[Sample]:
         yield Sample("stream_degraded", "Reasons for which a stream is degraded.", "gauge", len(status.degraded), label)
 
 
-def _stream(name: str, worker: WorkerStatistics) -> Iterator[Sample]:
+def of_stream(name: str, worker: WorkerStatistics) -> Iterator[Sample]:
+    """The metrics of one stream's worker; those by cause have a label of that name."""
     label = (("stream", name),)
     reader, tracking = worker.reader, worker.tracking
     counters = {
@@ -144,6 +148,12 @@ def _target(target: TargetStatistics) -> Iterator[Sample]:
     )
     yield Sample("notify_failures", "Attempts to deliver that failed.", "counter", target.failures, label)
     yield Sample("notify_gave_up", "Alert messages it refused for too long.", "counter", target.gave_up, label)
+
+
+def _listeners(listeners: BroadcastStatistics) -> Iterator[Sample]:
+    yield Sample("listeners", "Clients that follow /api/v1/events.", "gauge", listeners.subscribers)
+    yield Sample("listeners_refused", "Clients that wanted to while too many did.", "counter", listeners.refused)
+    yield Sample("listener_news_dropped", "News that a client was too slow for.", "counter", listeners.dropped)
 
 
 def _evidence(evidence: WriterStatistics) -> Iterator[Sample]:

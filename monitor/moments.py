@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 
 from monitor.errors import ConfigError
 
+MOST_SNOOZE_DAYS = 31
+"""A stream that is snoozed for longer would be forgotten."""
+
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 

@@ -52,17 +52,12 @@ def alert(message: Alert) -> str:
 
 def status(message: Status) -> str:
     """The state of a stream."""
-    return _json(
-        {
-            "state": message.state,
-            "since": rfc3339(message.since),
-            "degraded": list(message.degraded),
-            "reason": message.reason,
-            "fps": round(message.fps, 1),
-            "faces": message.faces,
-            "snoozed_until": _moment(message.snoozed_until),
-        }
-    )
+    return _json(_status(message))
+
+
+def stream_status(message: Status) -> str:
+    """The same with the stream's name, for where no topic tells it."""
+    return _json({"stream": message.stream, **_status(message)})
 
 
 def alert_state(*, on: bool) -> str:
@@ -109,6 +104,18 @@ def event(message: Event, at: datetime) -> str:
             "text": message.text,
         }
     )
+
+
+def _status(message: Status) -> dict[str, object]:
+    return {
+        "state": message.state,
+        "since": rfc3339(message.since),
+        "degraded": list(message.degraded),
+        "reason": message.reason,
+        "fps": round(message.fps, 1),
+        "faces": message.faces,
+        "snoozed_until": _moment(message.snoozed_until),
+    }
 
 
 def rfc3339(moment: datetime) -> str:

@@ -301,6 +301,10 @@ class Pipeline:
         """Whether an alert stands on the stream."""
         return self._decision.alerting(stream)
 
+    def drift(self, stream: str) -> str | None:
+        """What of the stream's scores no longer fits its calibration; None while all does, or nobody can tell."""
+        return self._decision.drift(stream)
+
     def look(self, stream: str, for_s: float) -> None:
         """Has previews of a stream made for so long from now on; of one that is not watched there are none."""
         if stream in self._workers:

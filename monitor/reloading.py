@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gend.adapter import file_sha256
@@ -24,6 +24,15 @@ from monitor.steps import Parts
 _log = logging.getLogger("monitor.service")
 
 _STOP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSource:
+    """Where other configurations come from."""
+
+    watch: ConfigWatch
+    read: Callable[[], MonitorConfig]
+    """Reads and checks the file; raises ConfigError."""
 
 
 class StreamKeeper(Protocol):
@@ -78,17 +87,21 @@ class Reloader:
         """What they are watched and judged with."""
         return self._parts
 
-    async def follow(self, watch: ConfigWatch, read: Callable[[], MonitorConfig]) -> None:
+    async def follow(self, source: ConfigSource) -> None:
         """Takes over what is in the file whenever there is a reason to read it, until cancelled."""
         while True:
-            await watch.changed()
+            await source.watch.changed()
             try:
-                done = await self.take_over(await asyncio.to_thread(read))
+                done = await self.reload(source)
             except (GendError, MonitorError) as error:
                 for line in str(error).splitlines():
                     _log.error("the configuration is not taken over: %s", redact(line))
             else:
                 _log.info("the configuration is taken over: %s", in_words(done))
+
+    async def reload(self, source: ConfigSource) -> Changes:
+        """Reads the file and takes it over. Raises ConfigError where it is wrong, and as `take_over`."""
+        return await self.take_over(await asyncio.to_thread(source.read))
 
     async def take_over(self, wanted: MonitorConfig) -> Changes:
         """Ends, begins and judges streams as another configuration says.

@@ -17,6 +17,7 @@ from monitor.leaving import leave_within
 from monitor.notify import check_target
 from monitor.parts import load_parts
 from monitor.publish import check_certificates
+from monitor.reloading import ConfigSource
 from monitor.service import Started, serve
 from monitor.web import check_tls
 
@@ -75,7 +76,8 @@ async def _until_signal(
     await asyncio.wait([loading, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if loading.done():
-        await serve(config, loading.result(), stop, on_started, follow=lambda reloader: reloader.follow(watch, read))
+        source = ConfigSource(watch, read)
+        await serve(config, loading.result(), stop, on_started, source=source)
 
 
 def _ask_to_stop(stop: asyncio.Event, number: int) -> None:

@@ -5,32 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from monitor import payloads
+from monitor.actions import new_actions
 from monitor.actions.publishing import Publishing
 from monitor.clock import LiveClock
-from monitor.config import EvidenceConfig, MonitorConfig, MqttConfig
+from monitor.config import MonitorConfig, MqttConfig
 from monitor.errors import StoreError
-from monitor.evidence import EvidenceKeeper, Provenances, Writer
-from monitor.figures import samples
+from monitor.evidence import EvidenceKeeper, Provenances, Writer, new_writer
 from monitor.learning import Learner, new_learner
+from monitor.live import Live
 from monitor.messages import Alert, Clip, Event, Status, Verdict
-from monitor.metrics import Sample, sample_registry
+from monitor.metrics import sample_registry
 from monitor.notify import Notifier
 from monitor.pipeline import Output, Pipeline
-from monitor.publish import EmbeddedBroker, MqttPublisher
+from monitor.publish import MqttPublisher, broker_of
 from monitor.recorder import Recorder
-from monitor.reloading import Reloader
+from monitor.reloading import ConfigSource, Reloader
 from monitor.snoozes import Snoozes, marked
 from monitor.steps import Parts
-from monitor.store import Store
+from monitor.store import AlertReader, EpisodeReader, Store
 from monitor.taps import Tap
-from monitor.web import Health, WebServer, create_app, opened_gate
+from monitor.view import View
+from monitor.web import WebServer, create_app, opened_gate
 
 _log = logging.getLogger("monitor.service")
 
@@ -58,7 +61,7 @@ async def serve(
     stop: asyncio.Event,
     on_started: Callable[[Started], None],
     *,
-    follow: Callable[[Reloader], Awaitable[None]] | None = None,
+    source: ConfigSource | None = None,
 ) -> None:
     """Runs the service until `stop` is set.
 
@@ -67,7 +70,7 @@ async def serve(
         parts: encoder and face detectors, loaded before.
         stop: asks for an orderly end: readers stop, open alerts are cleared, the outbox is given a last chance.
         on_started: told once everything is up.
-        follow: runs beside it all and has other configurations taken over; None: nothing is, until a restart.
+        source: where other configurations come from while it runs; None: nothing is taken over until a restart.
 
     Raises:
         MonitorError: a port is in use, the database or the evidence folder cannot be used, or the broker inside cannot
@@ -76,46 +79,44 @@ async def serve(
     web = WebServer(config.web)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(web.stop)
-        mqtt = await stack.enter_async_context(_broker(config.mqtt))
+        mqtt = await stack.enter_async_context(broker_of(config.mqtt))
         learner = await asyncio.to_thread(new_learner, config, parts, LiveClock())
         if learner is not None:
             _log.info("learning into %s", config.decision.learning)
             stack.push_async_callback(asyncio.to_thread, learner.stop, _CLOSE_S)
-        store = await Store.open(config.store.url.get_secret_value())
+        url = config.store.url.get_secret_value()
+        store = await Store.open(url)
         stack.push_async_callback(_close, store)
+        episodes = await EpisodeReader.open(url)
+        stack.push_async_callback(_close, episodes)
         provenances = Provenances()
-        writer = None
-        if config.evidence is not None:
-            await asyncio.to_thread(provenances.read, config)
-            writer = await asyncio.to_thread(_evidence_writer, config.evidence, provenances)
+        await asyncio.to_thread(provenances.read, config)
+        writer = await asyncio.to_thread(new_writer, config, provenances)
+        if writer is not None:
             stack.callback(writer.release)
         running = _Running(config, parts, store, mqtt, provenances=provenances, writer=writer, learner=learner)
         await running.begin()
-        gate = await stack.enter_async_context(opened_gate(config.web, config.store.url.get_secret_value()))
-        app = create_app(config.web, running.health, sample_registry(running.samples), gate, running.publishing)
+        gate = await stack.enter_async_context(opened_gate(config.web, url))
+        actions = new_actions(
+            running.reloader,
+            running.view,
+            episodes,
+            running.live,
+            heed_snoozes=running.heed_snoozes,
+            reload=None if source is None else partial(running.reloader.reload, source),
+            fingerprint=None if writer is None else writer.signer.fingerprint,
+        )
+        registry = sample_registry(running.view.samples)
+        app = create_app(
+            config.web, running.view.health, registry, gate=gate, publishing=running.publishing, actions=actions
+        )
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)
-        await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)), follow)
+        stack.callback(running.live.broadcast.close)
+        await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)), source)
 
 
-@contextlib.asynccontextmanager
-async def _broker(config: MqttConfig) -> AsyncIterator[MqttConfig]:
-    """The configuration with the address of a broker that runs, which may be one inside this process."""
-    if config.url != "embedded:":
-        yield config
-        return
-    async with EmbeddedBroker() as broker:
-        yield config.model_copy(update={"url": broker.url})
-
-
-def _evidence_writer(config: EvidenceConfig, provenances: Provenances) -> Writer:
-    """What keeps evidence. Works on the disk."""
-    writer = Writer(config, provenances.of, LiveClock().wall)
-    _log.info("evidence in %s, signed by the key with fingerprint %s", config.folder, writer.signer.fingerprint)
-    return writer
-
-
-async def _close(store: Store) -> None:
+async def _close(store: AlertReader) -> None:
     # One that does not answer is left as it is: the process ends, and with it all that it holds.
     closing = asyncio.create_task(store.aclose(), name="close")
     await asyncio.wait([closing], timeout=_CLOSE_S)
@@ -154,22 +155,34 @@ class _Running:
             taps.append(learner)
         on_spare = None if learner is None else learner.spare
         self._pipeline = Pipeline(config, parts, run_id=str(store.run_id), taps=taps, on_spare=on_spare)
-        self._reloader = Reloader(config, parts, self._pipeline, self)
+        self.reloader = Reloader(config, parts, self._pipeline, self)
         self.publishing = Publishing(
-            self._pipeline, self._reloader.stream, config.webrtc.ice_servers, locked=config.web.auth is not None
+            self._pipeline, self.reloader.stream, config.webrtc.ice_servers, locked=config.web.auth is not None
         )
         self._publisher = MqttPublisher(mqtt, store, sink=MQTT_SINK)
         self._notifier = Notifier(config.notify, store)
         self._recorder = Recorder(store, self._sinks, self._recorded)
         self._snoozes = Snoozes(store, self._snooze_changed)
         self._states: dict[str, Status] = {}
+        self.live = Live(LiveClock())
+        self.view = View(
+            pipeline=self._pipeline,
+            store=store,
+            recorder=self._recorder,
+            publisher=self._publisher,
+            notifier=self._notifier,
+            snoozes=self._snoozes,
+            live=self.live,
+            evidence=self._evidence,
+            learner=learner,
+        )
 
     async def begin(self) -> None:
         """Closes what a former run left open, so that nothing stands that nobody holds."""
         self._notifier.warn_of_strangers(self._store.statistics().waiting)
         await self._snoozes.read()
         left_open = {alert.stream for alert in await self._store.close_open_episodes(self._sinks)}
-        configured = [stream.name for stream in self._reloader.config.streams]
+        configured = [stream.name for stream in self.reloader.config.streams]
         await self.begin_streams(configured)
         self.end_streams(left_open - set(configured))
 
@@ -181,10 +194,10 @@ class _Running:
     async def begin_streams(self, streams: Iterable[str]) -> None:
         """They are watched in a moment; what a session has raised before counts, where alerts are counted."""
         self._provenances.take_over()
-        most_alerts = self._reloader.config.decision.max_alerts_per_session
+        most_alerts = self.reloader.config.decision.max_alerts_per_session
         for stream in streams:
             self._publisher.set_alert_state(stream, on=False)
-            if self._reloader.parts.calibrations.of(stream) is not None:
+            if self.reloader.parts.calibrations.of(stream) is not None:
                 self._pipeline.recall(await self._store.last_raised(stream, most_alerts))
 
     def end_streams(self, streams: Iterable[str]) -> None:
@@ -199,9 +212,9 @@ class _Running:
         self,
         stop: asyncio.Event,
         on_started: Callable[[], None],
-        follow: Callable[[Reloader], Awaitable[None]] | None,
+        source: ConfigSource | None,
     ) -> None:
-        for status in self._statuses():
+        for status in self.view.statuses():
             self._output(status)
         publishing = asyncio.create_task(self._publisher.run(), name="publish")
         notifying = asyncio.create_task(self._notifier.run(), name="notify")
@@ -213,8 +226,8 @@ class _Running:
         if self._learner is not None:
             self._learner.begin(self._pipeline)
             watching.append(asyncio.create_task(self._learner.run(), name="learn"))
-        if follow is not None:
-            watching.append(asyncio.ensure_future(follow(self._reloader)))
+        if source is not None:
+            watching.append(asyncio.create_task(self.reloader.follow(source), name="reload"))
         stopping = asyncio.create_task(stop.wait(), name="stop")
         if self._writer is not None:
             self._writer.start()
@@ -246,6 +259,10 @@ class _Running:
         if errors:
             raise errors[0]
 
+    async def heed_snoozes(self) -> None:
+        """Looks at what was snoozed, instead of in a moment."""
+        await self._snoozes.read()
+
     def snoozed(self, stream: str) -> datetime | None:
         """Until when alerts of the stream call nobody; None where they do."""
         return self._snoozes.until(stream)
@@ -262,14 +279,18 @@ class _Running:
                 self._evidence.decided(output)
         elif isinstance(output, Verdict):
             self._publisher.verdict(output)
+            self.live.decided(output)
         elif isinstance(output, Event):
             _log.info("%s: %s", output.stream, output.text)
             self._publisher.event(output)
+            self.live.happened(output)
         else:
             self._states[output.stream] = status = replace(output, snoozed_until=self.snoozed(output.stream))
             self._publisher.set_status(status)
+            self.live.changed(status)
 
     def _recorded(self, alert: Alert) -> None:
+        self.live.recorded(alert)
         self._tell_alert_state(alert.stream)
         self._publisher.wake()
         self._notifier.wake()
@@ -308,36 +329,9 @@ class _Running:
         """Renews frame rates and face counts; changes of state are told when they happen."""
         while True:
             await asyncio.sleep(_STATUS_EVERY_S)
-            for status in self._statuses():
+            for status in self.view.statuses():
                 if status != self._states.get(status.stream):
                     self._output(status)
-
-    def _statuses(self) -> list[Status]:
-        return [replace(status, snoozed_until=self.snoozed(status.stream)) for status in self._pipeline.statuses()]
-
-    def health(self) -> Health:
-        encoder = self._pipeline.scoring_failure or "ok"
-        store = self._recorder.failure or self._publisher.statistics().store_failure or "ok"
-        return Health(
-            ready=encoder == store == "ok",
-            encoder=encoder,
-            store=store,
-            mqtt="connected" if self._publisher.connected else "disconnected",
-            streams={name: status.state for name, status in self._states.items()},
-            notify={target.name: target.failing or "ok" for target in self._notifier.statistics()},
-        )
-
-    def samples(self) -> list[Sample]:
-        return samples(
-            self._pipeline.statistics(),
-            self._statuses(),
-            self._recorder.statistics(),
-            self._store.statistics(),
-            self._publisher.statistics(),
-            targets=self._notifier.statistics(),
-            evidence=None if self._evidence is None else self._evidence.statistics(),
-            learning=None if self._learner is None else self._learner.statistics(),
-        )
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> list[BaseException]:

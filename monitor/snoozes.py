@@ -41,6 +41,7 @@ class Snoozes:
         self._until: Mapping[str, datetime] = {}
         self._told: dict[str, datetime] = {}
         self._failing = False
+        self._reading = asyncio.Lock()
 
     def until(self, stream: str) -> datetime | None:
         """When the stream's snooze ends; None where it is not snoozed now."""
@@ -48,7 +49,20 @@ class Snoozes:
         return until if until is not None and until > datetime.now(UTC) else None
 
     async def read(self) -> None:
-        """Looks into the store once, and tells what has changed, also by the passing of time."""
+        """Looks into the store once, and tells what has changed, also by the passing of time.
+
+        What was written before the call is seen by it.
+        """
+        async with self._reading:  # else one that looked earlier could have the last word
+            await self._read()
+
+    async def run(self) -> None:
+        """Looks every two seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            await self.read()
+
+    async def _read(self) -> None:
         try:
             self._until = await self._store.snoozes()
         except StoreError as error:
@@ -64,12 +78,6 @@ class Snoozes:
             until = now.get(stream)
             _log.info("%s: %s", stream, "no longer snoozed" if until is None else _words(until))
             self._on_change(stream)
-
-    async def run(self) -> None:
-        """Looks every two seconds, until cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            await self.read()
 
 
 def marked(alert: Alert, until: datetime | None) -> Alert:

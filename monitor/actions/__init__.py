@@ -2,3 +2,9 @@
 
 Each action takes the `Principal` that asks, and begins by asking it.
 """
+
+from monitor.actions.all import Actions
+from monitor.actions.build import new_actions
+from monitor.actions.errors import BusyError, ConflictError, NotFoundError, RefusedError
+
+__all__ = ["Actions", "BusyError", "ConflictError", "NotFoundError", "RefusedError", "new_actions"]

@@ -2,7 +2,17 @@
 
 from monitor.evidence.keeper import EvidenceKeeper
 from monitor.evidence.provenance import Provenances, provenances_of
+from monitor.evidence.start import new_writer
 from monitor.evidence.verify import Verified, verify
 from monitor.evidence.writer import Writer, WriterStatistics
 
-__all__ = ["EvidenceKeeper", "Provenances", "Verified", "Writer", "WriterStatistics", "provenances_of", "verify"]
+__all__ = [
+    "EvidenceKeeper",
+    "Provenances",
+    "Verified",
+    "Writer",
+    "WriterStatistics",
+    "new_writer",
+    "provenances_of",
+    "verify",
+]

@@ -106,3 +106,11 @@ def manifest_of(package: Path) -> Manifest | None:
     if not plain_file(path) or path.stat().st_size > _MOST_BYTES:
         return None
     return read_manifest(path.read_bytes())
+
+
+def package_manifest(package: Path) -> Manifest | None:
+    """As `manifest_of`; None also where the package has just gone."""
+    try:
+        return manifest_of(package)
+    except OSError:
+        return None

@@ -6,11 +6,14 @@ messages that match the filters of *other* clients: look at the topic of each me
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from monitor.config import MqttConfig
 from monitor.errors import ConfigError, MonitorError
 
 if TYPE_CHECKING:
@@ -71,3 +74,18 @@ def _free_port() -> int:
         probe.bind((_HOST, 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+@contextlib.asynccontextmanager
+async def broker_of(config: MqttConfig) -> AsyncIterator[MqttConfig]:
+    """The configuration with the address of a broker that runs, which may be one inside this process.
+
+    Raises:
+        ConfigError: amqtt is asked for and not installed.
+        MonitorError: it cannot listen.
+    """
+    if config.url != "embedded:":
+        yield config
+        return
+    async with EmbeddedBroker() as broker:
+        yield config.model_copy(update={"url": broker.url})

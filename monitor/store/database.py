@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 from sqlalchemy import URL, Connection, ExceptionContext, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from monitor.errors import StoreError
 from monitor.redact import redact
@@ -82,12 +82,14 @@ class Database:
             raise StoreError(f"{url}: name a file; alerts must outlive the process")
         return cls(parsed, parsed.database, Path(parsed.database))
 
-    def engine(self, *, writes: bool) -> AsyncEngine:
+    def engine(self, *, writes: bool, kept: bool = True) -> AsyncEngine:
         """An engine of a single connection, so that positions are handed out in the order of commits.
 
         Args:
             writes: take SQLite's write lock at the start of each transaction, where waiting for it is possible;
                 without, nothing can be written at all.
+            kept: whether its connection stays; else SQLite's file is opened anew each time, and is the one that stands
+                there then.
 
         Raises:
             StoreError: the database's driver is not installed.
@@ -96,10 +98,11 @@ class Database:
         if connect_args and writes:
             # Of several hosts in the URL the one that is primary now; a reader may use any.
             connect_args = {**connect_args, "target_session_attrs": "read-write"}
+        pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
+        if not kept and self.file is not None:
+            pool = {"poolclass": NullPool}
         try:
-            engine = create_async_engine(
-                self.url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, connect_args=connect_args
-            )
+            engine = create_async_engine(self.url, connect_args=connect_args, **pool)
         except ModuleNotFoundError as error:
             raise StoreError(f'{self.name}: {error.name} is missing: pip install "gend-monitor[postgres]"') from error
         if self.file is not None:

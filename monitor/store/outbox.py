@@ -141,6 +141,7 @@ class Store(AlertReader):
                     sequence=numbered.sequence,
                     type=numbered.type,
                     body=encode(numbered),
+                    at=numbered.at.astimezone(UTC),
                 )
                 .returning(alerts.c.position)
             )

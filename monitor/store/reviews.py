@@ -7,6 +7,8 @@ service's, and the database puts those of several writers into an order: so no l
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from sqlalchemy import exists, insert, select
@@ -117,6 +119,20 @@ class ReviewStore(AlertReader):
         episode = await connection.scalar(select(alerts.c.alert_id).where(alerts.c.id == alert_id))
         hint = f"; that is the id of one message of episode {episode}" if episode else ""
         raise StoreError(f"{self._database.name}: no alert has the alert_id {alert_id}{hint}")
+
+
+@asynccontextmanager
+async def opened_reviews(url: str) -> AsyncIterator[ReviewStore]:
+    """`ReviewStore.open` for a few words, and closed after them.
+
+    Raises:
+        StoreError: as there.
+    """
+    store = await ReviewStore.open(url)
+    try:
+        yield store
+    finally:
+        await store.aclose()
 
 
 async def _reviewed(connection: AsyncConnection, alert_id: str | None = None) -> list[ReviewedEpisode]:

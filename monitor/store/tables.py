@@ -46,9 +46,12 @@ alerts = Table(
     Column("sequence", Integer, nullable=False),
     Column("type", Text, nullable=False),
     Column("body", JSON, nullable=False),
+    Column("at", DateTime(timezone=True)),
     UniqueConstraint("stream", "sequence"),
+    Index("ix_alerts_stream_type_position", "stream", "type", "position"),
+    Index("ix_alerts_at", "at"),
 )
-"""One row per message of an alert episode; `body` is the whole `Alert`. Never pruned."""
+"""One row per message of an alert episode; `body` is the whole `Alert`, `at` its time in UTC. Never pruned."""
 
 outbox = Table(
     "outbox",

@@ -1,6 +1,7 @@
-"""What the service shows over HTTP; health, metrics and the login, and who may ask."""
+"""What the service shows over HTTP, and who may ask: health, metrics, the login, the API, and publishing of calls."""
 
-from monitor.web.app import Health, create_app
+from monitor.health import Health
+from monitor.web.app import create_app
 from monitor.web.certificates import check_tls
 from monitor.web.gate import Gate, opened_gate
 from monitor.web.server import WebServer

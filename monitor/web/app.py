@@ -1,10 +1,10 @@
-"""The HTTP application: what stands before every route, health, readiness, metrics, login."""
+"""The HTTP application: what stands before every route, health, readiness, metrics, login, and what it is made of."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
@@ -13,8 +13,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.types import ASGIApp
 
 from monitor.access import ForbiddenError, Principal
+from monitor.actions import Actions
 from monitor.actions.publishing import Publishing
 from monitor.errors import StoreError
+from monitor.health import Health
+from monitor.web.api import PREFIX, create_api, handle_strays
 from monitor.web.asking import asking
 from monitor.web.bodies import BodyLimit, BodyLimits
 from monitor.web.gate import Gate
@@ -32,23 +35,6 @@ LARGER_BODIES: Mapping[str, BodyLimit] = {}
 """Routes that take more than a form, by the beginning of their path."""
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What /readyz answers: ready when everything that should run does."""
-
-    ready: bool
-    encoder: str
-    """`ok`, or why crops cannot be scored."""
-    store: str
-    """`ok`, or why alerts cannot be kept."""
-    mqtt: str
-    """`connected` or `disconnected`; alerts wait in the outbox meanwhile, so this does not unready the service."""
-    streams: dict[str, str]
-    """State of each stream by name; a camera that is down does not unready the service either."""
-    notify: dict[str, str] = field(default_factory=dict)
-    """`ok`, or why the last delivery failed, of each target by name; what is for it waits in the outbox as well."""
-
-
 class _App(FastAPI):
     """With headers around everything: its own answer to an error that nobody expected has them too."""
 
@@ -63,8 +49,10 @@ def create_app(
     config: WebConfig,
     health: Callable[[], Health],
     registry: CollectorRegistry,
+    *,
     gate: Gate | None = None,
     publishing: Publishing | None = None,
+    actions: Actions | None = None,
 ) -> FastAPI:
     """Builds the application.
 
@@ -74,6 +62,7 @@ def create_app(
         registry: metrics to show.
         gate: knows users and tokens; None where `config.auth` is null.
         publishing: takes publishers of streams; None: there is no /whip.
+        actions: what the API does; None: there is no API.
     """
     assert (gate is None) == (config.auth is None), "without its gate a service with users would be open"
     app = _App(title="gend-monitor", docs_url=None, redoc_url=None, openapi_url=None)
@@ -88,6 +77,9 @@ def create_app(
 
     if publishing is not None:
         app.include_router(whip_router(publishing))
+    if actions is not None:
+        app.mount(PREFIX, create_api(actions))
+        handle_strays(app, "/api/")
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

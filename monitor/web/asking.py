@@ -1,10 +1,11 @@
-"""Who asks, for routes: `who: Annotated[Principal, Depends(asking)]`, then an action that takes a principal."""
+"""Who asks, for routes: `who: Asking`, then an action that takes a principal."""
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import HTTPException, WebSocketException
+from fastapi import Depends, HTTPException, WebSocketException
 from fastapi.requests import HTTPConnection
 
 from monitor.access import Principal
@@ -39,3 +40,6 @@ def asking_at_page(connection: HTTPConnection) -> Principal:
         return principal
     back = connection.url.path + (f"?{connection.url.query}" if connection.url.query else "")
     raise HTTPException(303, headers={"Location": f"/login?next={quote(back, safe='')}"})
+
+
+Asking = Annotated[Principal, Depends(asking)]

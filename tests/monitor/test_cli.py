@@ -146,7 +146,7 @@ def test_check_as_json_follows_the_contract(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert report["ok"] is False
     assert [each["stream"] for each in report["calibrations"]] == ["tape"]
-    assert set(report["streams"][0]) == {"name", "ok", "codec", "width", "height", "fps", "error"}
+    assert set(report["streams"][0]) == {"name", "ok", "codec", "width", "height", "fps", "error", "note"}
     assert report["streams"][0]["name"] == "tape"
 
 

@@ -12,8 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from sqlalchemy import insert
+
 from monitor.messages import Alert, ModelIdentity
 from monitor.store import Store
+from monitor.store.reader import encode
+from monitor.store.tables import alerts, sequences
 
 _ALERT = Alert(
     id="id-1",
@@ -67,3 +71,22 @@ def _empty() -> bytes:
     with TemporaryDirectory() as folder:
         asyncio.run(make(f"sqlite+aiosqlite:///{folder}/alerts.db"))
         return (Path(folder) / "alerts.db").read_bytes()
+
+
+async def fill(store: Store, count: int) -> None:
+    """Records the alerts from 0 on in one go; `record` flushes the disk for each."""
+    rows = [
+        {
+            "id": each.id,
+            "alert_id": each.alert_id,
+            "stream": each.stream,
+            "sequence": each.sequence,
+            "type": each.type,
+            "body": encode(each),
+            "at": each.at,
+        }
+        for each in (an_alert(number, sequence=number + 1) for number in range(count))
+    ]
+    async with store._engine.begin() as connection:
+        await connection.execute(insert(alerts), rows)
+        await connection.execute(insert(sequences), [{"stream": "lobby", "last": count}])

@@ -116,7 +116,7 @@ async def served(
         opened_gate(config, url, hasher=CHEAP, now=clock.now, clock_s=clock.now_s) as gate,
         contextlib.AsyncExitStack() as clients,
     ):
-        app = create_app(config, lambda: HEALTH, registry, gate)
+        app = create_app(config, lambda: HEALTH, registry, gate=gate)
         add(app)
         server = WebServer(config)
         serving = asyncio.create_task(server.run(app))

@@ -1,0 +1,134 @@
+"""What each stream is promised by its calibration, as people are told of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from monitor.calibration_summary import verdict
+from monitor.calibrations import StreamCalibrations
+from monitor.config import MonitorConfig
+from monitor.decision import Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The calibration itself.
+
+    Attributes:
+        sha256: of what is in its file.
+        made: when.
+        software: by what.
+        sessions: of real people that it was made of.
+        session_hours: length of each.
+    """
+
+    sha256: str
+    made: datetime
+    software: str
+    sessions: int
+    session_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Whether the stream's scores still fit.
+
+    Attributes:
+        compared: whether anybody can tell.
+        text: what no longer fits; None while all does.
+    """
+
+    compared: bool
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPromise:
+    """What is promised of one stream.
+
+    Attributes:
+        stream: its name.
+        target_per_day: false alarms a day that are asked for.
+        promised_per_day: false alarms a day that are not exceeded; None where nobody has measured them.
+        calibrated: whether that is no more than what is asked for.
+        threshold: evidence that raises an alert.
+        missing_hours: of real footage until it could be promised; None without a calibration.
+        summary: all this in one sentence.
+        calibration: None where there is none.
+        drift: whether it still fits.
+    """
+
+    stream: str
+    target_per_day: float
+    promised_per_day: float | None
+    calibrated: bool
+    threshold: float
+    missing_hours: float | None
+    summary: str
+    calibration: Made | None
+    drift: Drift
+
+
+class Watching(Protocol):
+    """What is needed of the pipeline."""
+
+    def drift(self, stream: str) -> str | None:
+        """What no longer fits the stream's calibration; None while all does."""
+
+    def drifted(self) -> Mapping[str, bool]:
+        """Whether scores no longer fit, of the streams that are compared with a calibration."""
+
+
+class Promises:
+    """Computes them, away from the event loop.
+
+    Args:
+        config: as it is now.
+        calibrations: of its streams.
+        watching: tells drift.
+    """
+
+    def __init__(
+        self, config: Callable[[], MonitorConfig], calibrations: Callable[[], StreamCalibrations], watching: Watching
+    ) -> None:
+        self._config = config
+        self._calibrations = calibrations
+        self._watching = watching
+
+    async def of(self, *streams: str) -> list[StreamPromise]:
+        """Those of configured streams, in that order."""
+        calibrations = self._calibrations()
+        compared = self._watching.drifted()
+        drifts = [Drift(stream in compared, self._watching.drift(stream)) for stream in streams]
+        found = [(stream, calibrations.of(stream), drift) for stream, drift in zip(streams, drifts, strict=True)]
+        return await asyncio.to_thread(lambda: [self._promise(*each) for each in found])
+
+    def _promise(self, stream: str, calibration: Calibration | None, drift: Drift) -> StreamPromise:
+        asked = self._config().decision
+        target = asked.false_alarms_per_stream_day
+        if calibration is None:
+            summary = "calibrated: false; nobody has measured the false alarms of this stream"
+            return StreamPromise(stream, target, None, False, asked.threshold, None, summary, None, drift)
+        promise = calibration.promise(asked)
+        made = Made(
+            calibration.sha256,
+            calibration.made,
+            calibration.software,
+            len(calibration.sessions),
+            calibration.session_hours,
+        )
+        return StreamPromise(
+            stream,
+            target,
+            promise.promised_per_day,
+            promise.kept,
+            promise.threshold,
+            promise.missing_hours,
+            verdict(promise, asked),
+            made,
+            drift,
+        )

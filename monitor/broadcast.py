@@ -1,0 +1,155 @@
+"""Hands what happens to whoever listens now: each has a short queue of their own, and nobody waits for anybody.
+
+For pages and programs that follow a running service. What must not be lost goes through the outbox instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from monitor.errors import MonitorError
+
+NewsType = Literal["verdict", "alert", "event", "status"]
+NEWS_TYPES: tuple[NewsType, ...] = ("verdict", "alert", "event", "status")
+
+_WAITING = 256
+_SUBSCRIBERS = 64
+
+
+class FullError(MonitorError):
+    """As many listen as may."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something that happened on a stream.
+
+    Attributes:
+        type: of what `data` is.
+        stream: where.
+        data: JSON, as subscribers of MQTT get it.
+        id: of an alert's message; None of all else, which is not kept.
+    """
+
+    type: NewsType
+    stream: str
+    data: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastStatistics:
+    """A snapshot."""
+
+    subscribers: int
+    refused: int
+    """Who wanted to listen while too many did."""
+    dropped: int
+    """News that a listener was too slow for, each counted once per listener."""
+
+
+class Subscription:
+    """The queue of one listener; made by `Broadcast.subscribe`."""
+
+    def __init__(self, streams: Collection[str] | None, types: Collection[str], waiting: int) -> None:
+        self._streams = streams
+        self._types = types
+        self._news: deque[News] = deque()
+        self._most = waiting
+        self._changed = asyncio.Event()
+        self._dropped = 0
+        self.closed = False
+
+    def wants(self, news: News) -> bool:
+        """Whether the listener has asked for such."""
+        return news.type in self._types and (self._streams is None or news.stream in self._streams)
+
+    def put(self, news: News) -> bool:
+        """Leaves it to be taken; False where the oldest had to go for it."""
+        dropped = len(self._news) >= self._most
+        if dropped:
+            self._news.popleft()
+            self._dropped += 1
+        self._news.append(news)
+        self._changed.set()
+        return not dropped
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self.closed = True
+        self._changed.set()
+
+    async def take(self) -> tuple[list[News], int]:
+        """Waits for news and takes all of it.
+
+        Returns:
+            It, oldest first, and how much was dropped before it. Nothing at all once it is closed.
+        """
+        if not self.closed:
+            await self._changed.wait()
+            self._changed.clear()
+        taken, self._news = list(self._news), deque()
+        dropped, self._dropped = self._dropped, 0
+        return taken, dropped
+
+
+class Broadcast:
+    """Those who listen. Belongs to the event loop; none of its methods waits.
+
+    Args:
+        most: who may listen at once.
+        waiting: news that wait for one listener at the most; beyond that the oldest is dropped.
+    """
+
+    def __init__(self, most: int = _SUBSCRIBERS, waiting: int = _WAITING) -> None:
+        self._most = most
+        self._waiting = waiting
+        self._subscriptions: set[Subscription] = set()
+        self._refused = self._dropped = 0
+        self._closed = False
+
+    def subscribe(self, streams: Collection[str] | None = None, types: Collection[str] = NEWS_TYPES) -> Subscription:
+        """Begins to listen; end it by `unsubscribe`.
+
+        Args:
+            streams: to these; None: to all.
+            types: for these.
+
+        Raises:
+            FullError: as many listen as may, or the service stops.
+        """
+        if self._closed or len(self._subscriptions) >= self._most:
+            self._refused += 1
+            raise FullError("the service stops" if self._closed else f"{self._most} listen already; try again later")
+        subscription = Subscription(streams, types, self._waiting)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Forgets a listener and all that waits for them; does nothing where that was done before."""
+        self._subscriptions.discard(subscription)
+
+    @property
+    def listened(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._subscriptions)
+
+    def tell(self, news: News) -> None:
+        """Leaves it with everybody who wants it."""
+        for subscription in self._subscriptions:
+            if subscription.wants(news) and not subscription.put(news):
+                self._dropped += 1
+
+    def close(self) -> None:
+        """Ends every subscription, and lets nobody subscribe any more."""
+        self._closed = True
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    def statistics(self) -> BroadcastStatistics:
+        """A snapshot."""
+        return BroadcastStatistics(len(self._subscriptions), self._refused, self._dropped)

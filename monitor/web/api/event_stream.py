@@ -1,0 +1,105 @@
+"""News as server-sent events (WHATWG HTML, section 9.2), to a client that may be slow, or gone without a word."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncGenerator
+
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from monitor.actions.live import Following, Missed
+from monitor.broadcast import News
+
+_log = logging.getLogger("monitor.web")
+
+HEARTBEAT_S = 15.0
+_GONE_S = 30.0
+"""Who has taken nothing for so long is let go; a browser comes back by itself and says what it has heard last."""
+_RETRY_MS = 3000
+
+
+class EventStream(Response):
+    """Tells news until the client or the service goes.
+
+    Args:
+        following: what is told; closed at the end, whatever happens.
+        heartbeat_s: after so long without news a comment is sent, so that proxies keep the connection.
+        gone_s: a client that takes nothing for so long is let go.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, following: Following, *, heartbeat_s: float = HEARTBEAT_S, gone_s: float = _GONE_S) -> None:
+        super().__init__(headers={"X-Accel-Buffering": "no"}, background=BackgroundTask(following.close))
+        del self.headers["content-length"]
+        self._following = following
+        self._heartbeat_s = heartbeat_s
+        self._gone_s = gone_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends until one of both is gone."""
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            if not scope.get("head"):
+                leaving = asyncio.create_task(_gone(receive), name="listener leaves")
+                telling = asyncio.create_task(self._tell(send), name="listener is told")
+                try:
+                    await asyncio.wait([leaving, telling], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    leaving.cancel()
+                    telling.cancel()
+                    ended = await asyncio.gather(leaving, telling, return_exceptions=True)
+                self._raise(ended[1])
+                if ended[1] is not None:
+                    return
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._following.close()
+
+    async def _tell(self, send: Send) -> None:
+        pieces = self._pieces()
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                async with asyncio.timeout(self._gone_s):
+                    await send({"type": "http.response.body", "body": piece.encode(), "more_body": True})
+
+    async def _pieces(self) -> AsyncGenerator[str]:
+        yield f"retry: {_RETRY_MS}\n\n"
+        news = aiter(self._following)
+        coming = asyncio.ensure_future(anext(news, None))
+        try:
+            while True:
+                done, _ = await asyncio.wait([coming], timeout=self._heartbeat_s)
+                if not done:
+                    yield ": heartbeat\n\n"
+                    continue
+                each = coming.result()
+                if each is None:
+                    return
+                yield self._event(each)
+                coming = asyncio.ensure_future(anext(news, None))
+        finally:
+            coming.cancel()
+
+    def _event(self, news: News | Missed) -> str:
+        # Every event has the id of the last alert, for alerts alone are told again to who was away.
+        last = f"id: {self._following.last_id}\n" if self._following.last_id else ""
+        if isinstance(news, Missed):
+            return f"{last}event: dropped\ndata: {json.dumps({'dropped': news.news})}\n\n"
+        return f"{last}event: {news.type}\ndata: {news.data}\n\n"
+
+    def _raise(self, error: object) -> None:
+        if isinstance(error, TimeoutError):
+            _log.info("a listener has taken nothing for %g s and is let go", self._gone_s)
+        elif isinstance(error, Exception):
+            raise error
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,55 @@
+"""What holds of every request to the API: HEAD is GET without a body, bodies are small, and nobody keeps answers."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BODY_BYTES = 65_536
+
+
+class Wrapping:
+    """ASGI middleware.
+
+    Args:
+        app: what is wrapped.
+        most_body_bytes: larger bodies are refused (413).
+    """
+
+    def __init__(self, app: ASGIApp, most_body_bytes: int = MOST_BODY_BYTES) -> None:
+        self._app = app
+        self._most = most_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, and its answer back."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # The server itself leaves the body away; what would never end looks at `head`.
+        head = scope["method"] == "HEAD"
+        if head:
+            scope = {**scope, "method": "GET", "head": True}
+        declared = Headers(scope=scope).get("content-length", "")
+        received = int(declared) if declared.isdecimal() else 0
+
+        async def counted() -> Message:
+            nonlocal received
+            if received > self._most:
+                raise HTTPException(413, f"at most {self._most} bytes")
+            message = await receive()
+            if not declared:
+                received += len(message.get("body", b""))
+                if received > self._most:
+                    raise HTTPException(413, f"at most {self._most} bytes")
+            return message
+
+        async def kept_by_nobody(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("Cache-Control", "no-store")
+                MutableHeaders(scope=message).setdefault("X-Content-Type-Options", "nosniff")
+            elif head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app(scope, counted, kept_by_nobody)
