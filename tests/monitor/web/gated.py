@@ -17,7 +17,9 @@ import httpx
 from fastapi import FastAPI
 
 from monitor.access import Principal, Role
+from monitor.actions import Actions
 from monitor.actions.accounts import Accounts
+from monitor.actions.publishing import Publishing
 from monitor.metrics import Sample, sample_registry
 from monitor.web import Health, WebServer, create_app, opened_gate
 from monitor.web_config import WebConfig
@@ -99,24 +101,29 @@ async def served(
     *,
     add: Callable[[FastAPI], None] = lambda _: None,
     verify: ssl.SSLContext | bool = True,
+    actions: Actions | None = None,
+    publishing: Publishing | None = None,
     **web: Any,
 ) -> AsyncIterator[Site]:
     """Serves with users, unless `web` says otherwise.
 
     Args:
-        folder: for the database.
+        folder: for the database, if there is none yet.
         add: further routes.
         verify: what clients trust.
+        actions: what the API does.
+        publishing: takes publishers.
         web: the configuration's section.
     """
     config = WebConfig.model_validate({"port": 0, "auth": "users", **web})
-    url, clock = await made(folder), Clock()
+    there = (folder / "alerts.db").exists()
+    url, clock = f"sqlite+aiosqlite:///{folder}/alerts.db" if there else await made(folder), Clock()
     registry = sample_registry(lambda: [Sample("faces", "Faces.", "gauge", 2)])
     async with (
         opened_gate(config, url, hasher=CHEAP, now=clock.now, clock_s=clock.now_s) as gate,
         contextlib.AsyncExitStack() as clients,
     ):
-        app = create_app(config, lambda: HEALTH, registry, gate=gate)
+        app = create_app(config, lambda: HEALTH, registry, gate=gate, actions=actions, publishing=publishing)
         add(app)
         server = WebServer(config)
         serving = asyncio.create_task(server.run(app))

@@ -7,6 +7,7 @@ A route that is not in the table fails the test, so that nobody forgets to say w
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,11 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from monitor.access import Role
+from monitor.actions.publishing import Publishing
+from monitor.config import StreamConfig
+from monitor.messages import Reply
+from tests.monitor.actions.acting import acting
+from tests.monitor.store.examples import an_alert
 from tests.monitor.web.gated import Site, served
 
 
@@ -71,15 +77,32 @@ def _asked(route: BaseRoute, path: str, methods: set[str] | None, prefix: str) -
         yield "UNKNOWN", prefix + path
 
 
+class _Nobody:
+    """Takes no publisher; what is asked for here does not get as far."""
+
+    def publish(self, stream: str, session: str, sdp: str) -> Future[Reply]:
+        raise NotImplementedError
+
+    def leave(self, stream: str, session: str) -> Future[Reply]:
+        raise NotImplementedError
+
+
 async def asked_by(site: Site, browser: httpx.AsyncClient, method: str, path: str, header: dict[str, str]) -> int:
     sent = dict(SENT.get((method, path), {}))
     sent["headers"] = {**sent.get("headers", {}), **header}
-    return (await browser.request(method, PATHS.get(path, path), **sent)).status_code
+    # Not read to its end: news never ends.
+    async with browser.stream(method, PATHS.get(path, path), **sent) as answer:
+        return answer.status_code
 
 
 @pytest.mark.anyio
 async def test_every_route_answers_whom_it_should_and_refuses_the_others(tmp_path: Path) -> None:
-    async with served(tmp_path) as site:
+    streams = {"call": StreamConfig.model_validate({"name": "call", "url": "whip:", "token": "a token of its own"})}
+    async with (
+        acting(tmp_path) as parts,
+        served(tmp_path, actions=parts.actions, publishing=Publishing(_Nobody(), streams.get, locked=True)) as site,
+    ):
+        await parts.store.record(an_alert(1), [])
         found = set(routes_of(site.app))
         assert not found - set(EXPECTED), "say in EXPECTED who may use these"
         assert not set(EXPECTED) - found, "these are gone; take them out of EXPECTED"
