@@ -15,11 +15,10 @@ from typing import Protocol
 from monitor.access.accounts import AuditEntry, StoredSession, User
 from monitor.access.fingerprints import csrf_token, fingerprint, new_session_id
 from monitor.access.principal import Principal
+from monitor.access.uses import TOUCH, Uses
 
 _AT_MOST = 7
 """So many times its length without use a session lasts that is used all the time."""
-_TOUCH = timedelta(minutes=1)
-"""Uses are noted no more often: each is a write to the disk."""
 
 
 class SessionRows(Protocol):
@@ -74,6 +73,7 @@ class Sessions:
         self._length = length
         self._audit_length = audit_length
         self._now = now
+        self._uses = Uses("sessions")
 
     async def begin(self, user: User, source: str) -> str | None:
         """A new session, told in the audit log.
@@ -101,8 +101,8 @@ class Sessions:
         if now - stored.seen_at >= self._length or now - stored.began_at >= self._length * _AT_MOST:
             return None
         # A tenth, or sessions that are shorter than the grain of notes would end under whoever uses them.
-        if now - stored.seen_at >= min(_TOUCH, self._length / 10):
-            await self._rows.touch_session(stored.fingerprint, now)
+        if now - stored.seen_at >= min(TOUCH, self._length / 10):
+            await self._uses.note(self._rows.touch_session(stored.fingerprint, now))
         return Session(stored.user.principal, csrf_token(session_id))
 
     async def end(self, session_id: str, principal: Principal, source: str) -> None:

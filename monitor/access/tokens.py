@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from monitor.access.accounts import Token, User
 from monitor.access.fingerprints import TOKEN_PREFIX, fingerprint
 from monitor.access.principal import Principal
+from monitor.access.uses import TOUCH, Uses
 
-_TOUCH = timedelta(minutes=1)
-"""Uses are noted no more often: each is a write to the disk."""
 _LONGEST = 100
 """Characters; what is longer is none of ours, and not worth a look."""
 
@@ -37,6 +36,7 @@ class Tokens:
     def __init__(self, rows: TokenRows, now: Callable[[], datetime]) -> None:
         self._rows = rows
         self._now = now
+        self._uses = Uses("tokens")
 
     async def find(self, secret: str) -> Principal | None:
         """Who presents it; None where it is unknown, revoked or expired. Notes that it was used."""
@@ -49,6 +49,6 @@ class Tokens:
         now = self._now()
         if token.expires_at is not None and now >= token.expires_at:
             return None
-        if token.used_at is None or now - token.used_at >= _TOUCH:
-            await self._rows.touch_token(token.fingerprint, now)
+        if token.used_at is None or now - token.used_at >= TOUCH:
+            await self._uses.note(self._rows.touch_token(token.fingerprint, now))
         return token.principal(owner)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -74,6 +75,8 @@ class BodyLimits:
 
         try:
             await self._app(scope, _bounded(receive, limit), noted)
+        except ClientDisconnect:
+            pass  # nobody is there to be answered; and strangers shall not fill the log with tracebacks
         except HTTPException as error:  # where a middleware reads the body; routes have answered it themselves
             if started:
                 raise

@@ -55,7 +55,7 @@ _LOGIN_FIELDS = Template("""<input type="hidden" name="next" value="$next">
  required$focus_password>
 """)
 _PASSWORD_FIELDS = Template("""<input type="hidden" name="csrf_token" value="$csrf">
-<input type="hidden" name="username" value="$name" autocomplete="username">
+<input type="text" name="username" value="$name" autocomplete="username" readonly hidden>
 <label for="current">Current password</label>
 <input id="current" name="current" type="password" autocomplete="current-password" maxlength="256" required autofocus>
 <label for="password">New password, at least 12 characters</label>

@@ -18,6 +18,7 @@ from monitor.access import LOCAL
 from monitor.access.fingerprints import TOKEN_PREFIX, same
 from monitor.errors import StoreError
 from monitor.web.gate import Gate
+from monitor.web.guard import host_name
 from monitor.web.proxies import client_address
 from monitor.web_config import is_loopback
 
@@ -56,7 +57,6 @@ class Identify:
         except StoreError:
             await _refuse(scope, receive, send, 503, "accounts cannot be looked up now; see the service's log")
             return
-        # By cookie; the login has a proof of its own, and a session that may be somebody else's is none.
         if "csrf" in known and scope["type"] == "http" and scope["method"] not in _READS:
             given, receive = await _given_csrf(scope, receive)
             if not same(given, known["csrf"]):
@@ -67,8 +67,13 @@ class Identify:
 
 
 def is_private(scope: Scope) -> bool:
-    """Whether nobody on the way can read along: HTTPS, or within this machine."""
-    return scope["scheme"] in {"https", "wss"} or is_loopback(client_address(scope))
+    """Whether nobody on the way can read along: HTTPS, or within this machine.
+
+    A proxy on this machine that says nothing of its clients looks like one; but they have asked for another host.
+    """
+    if scope["scheme"] in {"https", "wss"}:
+        return True
+    return is_loopback(client_address(scope)) and is_loopback(host_name(Headers(scope=scope).get("host", "")))
 
 
 def cookie_name(scope: Scope) -> str:
@@ -94,6 +99,7 @@ async def _known(gate: Gate, scope: Scope) -> Scope:
         principal = await gate.tokens.find(secret.strip())
         return {} if principal is None else {"principal": principal}
     claimed = session_id(scope)
+    # The login has a proof of its own, and is nobody's: who was logged in before does not matter.
     if not claimed or (scope["path"] == LOGIN_PATH and scope.get("method") == "POST"):
         return {}
     session = await gate.sessions.find(claimed)

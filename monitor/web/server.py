@@ -20,6 +20,7 @@ _BACKLOG = 128
 """asyncio accepts as many in one go: uvicorn's 2048 would be as many tries each second where no handle is left."""
 _KEEP_ALIVE_S = 75
 """Longer than a Prometheus pauses: who is connected already can ask what is wrong when nobody can connect any more."""
+_WS_MESSAGE_BYTES = 1_000_000
 
 
 class _Server(uvicorn.Server):
@@ -69,6 +70,7 @@ class WebServer:
                 timeout_graceful_shutdown=1,
                 backlog=_BACKLOG,
                 http=PatientHttp,
+                ws_max_size=_WS_MESSAGE_BYTES,
                 # uvicorn would believe forwarding headers from 127.0.0.1; whom we believe is configured (`proxies.py`).
                 proxy_headers=False,
                 server_header=False,

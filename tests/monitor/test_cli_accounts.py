@@ -48,7 +48,6 @@ def test_users_are_added_listed_changed_and_removed(config: Path) -> None:
         ("ben", "viewer", None),
     ]
     assert monitor("user", "delete", config, "ben").stdout == "ben: removed\n"
-    assert monitor("user", "list", config).stdout == "anna: admin of every stream\n"
     log = [json.loads(line) for line in monitor("audit", config, "--json").stdout.splitlines()]
     assert [(each["action"], each["about"], each["outcome"]) for each in log] == [
         ("user.add", "anna", "done"),
@@ -59,14 +58,12 @@ def test_users_are_added_listed_changed_and_removed(config: Path) -> None:
         ("user.delete", "ben", "done"),
     ]
     assert {each["who"].partition(":")[0] for each in log} == {"cli"}
-    assert "user.delete anna failed: anna is the only admin" in monitor("audit", config).stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "typed", "code", "complaint"),
     [
         (("add", "anna", "--role", "admin", "--password-stdin"), "short", 1, "a password has at least 12 characters"),
-        (("add", "annabella-jane", "--role", "admin", "--password-stdin"), "Annabella-Jane", 1, "not the user's name"),
         (("add", "anna", "--role", "admin"), PASSWORD, 2, "no terminal to ask for the password"),
         (("add", "anna", "--role", "viewer", "--stream", "roof"), "", 2, "no stream is called roof; there are tape"),
         (("password", "anna", "--password-stdin"), PASSWORD, 1, "there is no user anna"),
@@ -96,9 +93,11 @@ def test_a_token_is_shown_once_and_revoked(config: Path) -> None:
     (listed,) = monitor("token", "list", config).stdout.splitlines()
     assert listed.startswith("ci: viewer of tape, ends 20")
     assert listed.endswith(", never used")
-    assert shown.strip() not in listed + monitor("audit", config, "--json").stdout
+    (told,) = monitor("audit", config).stdout.splitlines()
+    assert told.endswith("(cli) token.add token:ci done: viewer of tape")
+    assert shown.strip() not in listed + told
     assert monitor("token", "revoke", config, "ci").stdout == "ci: revoked\n"
-    assert monitor("token", "list", config).stdout == ""
+    assert monitor("token", "revoke", config, "ci").stderr == "error: there is no token ci\n"
 
 
 def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(config: Path) -> None:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 from fastapi import Depends, FastAPI, Request
 
@@ -248,6 +250,17 @@ async def test_nobody_is_logged_in_by_another_site(tmp_path: Path) -> None:
 )
 async def test_after_the_login_one_is_here(tmp_path: Path, path: str) -> None:
     assert local_path(path) == "/"
+
+
+@hypothesis.given(st.text(st.sampled_from("/\\:@?#%.\t\n\r \x00aé2fF5cC"), max_size=12))
+def test_no_text_leads_away(text: str) -> None:
+    path = local_path(text)
+    # As browsers read it: tabs and line ends do not count, and a backslash is a slash.
+    read = "".join(character for character in path if character not in "\t\r\n").replace("\\", "/")
+    assert read.startswith("/")
+    assert not read.startswith("//")
+    assert path.isascii()
+    assert path.isprintable()
 
 
 async def test_paths_of_ours_come_back_as_they_were() -> None:

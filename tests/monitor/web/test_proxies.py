@@ -106,6 +106,10 @@ async def test_behind_a_proxy_that_speaks_https_the_cookie_is_secure_and_the_log
         token = await site.token("ci")
         assert (await (await site.client(headers=clear)).get("/metrics", headers=token)).status_code == 401
         assert (await (await site.client(headers=through)).get("/metrics", headers=token)).status_code == 200
+        # A proxy that says nothing of its clients looks like this machine, but for what they have asked for.
+        silent = await site.client(headers={"Host": "monitor.example"})
+        assert (await log_in(silent, "anna", Origin="http://monitor.example")).status_code == 403
+        assert (await silent.get("/metrics", headers=token)).status_code == 401
         # Hosts and origins are looked at as they were before the proxy.
         foreign = await site.client(headers={**through, "X-Forwarded-Host": "evil.example"})
         assert (await foreign.get("/healthz")).status_code == 421
