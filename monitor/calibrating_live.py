@@ -25,7 +25,7 @@ from monitor.calibration_report import place_report
 from monitor.calibration_summary import count, verdict
 from monitor.calibrations import without_calibrations
 from monitor.clock import LiveClock
-from monitor.config import MonitorConfig
+from monitor.config import PUBLISHED, MonitorConfig
 from monitor.decision import Promise
 from monitor.decision.calibration import LEAST_NATS
 from monitor.decision.fitting import fit
@@ -92,6 +92,12 @@ def calibrate_live(
         }
     )
     check_protocols(config.streams)
+    for each in config.streams:
+        if each.scheme == PUBLISHED:
+            raise ConfigError(
+                f"streams.{each.name}.url: nobody can publish while this runs; "
+                "learn from calls beside the ordinary work, by decision.learning"
+            )
     goal = math.ceil(days * 24 / hours - 1e-9)
     # Not closed: a thread that is stuck in FFmpeg would hold it up.
     if not asyncio.Runner().run(_Live(config, names, goal, console).run()):

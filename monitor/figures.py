@@ -70,6 +70,7 @@ def of_stream(name: str, worker: WorkerStatistics) -> Iterator[Sample]:
         "stalls": ("Times frames stopped coming on a connection.", reader.stalls),
         "readers_crashed": ("Reading threads that died and were replaced.", reader.crashed),
         "readers_abandoned": ("Reading threads left behind inside FFmpeg.", reader.abandoned),
+        "pictures_outrun": ("Pictures over WebRTC lost because the decoder was too slow.", reader.outrun),
         "worker_restarts": ("Times the stream's process crashed or hung and was replaced.", worker.restarts),
         "analysed_frames": ("Frames searched for faces.", tracking.analysed),
         "analysis_failures": ("Frames whose analysis raised.", worker.failures),

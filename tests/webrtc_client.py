@@ -12,7 +12,7 @@ import av
 import httpx
 import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
-from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
+from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
 
 T = TypeVar("T")
 SDP = {"Content-Type": "application/sdp"}
@@ -85,10 +85,19 @@ class Publisher:
         codec: VP8 or H264.
         audio: whether sound is sent too.
         rtx: whether lost packets may be sent again in a stream of their own.
+        film: what is shown; by default `film`, which moves.
     """
 
-    def __init__(self, codec: str = "VP8", *, audio: bool = False, rtx: bool = True) -> None:
+    def __init__(
+        self,
+        codec: str = "VP8",
+        *,
+        audio: bool = False,
+        rtx: bool = True,
+        film: MediaStreamTrack | None = None,
+    ) -> None:
         self.film = Film()
+        self._shown = film or self.film
         self.lost: set[int] = set()
         """Sequence numbers that were dropped, and are whenever they are sent again."""
         self.lose = 0
@@ -129,7 +138,7 @@ class Publisher:
 
     async def _make(self) -> RTCPeerConnection:
         made = connection()
-        video = made.addTransceiver(self.film, "sendonly")
+        video = made.addTransceiver(self._shown, "sendonly")
         video.setCodecPreferences(only(self._codec, rtx=self._rtx))
         if self._audio:
             made.addTransceiver(AudioStreamTrack(), "sendonly")

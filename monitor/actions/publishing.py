@@ -20,6 +20,8 @@ from monitor.webrtc_config import IceServer
 
 _ANSWER_S = 10.0
 """For a worker to answer, seconds; it takes a tenth of one where no STUN server is asked."""
+_UNKNOWN = "there is no stream of that name to publish to"
+_UNPROVEN = "publishing to this stream takes its token"
 
 Cause = Refusal | Literal["unproven"]
 
@@ -101,7 +103,9 @@ class Publishing:
         """
         stream = self._stream(name)
         if stream is None or stream.scheme != PUBLISHED:
-            raise PublishingError("unknown", "there is no stream of that name to publish to")
+            if self._locked and proof.principal is None:  # strangers do not learn what there is
+                raise PublishingError("unproven", _UNPROVEN)
+            raise PublishingError("unknown", _UNKNOWN)
         if stream.token is not None and proof.token is not None:
             token = stream.token.get_secret_value()
             if secrets.compare_digest(proof.token.encode(), token.encode()):
@@ -109,10 +113,10 @@ class Publishing:
         # Where the service has no users everybody is the local one: that proves nothing where a token is asked for.
         if proof.principal is not None and (stream.token is None or proof.principal != LOCAL):
             if not proof.principal.sees(name):
-                raise PublishingError("unknown", "there is no stream of that name to publish to")
+                raise PublishingError("unknown", _UNKNOWN)
             proof.principal.require("operator", name)
         elif self._locked or stream.token is not None:
-            raise PublishingError("unproven", "publishing to this stream takes its token")
+            raise PublishingError("unproven", _UNPROVEN)
 
     async def publish(self, name: str, sdp: str, proof: Proof) -> Session:
         """Has a stream's worker answer an offer.

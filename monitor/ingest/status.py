@@ -53,6 +53,8 @@ class ReaderStatistics:
     """Times that frames stopped coming on a connection."""
     crashed: int = 0
     """Reading threads that died and were replaced."""
+    outrun: int = 0
+    """Pictures over WebRTC that were lost because the decoder was too slow."""
 
 
 class Standing:

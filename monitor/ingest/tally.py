@@ -23,6 +23,8 @@ class Tally:
     frames: int = 0
     distrusted: int = 0
     unwanted: int = 0
+    outrun: int = 0
+    """Pictures for which a decoder was too slow."""
     _arrivals: deque[float] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
 
 from monitor.access import ForbiddenError, Principal
 from monitor.actions.publishing import Cause, Proof, Publishing, PublishingError
@@ -133,6 +134,8 @@ async def _body(request: Request) -> str:
                 body += part
                 if len(body) > _MOST_BYTES:
                     raise _RefusedError(413, f"an offer has {_MOST_BYTES} bytes at the most", {"Connection": "close"})
+    except ClientDisconnect:
+        raise _RefusedError(400, "the offer did not arrive whole") from None  # said to nobody
     except TimeoutError:
         raise _RefusedError(408, f"the offer did not arrive within {_BODY_S:g} s", {"Connection": "close"}) from None
     try:

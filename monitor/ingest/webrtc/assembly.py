@@ -25,8 +25,8 @@ _WAIT_S = 0.3
 """For a packet that is missing: it has been asked for again, and a round trip takes no longer."""
 _ASK_AGAIN_S = 0.5
 """Between two requests for a keyframe that does not come."""
-_LARGEST_BYTES = 8_000_000
-"""Of a compressed picture; one of 8K has less."""
+_LARGEST_BYTES = 4_000_000
+"""Of a compressed picture; a keyframe of 4K has less."""
 
 
 class Packet(Protocol):

@@ -58,24 +58,28 @@ class LoopThread:
 
     def __init__(self, name: str, ports: Sequence[int] | None) -> None:
         self._name = name
-        self._loop = MediaLoop(ports)
-        self._loop.set_exception_handler(self._note)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._ports = ports
+        self._loop: MediaLoop | None = None
+        self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, main: Coroutine[Any, Any, None]) -> None:
         """Runs a coroutine to its end, which is the thread's."""
-        self._main = main
+        self._loop = MediaLoop(self._ports)
+        self._loop.set_exception_handler(self._note)
+        self._thread = threading.Thread(target=self._run, args=(self._loop, main), name=self._name, daemon=True)
         self._thread.start()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Begins something beside it, from the loop's own thread; what is left of it at the end is cancelled."""
-        task = self._loop.create_task(work)
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def call(self, work: Callable[[], None]) -> bool:
-        """Has the loop do something soon; any thread may ask. False where it has ended."""
+        """Has the loop do something soon; any thread may ask. False where it does not run."""
+        if self._loop is None:
+            return False
         try:
             self._loop.call_soon_threadsafe(work)
         except RuntimeError:
@@ -84,24 +88,25 @@ class LoopThread:
 
     def join(self, timeout_s: float) -> bool:
         """Waits for the end; False where it does not come in time."""
-        if self._thread.ident is not None:
-            self._thread.join(max(0.0, timeout_s))
+        if self._thread is None:
+            return True
+        self._thread.join(max(0.0, timeout_s))
         return not self._thread.is_alive()
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)  # aiortc's emitters ask for it
+    def _run(self, loop: MediaLoop, main: Coroutine[Any, Any, None]) -> None:
+        asyncio.set_event_loop(loop)  # aiortc's emitters ask for it
         try:
-            self._loop.run_until_complete(self._main)
+            loop.run_until_complete(main)
         finally:
-            left = asyncio.all_tasks(self._loop)
+            left = asyncio.all_tasks(loop)
             for task in left:
                 task.cancel()
             if left:
-                self._loop.run_until_complete(asyncio.wait(left, timeout=1.0))
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+                loop.run_until_complete(asyncio.wait(left, timeout=1.0))
+            loop.run_until_complete(loop.shutdown_asyncgens())
             with contextlib.suppress(TimeoutError):  # a name that is still being looked up
-                self._loop.run_until_complete(asyncio.wait_for(self._loop.shutdown_default_executor(), 1.0))
-            self._loop.close()
+                loop.run_until_complete(asyncio.wait_for(loop.shutdown_default_executor(), 1.0))
+            loop.close()
 
     def _note(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What a task of aiortc raised where nobody listens: of a connection that ends by it, which is told."""

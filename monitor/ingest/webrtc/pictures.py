@@ -83,7 +83,10 @@ class Pictures:
     def put(self, picture: Encoded) -> None:
         """Takes a picture; never blocks."""
         if self._waiting.qsize() >= _MOST_WAITING:
-            self._overflown = True  # counted and told by the thread, once it gets there
+            self._tally.outrun += 1
+            if not self._overflown:
+                self._overflown = True
+                self._on_damage()
             return
         if self._overflown:
             self._overflown = False

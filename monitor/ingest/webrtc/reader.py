@@ -119,6 +119,7 @@ class PeerReader(ABC):
             abandoned=self._abandoned,
             stalls=self._stalls,
             crashed=self._crashed,
+            outrun=tally.outrun,
         )
 
     @property

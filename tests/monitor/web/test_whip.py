@@ -147,6 +147,8 @@ def test_with_users_nobody_publishes_who_is_none(service: Service) -> None:
     try:
         url = f"{locked.url}/whip/call"
         assert httpx.post(url, content="none", headers=SDP).status_code == 401
+        # Nor learns who there is.
+        assert httpx.post(f"{locked.url}/whip/nobody", content="none", headers=SDP).status_code == 401
         assert httpx.post(url, content="none", headers={**SDP, "X-Role": "operator"}).status_code == 400
     finally:
         locked.stop()
@@ -161,3 +163,17 @@ def test_a_body_that_does_not_come_is_not_waited_for(service: Service, monkeypat
         )
         assert slow.recv(4096).startswith(b"HTTP/1.1 408 ")
     assert httpx.get(f"{service.url}/healthz").status_code == 200
+
+
+def test_whoever_goes_in_the_middle_of_a_body_leaves_no_traceback(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S) as leaving:
+        leaving.sendall(
+            b"POST /whip/call HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/sdp\r\n"
+            b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert leaving.recv(100).startswith(b"HTTP/1.1 100 ")  # it is being read
+    for _ in range(3):
+        assert httpx.get(f"{service.url}/healthz").status_code == 200
+    assert not [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"]

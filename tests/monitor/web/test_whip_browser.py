@@ -15,7 +15,7 @@ from tests.monitor.ingest.webrtc.watching import Watched
 from tests.monitor.web.whip_service import Service
 from tests.waiting import wait_until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: browsers are not tried")
 
@@ -81,13 +81,13 @@ def page(browser: Browser, service: Service) -> Iterator[Page]:
     opened.close()
 
 
-@pytest.mark.parametrize(("codec", "kept_as"), [("", "vp8"), ("VP8", "vp8"), ("H264", "h264")])
+@pytest.mark.parametrize(("codec", "kept_as"), [("", "vp8"), ("H264", "h264")])
 def test_a_page_publishes_and_leaves(page: Page, watched: Watched, tmp_path: Path, codec: str, kept_as: str) -> None:
     status, session = page.evaluate("codec => publish(codec)", codec)
     ring = watched.ring
     assert ring is not None
     assert (status, session[:11]) == (201, "/whip/call/"), session
-    frames = watched.wait_for_frames(60)
+    frames = watched.wait_for_frames(30)
     watched.wait_for("live")
     assert frames[-1].trusted
     assert frames[-1].width / frames[-1].height == pytest.approx(16 / 9, abs=0.1)

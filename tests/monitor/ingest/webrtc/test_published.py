@@ -107,7 +107,51 @@ def test_a_publisher_that_falls_silent_is_stalled_and_makes_way() -> None:
             watched.take(third, "three")  # at once
 
 
-def test_sessions_leave_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_network_that_comes_back_goes_on_from_a_keyframe() -> None:
+    with Watched(stall_s=1) as watched, Publisher() as publisher:
+        watched.take(publisher)
+        publisher.deaf_and_dumb = True
+        watched.wait_for("stalled", "no frame for 1 s")
+        publisher.deaf_and_dumb = False
+        watched.wait_for("live")
+        wait_until(lambda: watched.frames[-1].trusted)
+        assert watched.reader.statistics().reconnects == 0
+
+
+def test_a_publisher_that_never_connects_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.ingest.webrtc.reader._FIRST_PICTURE_S", 0.5)
+    with Watched() as watched, Publisher() as publisher:
+        publisher.deaf_and_dumb = True
+        assert watched.offer(publisher.offer).sdp is not None
+        watched.wait_for("connecting", "a publisher is connecting")
+        watched.wait_for("connecting", "no publisher: no picture came within 0.5 s")
+        assert watched.leave().refusal == "unknown"
+
+
+def test_a_callback_that_raises_costs_the_session_not_the_stream() -> None:
+    with Watched() as watched, Publisher() as publisher, Publisher() as second:
+        watched.broken = True
+        reply = watched.offer(publisher.offer)
+        assert reply.sdp is not None
+        publisher.accept(reply.sdp)
+        watched.wait_for("connecting", "no publisher: the decoding thread died of RuntimeError: no frames today")
+        watched.broken = False
+        watched.take(second)
+        assert watched.reader.statistics().crashed == 1
+
+
+def test_a_decoder_that_is_outrun_loses_pictures_and_catches_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.ingest.webrtc.pictures._MOST_WAITING", 5)
+    with Watched() as watched, Publisher() as publisher:
+        watched.take(publisher)
+        watched.held.clear()
+        wait_until(lambda: watched.reader.statistics().outrun > 5)
+        watched.held.set()
+        first = wait_until(lambda: next((frame for frame in watched.frames if not frame.trusted), None))
+        wait_until(lambda: next((frame for frame in watched.frames[first.index :] if frame.trusted), None))
+
+
+def test_sessions_leave_nothing_behind() -> None:
     us = psutil.Process()
     with Watched() as watched:
         with Publisher() as publisher:
@@ -139,6 +183,7 @@ def test_ports_and_further_addresses_are_as_configured() -> None:
         candidates = [line.split() for line in reply.sdp.splitlines() if line.startswith("a=candidate:")]
         assert {int(candidate[5]) for candidate in candidates} <= set(range(47000, 47041))
         assert "203.0.113.7" in {candidate[4] for candidate in candidates}
+        assert {candidate[7] for candidate in candidates} == {"host"}  # nobody outside was asked
         publisher.accept(reply.sdp)
         wait_until(lambda: watched.frames)
 
@@ -200,7 +245,9 @@ def test_mutilated_offers_are_answered_one_way_or_the_other_and_leave_nothing(wa
 
 
 def _tasks(watched: Watched) -> int:
-    return len(asyncio.all_tasks(watched.reader._loop._loop))
+    loop = watched.reader._loop._loop
+    assert loop is not None
+    return len(asyncio.all_tasks(loop))
 
 
 def _mutilated(sdp: str, dice: random.Random) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import queue
+import threading
 from typing import Any, Self
 
 from monitor.clock import LiveClock
@@ -28,9 +29,13 @@ class Watched:
         self.replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
         self._numbers = itertools.count(1)
         self.ring = ring
+        self.broken = False
+        self.held = threading.Event()
+        """Cleared, it holds up whoever brings a frame."""
+        self.held.set()
         reader = new_reader(
             config,
-            on_frame=self.frames.append,
+            on_frame=self._frame,
             on_status=self.statuses.append,
             clock=LiveClock(),
             wanted=None,
@@ -47,6 +52,12 @@ class Watched:
 
     def __exit__(self, *_: object) -> None:
         assert self.reader.stop(20)
+
+    def _frame(self, frame: Frame) -> None:
+        if self.broken:
+            raise RuntimeError("no frames today")
+        self.held.wait(PATIENCE_S)
+        self.frames.append(frame)
 
     def offer(self, sdp: str, session: str = "one") -> Reply:
         self.reader.publish(Offer("call", next(self._numbers), session, sdp))
