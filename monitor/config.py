@@ -287,6 +287,12 @@ class WebConfig(Section):
     trusted_proxies: Annotated[list[str], _not_yet("a trusted proxy is")] = Field(
         default=[], description="Addresses whose forwarding headers are believed."
     )
+    upload_mb: float = Field(
+        default=200,
+        ge=0,
+        le=1e5,
+        description="Megabytes of a picture or video that is sent to be scored; 0 takes none.",
+    )
     auth: Annotated[str | None, _not_yet("authentication is")] = Field(default=None, description="How users log in.")
 
     @field_validator("public_url")

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from monitor import payloads
@@ -17,6 +18,7 @@ from monitor.clock import LiveClock
 from monitor.config import MonitorConfig, MqttConfig
 from monitor.errors import StoreError
 from monitor.evidence import EvidenceKeeper, Writer, new_writer
+from monitor.figures import of_uploads
 from monitor.learning import Learner, new_learner
 from monitor.live import Live
 from monitor.messages import Alert, Clip, Event, Status, Verdict
@@ -29,6 +31,7 @@ from monitor.snoozes import Snoozes, marked
 from monitor.steps import Parts
 from monitor.store import AlertReader, EpisodeReader, Store
 from monitor.taps import Tap
+from monitor.uploads import taking_uploads
 from monitor.view import View
 from monitor.web import WebServer, create_app
 
@@ -91,6 +94,7 @@ async def serve(
             stack.callback(writer.release)
         running = _Running(config, parts, store, mqtt, writer=writer, learner=learner)
         await running.begin()
+        jobs = await stack.enter_async_context(taking_uploads(config, parts.face_detector))
         actions = new_actions(
             lambda: config,
             parts,
@@ -100,8 +104,10 @@ async def serve(
             heed_snoozes=running.heed_snoozes,
             reload=reload,
             fingerprint=None if writer is None else writer.signer.fingerprint,
+            jobs=jobs,
         )
-        app = create_app(config.web, running.view.health, sample_registry(running.view.samples), actions)
+        figures = sample_registry(running.view.samples, partial(of_uploads, jobs))
+        app = create_app(config.web, running.view.health, figures, actions)
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)
         stack.callback(running.live.broadcast.close)

@@ -9,6 +9,7 @@ from monitor.actions.alerts import AlertActions
 from monitor.actions.calibrations import CalibrationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
+from monitor.actions.scores import ScoreActions
 from monitor.actions.snoozes import SnoozeActions
 from monitor.actions.streams import StreamActions
 from monitor.actions.system import SystemActions
@@ -25,4 +26,5 @@ class Actions:
     evidence: EvidenceActions
     calibrations: CalibrationActions
     adapters: AdapterActions
+    scores: ScoreActions
     system: SystemActions

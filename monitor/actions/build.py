@@ -13,6 +13,7 @@ from monitor.actions.calibrations import CalibrationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
 from monitor.actions.promises import Promises, Watching
+from monitor.actions.scores import ScoreActions
 from monitor.actions.snoozes import SnoozeActions
 from monitor.actions.streams import StreamActions, Watched
 from monitor.actions.system import Service, SystemActions
@@ -20,6 +21,7 @@ from monitor.config import MonitorConfig
 from monitor.live import Live
 from monitor.steps import Parts
 from monitor.store import EpisodeReader, opened_reviews
+from monitor.uploads import ScoreJobs
 
 
 class Seen(Watched, Watching, Service, Protocol):
@@ -36,6 +38,7 @@ def new_actions(
     heed_snoozes: Callable[[], Awaitable[None]],
     reload: Callable[[], Awaitable[list[str]]] | None,
     fingerprint: str | None,
+    jobs: ScoreJobs | None = None,
 ) -> Actions:
     """Hands each what it needs.
 
@@ -48,6 +51,7 @@ def new_actions(
         heed_snoozes: has the service look at what was snoozed.
         reload: takes over the adapters of the configuration file; None where there is none.
         fingerprint: of the key that signs evidence; None where none is kept.
+        jobs: scores what is sent; None where nothing may be.
     """
     # Opened for each word, as the command line does it: where the file was replaced, none is lost in the old one.
     book = partial(opened_reviews, config().store.url.get_secret_value())
@@ -64,6 +68,7 @@ def new_actions(
         evidence=EvidenceActions(lambda: config().evidence, lambda: fingerprint, store),
         calibrations=CalibrationActions(names, promises),
         adapters=AdapterActions(names, parts.adapters, reload),
+        scores=ScoreActions(jobs),
         system=SystemActions(
             config, seen, parts.model, face_detector=parts.face_detector, notices=parts.encoder.notices
         ),

@@ -33,7 +33,7 @@ def create_app(
     app.add_middleware(LocalPrincipal)
     app.add_middleware(HostAndOriginGuard, hosts=_hosts(config))
     if actions is not None:
-        app.mount(PREFIX, create_api(actions))
+        app.mount(PREFIX, create_api(actions, round(config.upload_mb * 1e6)))
         handle_strays(app, "/api/")
 
     @app.get("/healthz")

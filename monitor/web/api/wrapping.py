@@ -14,12 +14,13 @@ class Wrapping:
 
     Args:
         app: what is wrapped.
-        most_body_bytes: larger bodies are refused (413).
+        most_upload_bytes: of a file that is sent to `/scores`; larger ones are refused (413), as are larger bodies than
+            64 KiB anywhere else.
     """
 
-    def __init__(self, app: ASGIApp, most_body_bytes: int = MOST_BODY_BYTES) -> None:
+    def __init__(self, app: ASGIApp, most_upload_bytes: int = 0) -> None:
         self._app = app
-        self._most = most_body_bytes
+        self._most_upload = most_upload_bytes + MOST_BODY_BYTES  # with what stands around the file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, and its answer back."""
@@ -30,18 +31,20 @@ class Wrapping:
         head = scope["method"] == "HEAD"
         if head:
             scope = {**scope, "method": "GET", "head": True}
+        uploads = scope["method"] == "POST" and scope["path"].endswith("/scores")
+        most = self._most_upload if uploads else MOST_BODY_BYTES
         declared = Headers(scope=scope).get("content-length", "")
         received = int(declared) if declared.isdecimal() else 0
 
         async def counted() -> Message:
             nonlocal received
-            if received > self._most:
-                raise HTTPException(413, f"at most {self._most} bytes")
+            if received > most:
+                raise HTTPException(413, f"at most {most} bytes")
             message = await receive()
             if not declared:
                 received += len(message.get("body", b""))
-                if received > self._most:
-                    raise HTTPException(413, f"at most {self._most} bytes")
+                if received > most:
+                    raise HTTPException(413, f"at most {most} bytes")
             return message
 
         async def kept_by_nobody(message: Message) -> None:
