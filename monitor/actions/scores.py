@@ -25,7 +25,7 @@ class ScoreActions:
 
         Raises:
             ConflictError: nothing may be sent to this service.
-            BusyError: as many wait as may.
+            BusyError: as many wait as may, or the disk takes no more.
         """
         principal.require("operator")
         if self._jobs is None:
@@ -34,6 +34,8 @@ class ScoreActions:
             return await self._jobs.submit(principal.name, name, content, wish)
         except TooManyError as error:
             raise BusyError(str(error)) from error
+        except OSError as error:
+            raise BusyError(f"the file cannot be kept: {error.strerror or error}") from error
 
     def all(self, principal: Principal) -> list[Job]:
         """Theirs, the newest first."""

@@ -6,6 +6,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.access import Principal
+
 MOST_BODY_BYTES = 65_536
 
 
@@ -14,8 +16,8 @@ class Wrapping:
 
     Args:
         app: what is wrapped.
-        most_upload_bytes: of a file that is sent to `/scores`; larger ones are refused (413), as are larger bodies than
-            64 KiB anywhere else.
+        most_upload_bytes: of a file that an operator sends to `/scores`; what is larger is refused (413), as is any other
+            body of more than 64 KiB.
     """
 
     def __init__(self, app: ASGIApp, most_upload_bytes: int = 0) -> None:
@@ -31,7 +33,10 @@ class Wrapping:
         head = scope["method"] == "HEAD"
         if head:
             scope = {**scope, "method": "GET", "head": True}
-        uploads = scope["method"] == "POST" and scope["path"].endswith("/scores")
+        # A body is read before anybody looks at who has sent it.
+        principal = scope.get("principal")
+        sender = isinstance(principal, Principal) and principal.may("operator")
+        uploads = sender and scope["method"] == "POST" and scope["path"].endswith("/scores")
         most = self._most_upload if uploads else MOST_BODY_BYTES
         declared = Headers(scope=scope).get("content-length", "")
         received = int(declared) if declared.isdecimal() else 0
