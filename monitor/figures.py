@@ -14,6 +14,7 @@ from monitor.pipeline import PipelineStatistics
 from monitor.publish import MqttStatistics
 from monitor.recorder import RecorderStatistics
 from monitor.store import StoreStatistics
+from monitor.uploads import ScoreJobs
 from monitor.worker import WorkerStatistics
 
 _STATES = ("connecting", "live", "stalled", "stopped")
@@ -149,6 +150,18 @@ def _target(target: TargetStatistics) -> Iterator[Sample]:
     )
     yield Sample("notify_failures", "Attempts to deliver that failed.", "counter", target.failures, label)
     yield Sample("notify_gave_up", "Alert messages it refused for too long.", "counter", target.gave_up, label)
+
+
+def of_uploads(jobs: ScoreJobs | None) -> Iterator[Sample]:
+    """The metrics of files that are sent to be scored; none where nothing may be sent."""
+    if jobs is None:
+        return
+    uploads = jobs.statistics()
+    yield Sample("uploads_waiting", "Files that wait to be scored, or are.", "gauge", uploads.waiting)
+    yield Sample("uploads_refused", "Files that came while too many waited.", "counter", uploads.refused)
+    over = {"done": uploads.done, "failed": uploads.failed, "cancelled": uploads.cancelled}
+    for state, count in over.items():
+        yield Sample("uploads", "Files that were sent to be scored.", "counter", count, (("state", state),))
 
 
 def _listeners(listeners: BroadcastStatistics) -> Iterator[Sample]:

@@ -31,12 +31,12 @@ class Sample:
 
 
 class _SampleCollector(Collector):
-    def __init__(self, read: Callable[[], Iterable[Sample]]) -> None:
-        self._read = read
+    def __init__(self, reads: tuple[Callable[[], Iterable[Sample]], ...]) -> None:
+        self._reads = reads
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
-        for sample in self._read():
+        for sample in (sample for read in self._reads for sample in read()):
             family = families.get(sample.name)
             if family is None:
                 make = CounterMetricFamily if sample.kind == "counter" else GaugeMetricFamily
@@ -46,8 +46,8 @@ class _SampleCollector(Collector):
         yield from families.values()
 
 
-def sample_registry(read: Callable[[], Iterable[Sample]]) -> CollectorRegistry:
-    """A registry whose every scrape calls `read`; its own, so that two services may live in one process."""
+def sample_registry(*reads: Callable[[], Iterable[Sample]]) -> CollectorRegistry:
+    """A registry whose every scrape calls each of `reads`; its own, so that two services may live in one process."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_SampleCollector(read))
+    registry.register(_SampleCollector(reads))
     return registry

@@ -19,6 +19,7 @@ from monitor.clock import LiveClock
 from monitor.config import MonitorConfig, MqttConfig
 from monitor.errors import StoreError
 from monitor.evidence import EvidenceKeeper, Provenances, Writer, new_writer
+from monitor.figures import of_uploads
 from monitor.learning import Learner, new_learner
 from monitor.live import Live
 from monitor.messages import Alert, Clip, Event, Status, Verdict
@@ -32,6 +33,7 @@ from monitor.snoozes import Snoozes, marked
 from monitor.steps import Parts
 from monitor.store import AlertReader, EpisodeReader, Store
 from monitor.taps import Tap
+from monitor.uploads import taking_uploads
 from monitor.view import View
 from monitor.web import WebServer, create_app, opened_gate
 
@@ -97,6 +99,7 @@ async def serve(
         running = _Running(config, parts, store, mqtt, provenances=provenances, writer=writer, learner=learner)
         await running.begin()
         gate = await stack.enter_async_context(opened_gate(config.web, url))
+        jobs = await stack.enter_async_context(taking_uploads(config, parts.face_detector))
         actions = new_actions(
             running.reloader,
             running.view,
@@ -105,10 +108,11 @@ async def serve(
             heed_snoozes=running.heed_snoozes,
             reload=None if source is None else partial(running.reloader.reload, source),
             fingerprint=None if writer is None else writer.signer.fingerprint,
+            jobs=jobs,
         )
-        registry = sample_registry(running.view.samples)
+        figures = sample_registry(running.view.samples, partial(of_uploads, jobs))
         app = create_app(
-            config.web, running.view.health, registry, gate=gate, publishing=running.publishing, actions=actions
+            config.web, running.view.health, figures, gate=gate, publishing=running.publishing, actions=actions
         )
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)

@@ -29,6 +29,12 @@ class WebConfig(Section):
         description="Addresses and networks (`10.0.0.5`, `10.1.0.0/16`) whose X-Forwarded-For, -Proto and -Host are "
         "believed; nobody else's are.",
     )
+    upload_mb: float = Field(
+        default=200,
+        ge=0,
+        le=1e5,
+        description="Megabytes of a picture or video that is sent to be scored; 0 takes none.",
+    )
     auth: Literal["users"] | None = Field(
         default=None,
         description="`users`: whoever asks must log in or present a token (`gend-monitor user`, `token`); null: "

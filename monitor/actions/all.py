@@ -10,6 +10,7 @@ from monitor.actions.calibrations import CalibrationActions
 from monitor.actions.configuration import ConfigurationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
+from monitor.actions.scores import ScoreActions
 from monitor.actions.snoozes import SnoozeActions
 from monitor.actions.streams import StreamActions
 from monitor.actions.system import SystemActions
@@ -27,4 +28,5 @@ class Actions:
     calibrations: CalibrationActions
     adapters: AdapterActions
     configuration: ConfigurationActions
+    scores: ScoreActions
     system: SystemActions

@@ -14,6 +14,7 @@ from monitor.actions.configuration import ConfigurationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
 from monitor.actions.promises import Promises, Watching
+from monitor.actions.scores import ScoreActions
 from monitor.actions.snoozes import SnoozeActions
 from monitor.actions.streams import StreamActions, Watched
 from monitor.actions.system import Service, SystemActions
@@ -22,6 +23,7 @@ from monitor.config import MonitorConfig
 from monitor.live import Live
 from monitor.steps import Parts
 from monitor.store import EpisodeReader, opened_reviews
+from monitor.uploads import ScoreJobs
 
 
 class Configured(Protocol):
@@ -49,6 +51,7 @@ def new_actions(
     heed_snoozes: Callable[[], Awaitable[None]],
     reload: Callable[[], Awaitable[Changes]] | None,
     fingerprint: str | None,
+    jobs: ScoreJobs | None = None,
 ) -> Actions:
     """Hands each what it needs.
 
@@ -60,6 +63,7 @@ def new_actions(
         heed_snoozes: has the service look at what was snoozed.
         reload: reads the configuration file and takes it over; None where there is none.
         fingerprint: of the key that signs evidence; None where none is kept.
+        jobs: scores what is sent; None where nothing may be.
     """
     parts = configured.parts  # of which only the calibrations change
 
@@ -82,6 +86,7 @@ def new_actions(
         calibrations=CalibrationActions(names, promises),
         adapters=AdapterActions(names, parts.adapters),
         configuration=ConfigurationActions(reload),
+        scores=ScoreActions(jobs),
         system=SystemActions(
             config, seen, parts.model, face_detector=parts.face_detector, notices=parts.encoder.notices
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from urllib.parse import urlsplit
 
@@ -31,8 +31,8 @@ from monitor.web_config import WebConfig
 
 _log = logging.getLogger("monitor.web")
 
-LARGER_BODIES: Mapping[str, BodyLimit] = {}
-"""Routes that take more than a form, by the beginning of their path."""
+_UPLOAD_S = 900.0
+"""For a file to arrive over a slow line."""
 
 
 class _App(FastAPI):
@@ -69,7 +69,9 @@ def create_app(
     app.https = config.tls_cert is not None
     # The last one added is asked first.
     app.add_middleware(Identify, gate=gate)
-    app.add_middleware(BodyLimits, limit=BodyLimit(), larger=LARGER_BODIES)
+    limit, upload_bytes = BodyLimit(), round(config.upload_mb * 1e6)
+    larger = {f"{PREFIX}/scores": BodyLimit(upload_bytes + limit.max_bytes, _UPLOAD_S)}
+    app.add_middleware(BodyLimits, limit=limit, larger=larger)
     app.add_middleware(HostAndOriginGuard, hosts=_hosts(config))
     app.add_middleware(TrustedProxies, proxies=config.trusted_proxies)
     app.add_exception_handler(ForbiddenError, _forbidden)
@@ -78,7 +80,7 @@ def create_app(
     if publishing is not None:
         app.include_router(whip_router(publishing))
     if actions is not None:
-        app.mount(PREFIX, create_api(actions))
+        app.mount(PREFIX, create_api(actions, upload_bytes))
         handle_strays(app, "/api/")
 
     @app.get("/healthz")

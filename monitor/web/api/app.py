@@ -14,6 +14,7 @@ from monitor.web.api.alerts import alert_routes
 from monitor.web.api.events import event_routes
 from monitor.web.api.evidence import evidence_routes
 from monitor.web.api.problems import Problem, handle_problems
+from monitor.web.api.scores import score_routes
 from monitor.web.api.streams import stream_routes
 from monitor.web.api.system import system_routes
 from monitor.web.api.wrapping import Wrapping
@@ -34,6 +35,7 @@ _TAGS = [
     {"name": "live", "description": "What happens now."},
     {"name": "alerts", "description": "What happened, and what people say of it."},
     {"name": "evidence", "description": "What was kept of alerts, signed."},
+    {"name": "scores", "description": "Pictures and videos that are sent to be scored."},
     {"name": "system", "description": "The service itself."},
 ]
 
@@ -43,12 +45,17 @@ _SECURITY = {
 }
 
 
-def create_api(actions: Actions) -> FastAPI:
-    """Builds the application, to be mounted at `PREFIX`. It asks `scope["principal"]` who asks."""
+def create_api(actions: Actions, most_upload_bytes: int = 0) -> FastAPI:
+    """Builds the application, to be mounted at `PREFIX`. It asks `scope["principal"]` who asks.
+
+    Args:
+        actions: what it does.
+        most_upload_bytes: of a file that is sent to be scored.
+    """
     api = FastAPI(title="gend-monitor", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    api.add_middleware(Wrapping)
+    api.add_middleware(Wrapping, most_upload_bytes=most_upload_bytes)
     handle_problems(api)
-    for routes in (stream_routes, event_routes, alert_routes, evidence_routes, system_routes):
+    for routes in (stream_routes, event_routes, alert_routes, evidence_routes, score_routes, system_routes):
         router: APIRouter = routes(actions)
         api.include_router(router)
     document: dict[str, Any] = {}

@@ -6,6 +6,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.access import Principal
+
 MOST_BODY_BYTES = 65_536
 
 
@@ -14,12 +16,13 @@ class Wrapping:
 
     Args:
         app: what is wrapped.
-        most_body_bytes: larger bodies are refused (413).
+        most_upload_bytes: of a file that an operator sends to `/scores`; what is larger is refused (413), as is any
+            other body of more than 64 KiB.
     """
 
-    def __init__(self, app: ASGIApp, most_body_bytes: int = MOST_BODY_BYTES) -> None:
+    def __init__(self, app: ASGIApp, most_upload_bytes: int = 0) -> None:
         self._app = app
-        self._most = most_body_bytes
+        self._most_upload = most_upload_bytes + MOST_BODY_BYTES  # with what stands around the file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, and its answer back."""
@@ -30,18 +33,23 @@ class Wrapping:
         head = scope["method"] == "HEAD"
         if head:
             scope = {**scope, "method": "GET", "head": True}
+        # A body is read before anybody looks at who has sent it.
+        principal = scope.get("principal")
+        sender = isinstance(principal, Principal) and principal.may("operator")
+        uploads = sender and scope["method"] == "POST" and scope["path"].endswith("/scores")
+        most = self._most_upload if uploads else MOST_BODY_BYTES
         declared = Headers(scope=scope).get("content-length", "")
         received = int(declared) if declared.isdecimal() else 0
 
         async def counted() -> Message:
             nonlocal received
-            if received > self._most:
-                raise HTTPException(413, f"at most {self._most} bytes")
+            if received > most:
+                raise HTTPException(413, f"at most {most} bytes")
             message = await receive()
             if not declared:
                 received += len(message.get("body", b""))
-                if received > self._most:
-                    raise HTTPException(413, f"at most {self._most} bytes")
+                if received > most:
+                    raise HTTPException(413, f"at most {most} bytes")
             return message
 
         async def kept_by_nobody(message: Message) -> None:

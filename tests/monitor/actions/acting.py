@@ -23,6 +23,7 @@ from monitor.snoozes import Snoozes
 from monitor.steps import Encoder, Parts
 from monitor.store import EpisodeReader, Store, StoreStatistics
 from monitor.tracking import TrackingStatistics
+from monitor.uploads import Judge, ScoreJobs
 from monitor.worker import WorkerStatistics
 
 SINCE = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -113,6 +114,8 @@ class Acting:
     live: Live
     snoozes: Snoozes
     config: MonitorConfig
+    jobs: ScoreJobs
+    """Nobody works on them."""
 
 
 @asynccontextmanager
@@ -126,6 +129,10 @@ async def acting(folder: Path, broadcast: Broadcast | None = None, **sections: A
     snoozes = Snoozes(store, lambda _: None)
     model = ModelIdentity("demo", "0" * 64, None, "torch", "fp32")
     parts = Parts(cast("Encoder", _Encoder()), model, cast("Any", None), face_detector="yunet")
+    judge = Judge(
+        weights="demo", engine="auto", precision="auto", device="auto", max_logit_drift=0.1, face_detector="auto"
+    )
+    jobs = ScoreJobs(judge, most_waiting=20)
     actions = new_actions(
         InForce(config, parts),
         Watched(live, store),
@@ -134,9 +141,11 @@ async def acting(folder: Path, broadcast: Broadcast | None = None, **sections: A
         heed_snoozes=snoozes.read,
         reload=None,
         fingerprint=None,
+        jobs=jobs,
     )
     try:
-        yield Acting(actions, store, live, snoozes, config)
+        yield Acting(actions, store, live, snoozes, config, jobs)
     finally:
+        await jobs.aclose()
         await episodes.aclose()
         await store.aclose()

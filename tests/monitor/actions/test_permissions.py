@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from monitor.access import ForbiddenError, Principal
 from monitor.actions import Actions, ConflictError, NotFoundError
 from monitor.store import EpisodeFilter
+from monitor.uploads import Wish
 from tests.monitor.actions.acting import ADMIN, ELSEWHERE, OPERATOR, VIEWER, acting
 from tests.monitor.evidence.examples import a_case, written
 from tests.monitor.store.examples import an_alert
@@ -27,6 +29,12 @@ SOON = datetime.now(UTC) + timedelta(hours=1)
 Ask = Callable[[Any, Principal], Any]
 YES, NO, HIDDEN = "yes", "no", "hidden"
 """Done; refused; as if it were not there."""
+
+
+def sent(actions: Actions) -> str:
+    """The id of a file that somebody else has sent."""
+    return next(job.id for job in actions.scores.all(ADMIN) if job.owner == "vera")
+
 
 # What each action is asked, and the answer to a viewer, an operator, an admin, and an admin of another stream only.
 TABLE: dict[str, tuple[Ask, str, str, str, str]] = {
@@ -49,6 +57,10 @@ TABLE: dict[str, tuple[Ask, str, str, str, str]] = {
     "calibrations.one": (lambda a, p: a.calibrations.one(p, "lobby"), YES, YES, YES, NO),
     "adapters.all": (lambda a, p: a.adapters.all(p), YES, YES, YES, YES),
     "configuration.reload": (lambda a, p: a.configuration.reload(p), NO, NO, YES, NO),
+    "scores.submit": (lambda a, p: a.scores.submit(p, "a.png", io.BytesIO(), Wish()), NO, YES, YES, YES),
+    "scores.all": (lambda a, p: a.scores.all(p), NO, YES, YES, YES),
+    "scores.one": (lambda a, p: a.scores.one(p, sent(a)), NO, HIDDEN, YES, YES),
+    "scores.cancel": (lambda a, p: a.scores.cancel(p, sent(a)), NO, HIDDEN, YES, YES),
     "system.versions": (lambda a, p: a.system.versions(p), YES, YES, YES, YES),
     "system.show": (lambda a, p: a.system.show(p), YES, YES, YES, YES),
 }
@@ -98,6 +110,8 @@ async def test_everybody_may_what_the_table_says(tmp_path: Path) -> None:
     people = (VIEWER, OPERATOR, ADMIN, ELSEWHERE)
     async with acting(tmp_path) as parts:
         await parts.store.record(an_alert(1), [])
+        for _ in people:  # as many as may be cancelled
+            await parts.jobs.submit("vera", "a.png", io.BytesIO(), Wish())
         found = {
             name: tuple([await answer(ask, parts.actions, person) for person in people])
             for name, (ask, *_) in TABLE.items()

@@ -9,15 +9,17 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 
+import httpx
 import pytest
 
 from monitor import payloads
 from monitor.access import Principal
 from monitor.messages import Verdict
+from monitor.web.api import create_api
 from monitor.web.api.models import AlertShape, StatusShape, VerdictShape
-from tests.monitor.actions.acting import ELSEWHERE, OPERATOR, SINCE, VIEWER
+from tests.monitor.actions.acting import ELSEWHERE, OPERATOR, SINCE, VIEWER, acting
 from tests.monitor.store.examples import an_alert, fill
-from tests.monitor.web.api.asking import asked, client
+from tests.monitor.web.api.asking import As, asked, client
 
 pytestmark = pytest.mark.anyio
 
@@ -243,6 +245,25 @@ async def test_large_bodies_are_refused_whether_or_not_they_say_so(tmp_path: Pat
             )
             assert answer.status_code == 413
             assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_large_file_is_read_only_of_who_may_send_it(tmp_path: Path) -> None:
+
+    async with acting(tmp_path) as parts:
+        api = create_api(parts.actions, most_upload_bytes=1_000_000)
+        for principal, size, status in (
+            (OPERATOR, 900_000, 202),
+            (OPERATOR, 1_100_000, 413),
+            (VIEWER, 900_000, 413),
+            (None, 900_000, 413),
+            (VIEWER, 10, 403),
+            (None, 10, 401),
+        ):
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(As(api, principal)), base_url="http://x"
+            ) as http:
+                answer = await http.post("/scores", files={"file": ("a.mp4", bytes(size))})
+            assert (principal, size, answer.status_code) == (principal, size, status)
 
 
 async def test_head_is_get_without_a_body(tmp_path: Path) -> None:

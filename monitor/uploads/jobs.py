@@ -1,0 +1,233 @@
+"""The queue of files that wait to be scored, and the one that is; each file is removed as soon as it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import sys
+import tempfile
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from pydantic import TypeAdapter, ValidationError
+
+from gend.tally import FileScore
+from monitor.errors import MonitorError
+from monitor.uploads.job import Job, JobState, Wish
+from monitor.uploads.task import Judge, Said, Task
+
+_log = logging.getLogger("monitor.uploads")
+
+_WAITING = 8
+_KEPT = 50
+"""Jobs that are over and can still be asked for."""
+_LONGEST_S = 3600.0
+_LINE_BYTES = 64_000_000
+"""Of the result, which has a line of its own: of 100,000 faces about 20 MB."""
+_RESULT = TypeAdapter(FileScore)
+
+
+class TooManyError(MonitorError):
+    """As many wait as may."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadStatistics:
+    """A snapshot: of what waits or runs now, and counts since the start."""
+
+    waiting: int
+    done: int
+    failed: int
+    cancelled: int
+    refused: int
+
+
+class ScoreJobs:
+    """Scores files one after the other, each in a process that gives way to everything else.
+
+    Belongs to the event loop. `run` it, and call `aclose` at the end.
+
+    Args:
+        judge: by what.
+        most_waiting: files that wait or are scored at the most.
+        longest_s: a file that takes longer is given up.
+    """
+
+    def __init__(self, judge: Judge, *, most_waiting: int = _WAITING, longest_s: float = _LONGEST_S) -> None:
+        self._judge = judge
+        self._most = most_waiting
+        self._longest_s = longest_s
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._folder: Path | None = None
+        self._changed = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._refused = 0
+        self._counts = {"done": 0, "failed": 0, "cancelled": 0}
+        self._claimed = 0
+
+    def jobs(self) -> list[Job]:
+        """All that are known, the newest first."""
+        return list(reversed(self._jobs.values()))
+
+    def job(self, job_id: str) -> Job | None:
+        """One of them; None where it is not known, or not any more."""
+        return self._jobs.get(job_id)
+
+    async def submit(self, owner: str, name: str, content: BinaryIO, wish: Wish) -> Job:
+        """Takes a file.
+
+        Args:
+            owner: name of whoever sends it.
+            name: of the file, as they call it.
+            content: is read to its end.
+            wish: how it is looked at.
+
+        Raises:
+            TooManyError: as many wait as may.
+            OSError: it cannot be kept.
+        """
+        if sum(not job.over for job in self._jobs.values()) + self._claimed >= self._most:
+            self._refused += 1
+            raise TooManyError(f"{self._most} files wait already; try again later")
+        self._claimed += 1  # while it is written
+        job = Job(uuid4().hex, owner, name, wish, datetime.now(UTC))
+        try:
+            await asyncio.to_thread(self._keep, job.id, content)
+        finally:
+            self._claimed -= 1
+        self._jobs[job.id] = job
+        self._forget()
+        self._changed.set()
+        return job
+
+    async def cancel(self, job_id: str) -> None:
+        """Ends a job and forgets it; does nothing where it is not known."""
+        job = self._jobs.pop(job_id, None)
+        if job is None or job.over:
+            return
+        self._counts["cancelled"] += 1
+        if job.state == "running":
+            self._kill()
+        await asyncio.to_thread(self._remove, job_id)
+
+    async def run(self) -> None:
+        """Scores what waits, until cancelled."""
+        try:
+            while True:
+                job = next((job for job in self._jobs.values() if job.state == "waiting"), None)
+                if job is None:
+                    self._changed.clear()
+                    await self._changed.wait()
+                    continue
+                await self._score(job)
+                await asyncio.to_thread(self._remove, job.id)
+                self._forget()
+        finally:
+            self._kill()
+
+    async def aclose(self) -> None:
+        """Removes every file."""
+        if self._folder is not None:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def statistics(self) -> UploadStatistics:
+        """A snapshot."""
+        waiting = sum(not job.over for job in self._jobs.values())
+        return UploadStatistics(waiting, **self._counts, refused=self._refused)
+
+    async def _score(self, job: Job) -> None:
+        self._jobs[job.id] = replace(job, state="running")
+        try:
+            async with asyncio.timeout(self._longest_s):
+                said = await self._ask(job)
+        except TimeoutError:
+            said = Said(error=f"it took longer than {self._longest_s:g} s")
+        except (OSError, ValueError) as error:  # no process can be had; its line is none, or far too long
+            _log.warning("an upload cannot be scored: %s", error)
+            said = Said(error="internal error; the log says more")
+        finally:
+            self._kill()
+        running = self._jobs.get(job.id)
+        if running is None:  # was cancelled meanwhile
+            return
+        state: JobState = "done" if said.result is not None else "failed"
+        self._counts[state] += 1
+        result: dict[str, Any] | None = None
+        if said.result is not None:
+            result = _RESULT.dump_python(replace(said.result, path=job.file), mode="json")
+        why = None if said.result is not None else said.error or "its process has ended over it"
+        self._jobs[job.id] = replace(running, state=state, result=result, error=why)
+
+    async def _ask(self, job: Job) -> Said:
+        """Returns the last line of the process: the result, or why there is none."""
+        wish = job.wish
+        task = Task(
+            judge=self._judge,
+            path=str(self._path(job.id)),
+            frames=wish.frames,
+            stride=wish.stride,
+            largest=wish.largest,
+            min_face_px=wish.min_face_px,
+        )
+        process = self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "monitor.uploads.child",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=_LINE_BYTES,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(task.model_dump_json().encode())
+        process.stdin.close()
+        said = Said()
+        while line := await process.stdout.readline():
+            try:
+                said = await asyncio.to_thread(Said.model_validate_json, line)
+            except ValidationError:
+                _log.debug("the process of an upload said %r", line[:200])
+                continue
+            known = self._jobs.get(job.id)
+            if said.due and known is not None:
+                self._jobs[job.id] = replace(known, done=said.done, due=said.due)
+        await process.wait()
+        return said
+
+    def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+
+    def _keep(self, job_id: str, content: BinaryIO) -> None:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="gend-monitor-uploads-"))
+        try:
+            with self._path(job_id).open("wb") as file:
+                shutil.copyfileobj(content, file)
+        except OSError:
+            self._remove(job_id)
+            raise
+
+    def _remove(self, job_id: str) -> None:
+        try:
+            self._path(job_id).unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("an upload cannot be removed: %s", error)
+
+    def _path(self, job_id: str) -> Path:
+        assert self._folder is not None
+        return self._folder / job_id
+
+    def _forget(self) -> None:
+        over = [job.id for job in self._jobs.values() if job.over]
+        for job_id in over[: max(0, len(over) - _KEPT)]:
+            del self._jobs[job_id]
