@@ -16,8 +16,8 @@ class Wrapping:
 
     Args:
         app: what is wrapped.
-        most_upload_bytes: of a file that an operator sends to `/scores`; what is larger is refused (413), as is any other
-            body of more than 64 KiB.
+        most_upload_bytes: of a file that an operator sends to `/scores`; what is larger is refused (413), as is any
+            other body of more than 64 KiB.
     """
 
     def __init__(self, app: ASGIApp, most_upload_bytes: int = 0) -> None:
