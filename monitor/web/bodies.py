@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import PlainTextResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from monitor.web.api.problems import problem
 
 _CLOSE = {"Connection": "close"}
 _READ_ON_BYTES = 8_000_000
@@ -126,5 +128,5 @@ def _too_large(limit: BodyLimit) -> HTTPException:
     return HTTPException(413, f"a body has at most {limit.max_bytes} bytes here", _CLOSE)
 
 
-def _answer(error: HTTPException) -> PlainTextResponse:
-    return PlainTextResponse(error.detail + "\n", error.status_code, error.headers)
+def _answer(error: HTTPException) -> Response:
+    return problem(error.status_code, error.detail, headers=error.headers)

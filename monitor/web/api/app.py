@@ -21,7 +21,7 @@ from monitor.web.api.wrapping import Wrapping
 from monitor.web.asking import Asking
 
 PREFIX = "/api/v1"
-SESSION_COOKIE = "gend_session"
+SESSION_COOKIE = "gend-session"
 
 _ABOUT = """Watched streams, what is held of each face, alerts and what people say of them.
 
