@@ -30,10 +30,8 @@ ALONE := tests/monitor/demo/test_show.py tests/monitor/test_stopping.py
 # Two at a time; the tests of one file share a service, or an encoder, in their order.
 test: $(STAMP)  ## run the tests; ARGS="-k name" for some of them
 ifeq ($(strip $(ARGS)),)
-	@failed=0; $(BIN)/python -m pytest -n 2 --dist loadfile tests/gend || failed=1; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/test_*.py tests/monitor $(addprefix --ignore=,$(ALONE)) || failed=1; \
-	$(BIN)/python -m pytest $(ALONE) || failed=1; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/faults || failed=1; exit $$failed
+	@failed=0; $(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE)) || failed=1; \
+	$(BIN)/python -m pytest $(ALONE) || failed=1; exit $$failed
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif

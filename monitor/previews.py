@@ -5,12 +5,50 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from monitor.errors import MonitorError
 from monitor.messages import Preview
 
 _LOOK_S = 5.0
 """How long one look lasts: who goes on looking looks again before it ends."""
 _FRESH_S = 2.0
 """What was kept from before nobody looked is no news to who looks again."""
+_LOOKING = 64
+
+
+class FullError(MonitorError):
+    """As many look as may."""
+
+
+class Looking:
+    """Somebody who looks at a stream; made by `Previews.look`. It must be closed."""
+
+    def __init__(self, previews: Previews, stream: str) -> None:
+        self._previews = previews
+        self._stream = stream
+        self._seen_s: float | None = None
+
+    async def next(self, timeout_s: float) -> Preview | None:
+        """Waits for a preview that this one has not seen yet.
+
+        Args:
+            timeout_s: how long.
+
+        Returns:
+            The newest; None where none came in time, or the service stops.
+        """
+        preview = await self._previews.newer(self._stream, self._seen_s, timeout_s)
+        if preview is not None:
+            self._seen_s = preview.at_s
+        return preview
+
+    @property
+    def over(self) -> bool:
+        """Whether the service stops."""
+        return self._previews.closed
+
+    def close(self) -> None:
+        """Looks no more; may be said twice."""
+        self._previews.leave(self)
 
 
 class Previews:
@@ -18,11 +56,16 @@ class Previews:
 
     Args:
         look: has previews of a stream made for so many seconds.
+
+    Attributes:
+        closed: whether the service stops.
     """
 
     def __init__(self, look: Callable[[str, float], None]) -> None:
+        self.closed = False
         self._look = look
         self._loop = asyncio.get_running_loop()
+        self._looking: set[Looking] = set()
         self._newest: dict[str, tuple[Preview, float]] = {}
         self._changed: dict[str, asyncio.Event] = {}
 
@@ -30,6 +73,22 @@ class Previews:
         """Takes the next one; may be called by any thread."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._keep, preview)
+
+    def look(self, stream: str) -> Looking:
+        """Begins to look at a stream.
+
+        Raises:
+            FullError: as many look as may.
+        """
+        if len(self._looking) >= _LOOKING:
+            raise FullError(f"{_LOOKING} look at streams already; try again later")
+        looking = Looking(self, stream)
+        self._looking.add(looking)
+        return looking
+
+    def leave(self, looking: Looking) -> None:
+        """Looks no more."""
+        self._looking.discard(looking)
 
     async def newer(self, stream: str, than_s: float | None, timeout_s: float) -> Preview | None:
         """Waits for a preview.
@@ -40,24 +99,32 @@ class Previews:
             timeout_s: how long to wait.
 
         Returns:
-            The newest, once there is a newer one; None where none came in time.
+            The newest, once there is a newer one; None where none came in time, or the service stops.
         """
         self._look(stream, _LOOK_S + timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
-                while True:
+                while not self.closed:
                     newest, kept_s = self._newest.get(stream, (None, 0.0))
                     fresh = self._loop.time() - kept_s <= _FRESH_S
                     if newest is not None and fresh and (than_s is None or newest.at_s > than_s):
                         return newest
                     await self._changed.setdefault(stream, asyncio.Event()).wait()
         except TimeoutError:
-            return None
+            pass
+        return None
 
     def forget(self, stream: str) -> None:
         """The stream is watched no more."""
         self._newest.pop(stream, None)
-        self._changed.pop(stream, None)
+        if (changed := self._changed.pop(stream, None)) is not None:
+            changed.set()
+
+    def close(self) -> None:
+        """The service stops: nobody waits any longer."""
+        self.closed = True
+        for changed in self._changed.values():
+            changed.set()
 
     def _keep(self, preview: Preview) -> None:
         self._newest[preview.stream] = preview, self._loop.time()

@@ -22,10 +22,11 @@ from monitor.evidence import EvidenceKeeper, Provenances, Writer, new_writer
 from monitor.figures import of_uploads
 from monitor.learning import Learner, new_learner
 from monitor.live import Live
-from monitor.messages import Alert, Clip, Event, Status, Verdict
+from monitor.messages import Alert, Clip, Event, Preview, Status, Verdict
 from monitor.metrics import sample_registry
 from monitor.notify import Notifier
 from monitor.pipeline import Output, Pipeline
+from monitor.previews import Previews
 from monitor.publish import MqttPublisher, broker_of
 from monitor.recorder import Recorder
 from monitor.reloading import ConfigSource, Reloader
@@ -105,6 +106,7 @@ async def serve(
             running.view,
             episodes,
             running.live,
+            running.previews,
             heed_snoozes=running.heed_snoozes,
             reload=None if source is None else partial(running.reloader.reload, source),
             fingerprint=None if writer is None else writer.signer.fingerprint,
@@ -117,6 +119,7 @@ async def serve(
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)
         stack.callback(running.live.broadcast.close)
+        stack.callback(running.previews.close)
         await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)), source)
 
 
@@ -158,10 +161,17 @@ class _Running:
         if learner is not None:
             taps.append(learner)
         on_spare = None if learner is None else learner.spare
-        self._pipeline = Pipeline(config, parts, run_id=str(store.run_id), taps=taps, on_spare=on_spare)
+        self._pipeline = Pipeline(
+            config, parts, run_id=str(store.run_id), taps=taps, on_spare=on_spare, on_preview=self._preview
+        )
+        self.previews = Previews(self._pipeline.look)
         self.reloader = Reloader(config, parts, self._pipeline, self)
         self.publishing = Publishing(
-            self._pipeline, self.reloader.stream, config.webrtc.ice_servers, locked=config.web.auth is not None
+            self._pipeline,
+            self.reloader.stream,
+            config.webrtc.ice_servers,
+            keeps_evidence=config.evidence is not None,
+            locked=config.web.auth is not None,
         )
         self._publisher = MqttPublisher(mqtt, store, sink=MQTT_SINK)
         self._notifier = Notifier(config.notify, store)
@@ -208,6 +218,7 @@ class _Running:
         """They are not watched any more."""
         for stream in streams:
             self._states.pop(stream, None)
+            self.previews.forget(stream)
             self._publisher.set_alert_state(stream, on=False)
             gone = Status(stream, "stopped", since=datetime.now(UTC), reason="no longer configured")
             self._publisher.set_status(gone)
@@ -300,6 +311,9 @@ class _Running:
         self._notifier.wake()
         if self._evidence is not None:
             self._evidence.recorded(alert, payloads.alert(alert))
+
+    def _preview(self, preview: Preview) -> None:
+        self.previews.put(preview)
 
     def _request_clip(self, stream: str, stem: Path) -> Future[Clip]:
         return self._pipeline.write_clip(stream, stem)

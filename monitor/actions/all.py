@@ -10,6 +10,7 @@ from monitor.actions.calibrations import CalibrationActions
 from monitor.actions.configuration import ConfigurationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
+from monitor.actions.pictures import PictureActions
 from monitor.actions.scores import ScoreActions
 from monitor.actions.snoozes import SnoozeActions
 from monitor.actions.streams import StreamActions
@@ -22,6 +23,7 @@ class Actions:
 
     streams: StreamActions
     live: LiveActions
+    pictures: PictureActions
     alerts: AlertActions
     snoozes: SnoozeActions
     evidence: EvidenceActions

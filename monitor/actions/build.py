@@ -13,6 +13,7 @@ from monitor.actions.calibrations import CalibrationActions
 from monitor.actions.configuration import ConfigurationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
+from monitor.actions.pictures import PictureActions
 from monitor.actions.promises import Promises, Watching
 from monitor.actions.scores import ScoreActions
 from monitor.actions.snoozes import SnoozeActions
@@ -21,6 +22,8 @@ from monitor.actions.system import Service, SystemActions
 from monitor.changes import Changes
 from monitor.config import MonitorConfig
 from monitor.live import Live
+from monitor.messages import Status
+from monitor.previews import Previews
 from monitor.steps import Parts
 from monitor.store import EpisodeReader, opened_reviews
 from monitor.uploads import ScoreJobs
@@ -47,6 +50,7 @@ def new_actions(
     seen: Seen,
     store: EpisodeReader,
     live: Live,
+    previews: Previews,
     *,
     heed_snoozes: Callable[[], Awaitable[None]],
     reload: Callable[[], Awaitable[Changes]] | None,
@@ -60,6 +64,7 @@ def new_actions(
         seen: what is read of the service.
         store: where alerts are found.
         live: what happens now.
+        previews: what streams show now.
         heed_snoozes: has the service look at what was snoozed.
         reload: reads the configuration file and takes it over; None where there is none.
         fingerprint: of the key that signs evidence; None where none is kept.
@@ -77,9 +82,13 @@ def new_actions(
     def names() -> list[str]:
         return [stream.name for stream in config().streams]
 
+    def status(stream: str) -> Status | None:
+        return next((status for status in seen.statuses() if status.stream == stream), None)
+
     return Actions(
         streams=StreamActions(config, seen, promises, parts.adapters),
         live=LiveActions(names, live, store),
+        pictures=PictureActions(names, previews, live, status, lambda: config().faces.min_face_px),
         alerts=AlertActions(store, book),
         snoozes=SnoozeActions(names, book, heed_snoozes),
         evidence=EvidenceActions(lambda: config().evidence, lambda: fingerprint, store),

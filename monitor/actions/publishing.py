@@ -77,6 +77,7 @@ class Publishing:
         publishers: passes them on.
         stream: looks a stream up by its name.
         ice_servers: that publishers are told of.
+        keeps_evidence: whether anything is kept of alerts, which they are told as well.
         locked: whether the service has users, so that nobody publishes without one or the stream's token.
     """
 
@@ -86,6 +87,7 @@ class Publishing:
         stream: Callable[[str], StreamConfig | None],
         ice_servers: Sequence[IceServer] = (),
         *,
+        keeps_evidence: bool = False,
         locked: bool = False,
     ) -> None:
         self._publishers = publishers
@@ -93,6 +95,7 @@ class Publishing:
         self._locked = locked
         self._asking: set[str] = set()
         self.ice_servers = tuple(ice_servers)
+        self.keeps_evidence = keeps_evidence
 
     def authorise(self, name: str, proof: Proof) -> None:
         """Lets somebody begin who may publish to a stream, before anything of what they send is read.

@@ -20,6 +20,7 @@ from monitor.health import Health
 from monitor.web.api import PREFIX, create_api, handle_strays
 from monitor.web.asking import asking
 from monitor.web.bodies import BodyLimit, BodyLimits
+from monitor.web.call import call_routes
 from monitor.web.gate import Gate
 from monitor.web.guard import HostAndOriginGuard
 from monitor.web.identify import Identify
@@ -79,6 +80,7 @@ def create_app(
 
     if publishing is not None:
         app.include_router(whip_router(publishing))
+        app.include_router(call_routes(publishing))
     if actions is not None:
         app.mount(PREFIX, create_api(actions, upload_bytes))
         handle_strays(app, "/api/")

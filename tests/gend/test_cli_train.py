@@ -13,6 +13,7 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
+from gend.cli import main
 from gend.experiments import list_experiments, load_experiment
 from gend.training.config import TrainingConfig
 from gend.training.sweep import combinations
@@ -112,7 +113,17 @@ def test_ctrl_c_ends_between_two_steps_and_in_one_line(project: Path, sent_to: C
         (("recipe.yaml", "losses.where=1"), "error: recipe.yaml: the whole: losses.where: wants generated pairs"),
     ],
 )
-def test_bad_usage_is_one_line_and_2(project: Path, arguments: tuple[str, ...], line: str) -> None:
-    done = gend("train", *arguments, cwd=project)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1].startswith(line)
+def test_bad_usage_is_one_line_and_2(
+    project: Path,
+    arguments: tuple[str, ...],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(sys, "argv", ["gend", "train", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr()
+    assert (end.value.code, told.out) == (2, "")
+    assert told.err.splitlines()[-1].startswith(line)

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from monitor.messages import Preview
-from monitor.previews import Previews
+from monitor.previews import FullError, Previews
 
 pytestmark = pytest.mark.anyio
 
@@ -55,3 +55,17 @@ async def test_a_stream_that_is_watched_no_more_has_none() -> None:
     assert await previews.newer("lobby", None, 20) is not None
     previews.forget("lobby")
     assert await previews.newer("lobby", None, 0.05) is None
+
+
+async def test_as_many_look_as_may_and_all_stop_waiting_with_the_service() -> None:
+    previews = Previews(lambda *_: None)
+    looking = [previews.look("lobby") for _ in range(64)]
+    with pytest.raises(FullError, match="64 look at streams already"):
+        previews.look("lobby")
+    looking.pop().close()
+    looking.append(previews.look("lobby"))
+    waiting = [asyncio.create_task(each.next(600)) for each in looking]
+    await asyncio.sleep(0.05)
+    previews.close()
+    assert await asyncio.gather(*waiting) == [None] * 64
+    assert looking[0].over

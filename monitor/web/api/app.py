@@ -13,6 +13,7 @@ from monitor.actions import Actions
 from monitor.web.api.alerts import alert_routes
 from monitor.web.api.events import event_routes
 from monitor.web.api.evidence import evidence_routes
+from monitor.web.api.pictures import picture_routes
 from monitor.web.api.problems import Problem, handle_problems
 from monitor.web.api.scores import score_routes
 from monitor.web.api.streams import stream_routes
@@ -55,7 +56,15 @@ def create_api(actions: Actions, most_upload_bytes: int = 0) -> FastAPI:
     api = FastAPI(title="gend-monitor", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     api.add_middleware(Wrapping, most_upload_bytes=most_upload_bytes)
     handle_problems(api)
-    for routes in (stream_routes, event_routes, alert_routes, evidence_routes, score_routes, system_routes):
+    for routes in (
+        stream_routes,
+        event_routes,
+        picture_routes,
+        alert_routes,
+        evidence_routes,
+        score_routes,
+        system_routes,
+    ):
         router: APIRouter = routes(actions)
         api.include_router(router)
     document: dict[str, Any] = {}

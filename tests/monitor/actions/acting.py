@@ -19,6 +19,7 @@ from monitor.health import Health
 from monitor.ingest import ReaderStatistics
 from monitor.live import Live
 from monitor.messages import ModelIdentity, Status
+from monitor.previews import Previews
 from monitor.snoozes import Snoozes
 from monitor.steps import Encoder, Parts
 from monitor.store import EpisodeReader, Store, StoreStatistics
@@ -116,6 +117,7 @@ class Acting:
     config: MonitorConfig
     jobs: ScoreJobs
     """Nobody works on them."""
+    previews: Previews
 
 
 @asynccontextmanager
@@ -133,18 +135,20 @@ async def acting(folder: Path, broadcast: Broadcast | None = None, **sections: A
         weights="demo", engine="auto", precision="auto", device="auto", max_logit_drift=0.1, face_detector="auto"
     )
     jobs = ScoreJobs(judge, most_waiting=20)
+    previews = Previews(lambda *_: None)
     actions = new_actions(
         InForce(config, parts),
         Watched(live, store),
         episodes,
         live,
+        previews,
         heed_snoozes=snoozes.read,
         reload=None,
         fingerprint=None,
         jobs=jobs,
     )
     try:
-        yield Acting(actions, store, live, snoozes, config, jobs)
+        yield Acting(actions, store, live, snoozes, config, jobs, previews)
     finally:
         await jobs.aclose()
         await episodes.aclose()

@@ -42,6 +42,8 @@ TABLE: dict[str, tuple[Ask, str, str, str, str]] = {
     "streams.one": (lambda a, p: a.streams.one(p, "lobby"), YES, YES, YES, NO),
     "live.verdicts": (lambda a, p: a.live.verdicts(p, "lobby"), YES, YES, YES, NO),
     "live.follow": (lambda a, p: a.live.follow(p, ["lobby"], ["alert"], None), YES, YES, YES, NO),
+    "pictures.newest": (lambda a, p: a.pictures.newest(p, "lobby"), YES, YES, YES, NO),
+    "pictures.watch": (lambda a, p: a.pictures.watch(p, "lobby"), YES, YES, YES, NO),
     "alerts.find": (lambda a, p: a.alerts.find(p, ANY, 10, None), YES, YES, YES, YES),
     "alerts.one": (lambda a, p: a.alerts.one(p, "episode-1"), YES, YES, YES, HIDDEN),
     "alerts.messages": (lambda a, p: a.alerts.messages(p, "episode-1", 10, None), YES, YES, YES, HIDDEN),

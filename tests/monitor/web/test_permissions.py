@@ -62,9 +62,13 @@ EXPECTED: dict[tuple[str, str], Answers] = {
     ("GET", "/api/v1/streams/{stream}"): Answers(401, 200, 200, 200, 403),
     ("DELETE", "/api/v1/streams/{stream}/snooze"): Answers(401, 403, 204, 204, 403),
     ("POST", "/api/v1/streams/{stream}/snooze"): Answers(401, 403, 200, 200, 403),
+    ("GET", "/api/v1/streams/{stream}/faces"): Answers(401, 200, 200, 200, 403),
+    ("GET", "/api/v1/streams/{stream}/preview.jpg"): Answers(401, 404, 404, 404, 403),  # no picture comes
     ("GET", "/api/v1/streams/{stream}/verdicts"): Answers(401, 200, 200, 200, 403),
     ("GET", "/api/v1/system"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/version"): Answers(401, 200, 200, 200, 200),
+    ("GET", "/assets/call/{name}"): Answers(404, 404, 404, 404, 404),
+    ("GET", "/call/{stream}"): Answers(303, 403, 200, 200, 404),
     ("GET", "/healthz"): Answers(200, 200, 200, 200, 200),
     ("GET", "/login"): Answers(200, 303, 303, 303, 303),
     ("POST", "/login"): Answers(403, 403, 403, 403, 403),  # without a form from our page
@@ -91,6 +95,7 @@ NAMES = {
     "{alert_id}": "episode-1",
     "{package}": "20260131T120005Z-episode-1",
     "{name:path}": "alert.json",
+    "{name}": "nothing.js",
     "{job_id}": "0" * 32,
     "{session}": "s1",
 }

@@ -1,0 +1,71 @@
+"""`/call/STREAM`: the page on which somebody shares a call, and sees what is held of each face in it."""
+
+from __future__ import annotations
+
+import html
+from functools import cache
+from importlib.resources import files
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+
+from monitor.access import ForbiddenError, Principal
+from monitor.actions.publishing import Proof, Publishing, PublishingError
+from monitor.web.asking import asking_at_page
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; media-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_PAGE = "call.html"
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_KEEPS = "Of an alert, evidence is kept: pictures of the face, and the seconds before."
+_KEEPS_NOT = "Nothing of them is kept, not even of an alert."
+
+Known = Annotated[Principal, Depends(asking_at_page)]
+
+
+def call_routes(publishing: Publishing) -> APIRouter:
+    """The page, and what it is made of.
+
+    Args:
+        publishing: knows who may publish to which stream.
+    """
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/call/{stream}")
+    async def page(stream: str, who: Known, request: Request) -> Response:
+        try:
+            publishing.authorise(stream, Proof(principal=who))
+        except PublishingError as error:
+            return PlainTextResponse(f"{error}\n", 404 if error.cause == "unknown" else 403)
+        except ForbiddenError as error:
+            return PlainTextResponse(f"{error}\n", 403)
+        text = _asset(_PAGE).decode()
+        for name, value in {
+            "stream": stream,
+            "csrf": request.scope.get("csrf", ""),
+            "keeps": _KEEPS if publishing.keeps_evidence else _KEEPS_NOT,
+        }.items():
+            text = text.replace("{{" + name + "}}", html.escape(value))
+        return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY})
+
+    @router.get("/assets/call/{name}")
+    async def asset(name: str) -> Response:
+        media_type = _TYPES.get(name[name.rfind(".") :])
+        if media_type is None or name not in _names():
+            raise HTTPException(404)
+        return Response(_asset(name), media_type=media_type)
+
+    return router
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(each.name for each in files("monitor.web").joinpath("call_page").iterdir())
+
+
+@cache
+def _asset(name: str) -> bytes:
+    return files("monitor.web").joinpath("call_page", name).read_bytes()
