@@ -27,11 +27,14 @@ demo: $(STAMP)  ## play the built-in clip through the whole pipeline; ARGS="--un
 # These hold a clock against what is promised, so nothing runs beside them.
 ALONE := tests/monitor/demo/test_show.py tests/monitor/test_stopping.py
 
-# Two at a time; the tests of one file share a service, or an encoder, in their order.
+# Two at a time; the tests of one file share a service, or an encoder, in their order. The libraries of the research
+# side and those of the service do not meet in one process, as in use: a process has one fork server for both.
 test: $(STAMP)  ## run the tests; ARGS="-k name" for some of them
 ifeq ($(strip $(ARGS)),)
-	@failed=0; $(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE)) || failed=1; \
-	$(BIN)/python -m pytest $(ALONE) || failed=1; exit $$failed
+	@failed=0; $(BIN)/python -m pytest -n 2 --dist loadfile tests/gend || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/test_*.py tests/monitor $(addprefix --ignore=,$(ALONE)) || failed=1; \
+	$(BIN)/python -m pytest $(ALONE) || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/faults || failed=1; exit $$failed
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif
