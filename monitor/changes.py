@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -71,11 +70,11 @@ def _differing(one: BaseModel, other: BaseModel) -> list[str]:
         if left == right:
             continue
         if isinstance(left, BaseModel) and isinstance(right, BaseModel):
-            found += [f"{section}.{field}" for field in _fields(left) if getattr(left, field) != getattr(right, field)]
+            found += [
+                f"{section}.{field}"
+                for field in type(left).model_fields
+                if getattr(left, field) != getattr(right, field)
+            ]
         else:
             found.append(section)
     return found
-
-
-def _fields(section: BaseModel) -> Any:
-    return type(section).model_fields

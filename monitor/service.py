@@ -93,7 +93,8 @@ async def serve(
         episodes = await EpisodeReader.open(url)
         stack.push_async_callback(_close, episodes)
         provenances = Provenances()
-        await asyncio.to_thread(provenances.read, config)
+        if config.evidence is not None:
+            await asyncio.to_thread(provenances.read, config)
         writer = await asyncio.to_thread(new_writer, config, provenances)
         if writer is not None:
             stack.callback(writer.release)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.access import Principal
 from monitor.actions.errors import BusyError
@@ -69,6 +69,7 @@ class Watching:
         self._live = live
         self._status = status
         self._min_face_px = min_face_px
+        self._standing = status()
 
     async def next(self) -> tuple[FacesNow | None, Status | None]:
         """The faces of the next moment, None where no picture comes for two seconds; and the state of the stream.
@@ -76,12 +77,13 @@ class Watching:
         The state is None where the stream is watched no more.
         """
         preview = await self._looking.next(_WAIT_S)
-        return None if preview is None else self._faces(preview), self._status()
+        self._standing = self._status()
+        return None if preview is None else self._faces(preview), self._standing
 
     @property
     def over(self) -> bool:
-        """Whether the service stops, or the stream is gone."""
-        return self._looking.over or self._status() is None
+        """Whether the service stops, or the stream was gone at the last moment."""
+        return self._looking.over or self._standing is None
 
     def close(self) -> None:
         """Looks no more."""
@@ -94,16 +96,13 @@ class Watching:
             now = FaceNow(face.track, face.box, face.width_px, face.gated)
             verdict = held.get(face.track)
             if verdict is not None:
-                now = FaceNow(
-                    face.track,
-                    face.box,
-                    face.width_px,
-                    face.gated,
-                    verdict.state,
-                    verdict.evidence,
-                    verdict.threshold,
-                    verdict.samples,
-                    verdict.reasons,
+                now = replace(
+                    now,
+                    state=verdict.state,
+                    evidence=verdict.evidence,
+                    threshold=verdict.threshold,
+                    samples=verdict.samples,
+                    reasons=verdict.reasons,
                 )
             faces.append(now)
         return FacesNow(preview.at_s, preview.width, preview.height, self._min_face_px, tuple(faces))

@@ -128,17 +128,10 @@ class Reader:
 
     def statistics(self) -> ReaderStatistics:
         """A snapshot; may be asked for from any thread."""
-        tally = self._tally
-        return ReaderStatistics(
-            state=self._standing.state,
-            fps=tally.fps(self._clock.now_s()),
-            frames=tally.frames,
-            distrusted=tally.distrusted,
-            unwanted=tally.unwanted,
-            packets_corrupt=tally.packets_corrupt,
-            decode_errors=tally.decode_errors,
-            bytes=tally.bytes,
-            reconnects=max(0, tally.connections - 1),
+        return ReaderStatistics.of(
+            self._tally,
+            self._standing.state,
+            self._clock.now_s(),
             abandoned=self._abandoned,
             stalls=self._stalls,
             crashed=self._crashed,

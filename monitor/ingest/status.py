@@ -6,8 +6,10 @@ import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from monitor.clock import Clock
+from monitor.ingest.tally import Tally
 from monitor.messages import StreamState
 from monitor.redact import Redactor
 
@@ -55,6 +57,25 @@ class ReaderStatistics:
     """Reading threads that died and were replaced."""
     outrun: int = 0
     """Pictures over WebRTC that were lost because the decoder was too slow."""
+
+    @classmethod
+    def of(cls, tally: Tally, state: StreamState, now_s: float, *, abandoned: int, stalls: int, crashed: int) -> Self:
+        """What a reader has counted, with how it stands at `now_s` on its clock."""
+        return cls(
+            state=state,
+            fps=tally.fps(now_s),
+            frames=tally.frames,
+            distrusted=tally.distrusted,
+            unwanted=tally.unwanted,
+            packets_corrupt=tally.packets_corrupt,
+            decode_errors=tally.decode_errors,
+            bytes=tally.bytes,
+            reconnects=max(0, tally.connections - 1),
+            abandoned=abandoned,
+            stalls=stalls,
+            crashed=crashed,
+            outrun=tally.outrun,
+        )
 
 
 class Standing:
