@@ -105,14 +105,18 @@ class Previews:
         try:
             async with asyncio.timeout(timeout_s):
                 while not self.closed:
-                    newest, kept_s = self._newest.get(stream, (None, 0.0))
-                    fresh = self._loop.time() - kept_s <= _FRESH_S
-                    if newest is not None and fresh and (than_s is None or newest.at_s > than_s):
+                    newest = self._fresh(stream)
+                    if newest is not None and (than_s is None or newest.at_s > than_s):
                         return newest
                     await self._changed.setdefault(stream, asyncio.Event()).wait()
         except TimeoutError:
             pass
         return None
+
+    def glance(self, stream: str) -> Preview | None:
+        """The newest preview, None where there is none of now. It is not waited for, but asked for."""
+        self._look(stream, _LOOK_S)
+        return self._fresh(stream)
 
     def forget(self, stream: str) -> None:
         """The stream is watched no more."""
@@ -125,6 +129,10 @@ class Previews:
         self.closed = True
         for changed in self._changed.values():
             changed.set()
+
+    def _fresh(self, stream: str) -> Preview | None:
+        newest, kept_s = self._newest.get(stream, (None, 0.0))
+        return newest if self._loop.time() - kept_s <= _FRESH_S else None
 
     def _keep(self, preview: Preview) -> None:
         self._newest[preview.stream] = preview, self._loop.time()

@@ -20,6 +20,7 @@ from monitor.publish import check_certificates
 from monitor.reloading import ConfigSource
 from monitor.service import Started, serve
 from monitor.web import check_tls
+from monitor.web.dashboard import opened_dashboard
 
 _log = logging.getLogger("monitor.service")
 
@@ -77,7 +78,7 @@ async def _until_signal(
     stopping.cancel()
     if loading.done():
         source = ConfigSource(watch, read)
-        await serve(config, loading.result(), stop, on_started, source=source)
+        await serve(config, loading.result(), stop, on_started, source=source, pages=opened_dashboard)
 
 
 def _ask_to_stop(stop: asyncio.Event, number: int) -> None:

@@ -28,6 +28,7 @@ from monitor.notify import Notifier
 from monitor.pipeline import Output, Pipeline
 from monitor.previews import Previews
 from monitor.publish import MqttPublisher, broker_of
+from monitor.recent import RecentFaces
 from monitor.recorder import Recorder
 from monitor.reloading import ConfigSource, Reloader
 from monitor.snoozes import Snoozes, marked
@@ -36,7 +37,7 @@ from monitor.store import AlertReader, EpisodeReader, Store
 from monitor.taps import Tap
 from monitor.uploads import taking_uploads
 from monitor.view import View
-from monitor.web import WebServer, create_app, opened_gate
+from monitor.web import OpenedPages, WebServer, create_app, opened_gate
 
 _log = logging.getLogger("monitor.service")
 
@@ -65,6 +66,7 @@ async def serve(
     on_started: Callable[[Started], None],
     *,
     source: ConfigSource | None = None,
+    pages: OpenedPages | None = None,
 ) -> None:
     """Runs the service until `stop` is set.
 
@@ -74,6 +76,7 @@ async def serve(
         stop: asks for an orderly end: readers stop, open alerts are cleared, the outbox is given a last chance.
         on_started: told once everything is up.
         source: where other configurations come from while it runs; None: nothing is taken over until a restart.
+        pages: puts pages in front of people; None: there is the API alone.
 
     Raises:
         MonitorError: a port is in use, the database or the evidence folder cannot be used, or the broker inside cannot
@@ -108,6 +111,8 @@ async def serve(
             episodes,
             running.live,
             running.previews,
+            recent=running.recent,
+            clock=running.clock,
             heed_snoozes=running.heed_snoozes,
             reload=None if source is None else partial(running.reloader.reload, source),
             fingerprint=None if writer is None else writer.signer.fingerprint,
@@ -117,6 +122,8 @@ async def serve(
         app = create_app(
             config.web, running.view.health, figures, gate=gate, publishing=running.publishing, actions=actions
         )
+        if pages is not None:
+            await stack.enter_async_context(pages(app, actions, gate))
         serving = asyncio.create_task(web.run(app), name="web")
         stack.push_async_callback(_finish, serving, web)
         stack.callback(running.live.broadcast.close)
@@ -158,7 +165,10 @@ class _Running:
         self._evidence: EvidenceKeeper | None = None
         if writer is not None and config.evidence is not None:
             self._evidence = EvidenceKeeper(config.evidence, writer, self._request_clip, parts.adapters.sha256)
-        taps: list[Tap] = [] if self._evidence is None else [self._evidence.memory]
+        self.recent = RecentFaces()
+        taps: list[Tap] = [self.recent]
+        if self._evidence is not None:
+            taps.append(self._evidence.memory)
         if learner is not None:
             taps.append(learner)
         on_spare = None if learner is None else learner.spare
@@ -179,7 +189,8 @@ class _Running:
         self._recorder = Recorder(store, self._sinks, self._recorded)
         self._snoozes = Snoozes(store, self._snooze_changed)
         self._states: dict[str, Status] = {}
-        self.live = Live(LiveClock())
+        self.clock = LiveClock()
+        self.live = Live(self.clock)
         self.view = View(
             pipeline=self._pipeline,
             store=store,
@@ -220,6 +231,7 @@ class _Running:
         for stream in streams:
             self._states.pop(stream, None)
             self.previews.forget(stream)
+            self.recent.forget(stream)
             self._publisher.set_alert_state(stream, on=False)
             gone = Status(stream, "stopped", since=datetime.now(UTC), reason="no longer configured")
             self._publisher.set_status(gone)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from monitor.actions.adapters import AdapterActions
 from monitor.actions.alerts import AlertActions
+from monitor.actions.board import BoardActions
 from monitor.actions.calibrations import CalibrationActions
 from monitor.actions.configuration import ConfigurationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
 from monitor.actions.pictures import PictureActions
+from monitor.actions.recent import RecentActions
 from monitor.actions.scores import ScoreActions
 from monitor.actions.snoozes import SnoozeActions
 from monitor.actions.streams import StreamActions
@@ -24,6 +26,8 @@ class Actions:
     streams: StreamActions
     live: LiveActions
     pictures: PictureActions
+    board: BoardActions
+    recent: RecentActions
     alerts: AlertActions
     snoozes: SnoozeActions
     evidence: EvidenceActions

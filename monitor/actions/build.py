@@ -9,21 +9,25 @@ from typing import Protocol
 from monitor.actions.adapters import AdapterActions
 from monitor.actions.alerts import AlertActions
 from monitor.actions.all import Actions
+from monitor.actions.board import BoardActions
 from monitor.actions.calibrations import CalibrationActions
 from monitor.actions.configuration import ConfigurationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
 from monitor.actions.pictures import PictureActions
 from monitor.actions.promises import Promises, Watching
+from monitor.actions.recent import RecentActions
 from monitor.actions.scores import ScoreActions
 from monitor.actions.snoozes import SnoozeActions
 from monitor.actions.streams import StreamActions, Watched
 from monitor.actions.system import Service, SystemActions
 from monitor.changes import Changes
+from monitor.clock import Clock
 from monitor.config import MonitorConfig
 from monitor.live import Live
 from monitor.messages import Status
 from monitor.previews import Previews
+from monitor.recent import RecentFaces
 from monitor.steps import Parts
 from monitor.store import EpisodeReader, opened_reviews
 from monitor.uploads import ScoreJobs
@@ -52,6 +56,8 @@ def new_actions(
     live: Live,
     previews: Previews,
     *,
+    recent: RecentFaces,
+    clock: Clock,
     heed_snoozes: Callable[[], Awaitable[None]],
     reload: Callable[[], Awaitable[Changes]] | None,
     fingerprint: str | None,
@@ -65,6 +71,8 @@ def new_actions(
         store: where alerts are found.
         live: what happens now.
         previews: what streams show now.
+        recent: what they showed of late.
+        clock: that of the service.
         heed_snoozes: has the service look at what was snoozed.
         reload: reads the configuration file and takes it over; None where there is none.
         fingerprint: of the key that signs evidence; None where none is kept.
@@ -85,10 +93,15 @@ def new_actions(
     def status(stream: str) -> Status | None:
         return next((status for status in seen.statuses() if status.stream == stream), None)
 
+    def min_face_px() -> float:
+        return config().faces.min_face_px
+
     return Actions(
         streams=StreamActions(config, seen, promises, parts.adapters),
         live=LiveActions(names, live, store),
-        pictures=PictureActions(names, previews, live, status, lambda: config().faces.min_face_px),
+        pictures=PictureActions(names, previews, live, status, min_face_px),
+        board=BoardActions(names, seen, previews, live, min_face_px),
+        recent=RecentActions(names, recent, clock.now_s),
         alerts=AlertActions(store, book),
         snoozes=SnoozeActions(names, book, heed_snoozes),
         evidence=EvidenceActions(lambda: config().evidence, lambda: fingerprint, store),

@@ -78,7 +78,8 @@ class Watching:
         """
         preview = await self._looking.next(_WAIT_S)
         self._standing = self._status()
-        return None if preview is None else self._faces(preview), self._standing
+        faces = None if preview is None else faces_now(preview, self._live, self._min_face_px)
+        return faces, self._standing
 
     @property
     def over(self) -> bool:
@@ -89,23 +90,25 @@ class Watching:
         """Looks no more."""
         self._looking.close()
 
-    def _faces(self, preview: Preview) -> FacesNow:
-        held = {each.verdict.track: each.verdict for each in self._live.verdicts(preview.stream)}
-        faces = []
-        for face in preview.faces:
-            now = FaceNow(face.track, face.box, face.width_px, face.gated)
-            verdict = held.get(face.track)
-            if verdict is not None:
-                now = replace(
-                    now,
-                    state=verdict.state,
-                    evidence=verdict.evidence,
-                    threshold=verdict.threshold,
-                    samples=verdict.samples,
-                    reasons=verdict.reasons,
-                )
-            faces.append(now)
-        return FacesNow(preview.at_s, preview.width, preview.height, self._min_face_px, tuple(faces))
+
+def faces_now(preview: Preview, live: Live, min_face_px: float) -> FacesNow:
+    """The faces of a preview, with what is held of each."""
+    held = {each.verdict.track: each.verdict for each in live.verdicts(preview.stream)}
+    faces = []
+    for face in preview.faces:
+        now = FaceNow(face.track, face.box, face.width_px, face.gated)
+        verdict = held.get(face.track)
+        if verdict is not None:
+            now = replace(
+                now,
+                state=verdict.state,
+                evidence=verdict.evidence,
+                threshold=verdict.threshold,
+                samples=verdict.samples,
+                reasons=verdict.reasons,
+            )
+        faces.append(now)
+    return FacesNow(preview.at_s, preview.width, preview.height, min_face_px, tuple(faces))
 
 
 class PictureActions:

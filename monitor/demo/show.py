@@ -22,6 +22,7 @@ from monitor.errors import MonitorError
 from monitor.parts import load_parts
 from monitor.service import Started, serve
 from monitor.steps import Parts
+from monitor.web.dashboard import opened_dashboard
 
 STREAM = "demo-call"
 _ANSWER_S = 2.0
@@ -98,7 +99,7 @@ async def _play(config: MonitorConfig, parts: Parts, until_alert: bool, ending: 
     logging.getLogger("monitor.service").addFilter(_not_an_alert)
     stop = asyncio.Event()
     started: asyncio.Future[Started] = asyncio.get_running_loop().create_future()
-    service = asyncio.create_task(serve(config, parts, stop, started.set_result))
+    service = asyncio.create_task(serve(config, parts, stop, started.set_result, pages=opened_dashboard))
     awaited: list[asyncio.Future[Any]] = [service, started, ending]
     await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
     try:
@@ -119,7 +120,8 @@ async def _subscribe(
         Whether the alert that was waited for came.
     """
     say(
-        f"playing a call of three people as the live stream '{STREAM}'; health and metrics at {where.web_url}\n"
+        f"playing a call of three people as the live stream '{STREAM}'\n"
+        f"open {where.web_url} in a browser to look on\n"
         f"the person on the left is manipulated from second {MANIPULATED_FROM_S:g} of {SECONDS:g} on; "
         "the alert follows once the evidence has grown (Ctrl-C ends)"
     )

@@ -53,7 +53,7 @@ class Identify:
 
     async def _identify(self, gate: Gate, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            known = await _known(gate, scope)
+            known = await known_by(gate, scope)
         except StoreError:
             await _refuse(scope, receive, send, 503, "accounts cannot be looked up now; see the service's log")
             return
@@ -86,7 +86,7 @@ def session_id(scope: Scope) -> str | None:
     return HTTPConnection(scope).cookies.get(cookie_name(scope))
 
 
-async def _known(gate: Gate, scope: Scope) -> Scope:
+async def known_by(gate: Gate, scope: Scope) -> Scope:
     """What is to be added to the scope: nothing, `principal`, or, with a session, `principal` and `csrf`.
 
     Raises:

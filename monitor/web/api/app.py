@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from monitor.actions import Actions
 from monitor.web.api.alerts import alert_routes
+from monitor.web.api.board import board_routes
 from monitor.web.api.events import event_routes
 from monitor.web.api.evidence import evidence_routes
 from monitor.web.api.pictures import picture_routes
@@ -60,6 +61,7 @@ def create_api(actions: Actions, most_upload_bytes: int = 0) -> FastAPI:
         stream_routes,
         event_routes,
         picture_routes,
+        board_routes,
         alert_routes,
         evidence_routes,
         score_routes,

@@ -20,6 +20,7 @@ from monitor.ingest import ReaderStatistics
 from monitor.live import Live
 from monitor.messages import ModelIdentity, Status
 from monitor.previews import Previews
+from monitor.recent import RecentFaces
 from monitor.snoozes import Snoozes
 from monitor.steps import Encoder, Parts
 from monitor.store import EpisodeReader, Store, StoreStatistics
@@ -118,6 +119,7 @@ class Acting:
     jobs: ScoreJobs
     """Nobody works on them."""
     previews: Previews
+    recent: RecentFaces
 
 
 @asynccontextmanager
@@ -136,19 +138,22 @@ async def acting(folder: Path, broadcast: Broadcast | None = None, **sections: A
     )
     jobs = ScoreJobs(judge, most_waiting=20)
     previews = Previews(lambda *_: None)
+    recent = RecentFaces()
     actions = new_actions(
         InForce(config, parts),
         Watched(live, store),
         episodes,
         live,
         previews,
+        recent=recent,
+        clock=LiveClock(),
         heed_snoozes=snoozes.read,
         reload=None,
         fingerprint=None,
         jobs=jobs,
     )
     try:
-        yield Acting(actions, store, live, snoozes, config, jobs, previews)
+        yield Acting(actions, store, live, snoozes, config, jobs, previews, recent)
     finally:
         await jobs.aclose()
         await episodes.aclose()

@@ -44,6 +44,8 @@ TABLE: dict[str, tuple[Ask, str, str, str, str]] = {
     "live.follow": (lambda a, p: a.live.follow(p, ["lobby"], ["alert"], None), YES, YES, YES, NO),
     "pictures.newest": (lambda a, p: a.pictures.newest(p, "lobby"), YES, YES, YES, NO),
     "pictures.watch": (lambda a, p: a.pictures.watch(p, "lobby"), YES, YES, YES, NO),
+    "board.watch": (lambda a, p: a.board.watch(p, "lobby"), YES, YES, YES, NO),
+    "recent.of": (lambda a, p: a.recent.of(p, "lobby"), YES, YES, YES, NO),
     "alerts.find": (lambda a, p: a.alerts.find(p, ANY, 10, None), YES, YES, YES, YES),
     "alerts.one": (lambda a, p: a.alerts.one(p, "episode-1"), YES, YES, YES, HIDDEN),
     "alerts.messages": (lambda a, p: a.alerts.messages(p, "episode-1", 10, None), YES, YES, YES, HIDDEN),

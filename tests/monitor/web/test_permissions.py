@@ -63,6 +63,7 @@ EXPECTED: dict[tuple[str, str], Answers] = {
     ("DELETE", "/api/v1/streams/{stream}/snooze"): Answers(401, 403, 204, 204, 403),
     ("POST", "/api/v1/streams/{stream}/snooze"): Answers(401, 403, 200, 200, 403),
     ("GET", "/api/v1/streams/{stream}/faces"): Answers(401, 200, 200, 200, 403),
+    ("GET", "/api/v1/board"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/streams/{stream}/preview.jpg"): Answers(401, 404, 404, 404, 403),  # no picture comes
     ("GET", "/api/v1/streams/{stream}/verdicts"): Answers(401, 200, 200, 200, 403),
     ("GET", "/api/v1/system"): Answers(401, 200, 200, 200, 200),

@@ -179,7 +179,7 @@ CHECKS = [
 ]
 
 
-ENDLESS = ["/events", "/streams/{stream}/faces"]
+ENDLESS = ["/board", "/events", "/streams/{stream}/faces"]
 
 
 def test_whatever_is_asked_is_answered_as_declared(running: Running) -> None:

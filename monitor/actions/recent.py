@@ -1,0 +1,48 @@
+"""What was seen of a stream's faces of late: crops as the encoder got them, and how the evidence went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from monitor.access import Principal
+from monitor.actions.known import StreamNames, check_known
+from monitor.recent import RecentFaces, RecentTrack
+
+
+@dataclass(frozen=True, slots=True)
+class RecentView:
+    """The faces of one stream.
+
+    Attributes:
+        now_s: on the service's clock, in whose seconds the rest is.
+        tracks: the one last heard of first.
+    """
+
+    now_s: float
+    tracks: list[RecentTrack]
+
+
+class RecentActions:
+    """Shows what is remembered.
+
+    Args:
+        names: the configured streams.
+        faces: remembers.
+        now_s: the service's clock.
+    """
+
+    def __init__(self, names: StreamNames, faces: RecentFaces, now_s: Callable[[], float]) -> None:
+        self._names = names
+        self._faces = faces
+        self._now_s = now_s
+
+    def of(self, principal: Principal, stream: str) -> RecentView:
+        """Of one stream.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        principal.require("viewer", stream)
+        check_known(stream, self._names)
+        return RecentView(self._now_s(), self._faces.of(stream))

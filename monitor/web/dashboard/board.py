@@ -1,0 +1,28 @@
+"""`/`: every stream at a glance. `board.js` draws the tiles, from events that are made once for all."""
+
+from __future__ import annotations
+
+import json
+
+from fastapi import Request
+from nicegui import ui
+
+from monitor.actions import Actions
+from monitor.web.dashboard.frame import Framing
+
+_HEAD = '<script type="module" src="/assets/dashboard/board.js"></script>'
+
+
+def board_page(framing: Framing, actions: Actions) -> None:
+    """Registers the page."""
+
+    @ui.page("/")
+    async def board(request: Request) -> None:
+        visitor, who = await framing.visitor(request)
+        notices = actions.system.show(who).notices
+        with framing.page(visitor, who, "Board", "/", head=_HEAD):
+            for notice in notices:
+                ui.label(notice).classes("notice").props('role="note"')
+            # What is true of every stream is told once.
+            board = ui.element("div").props('id="board"')
+            board.props["data-notices"] = json.dumps(notices)
