@@ -118,3 +118,23 @@ def on_click(visitor: Visitor, act: Callable[[Principal], Awaitable[None]]) -> C
             await act(await visitor.principal())
 
     return clicked
+
+
+def every(seconds: float, visitor: Visitor, show: Callable[[Principal], Awaitable[None]]) -> ui.timer:
+    """Shows something anew, now and every so often while the page is open; who is logged out meanwhile is told so.
+
+    Args:
+        seconds: between two times.
+        visitor: for whom.
+        show: as whom they have come; the page stands still where it fails, and says why.
+    """
+
+    async def shown() -> None:
+        try:
+            await show(await visitor.principal())
+        except MonitorError as error:
+            timer.deactivate()
+            ui.notify(f"This page stands still: {error}", type="warning", timeout=0, close_button="Close")
+
+    timer = ui.timer(seconds, shown)
+    return timer

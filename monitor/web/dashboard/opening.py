@@ -15,10 +15,11 @@ from monitor.web.dashboard.assets import asset_routes
 from monitor.web.dashboard.board import board_page
 from monitor.web.dashboard.door import Door
 from monitor.web.dashboard.frame import Framing
+from monitor.web.dashboard.stream import stream_page
 from monitor.web.gate import Gate
 
 _RECONNECT_S = 5.0
-_BUILDERS = (board_page,)
+_BUILDERS = (board_page, stream_page)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 // The board: a tile for each stream, those with an alert first.
 
-import { Picture, element, follow, loudest, plural, stateInWords, verdictInWords } from "./tiles.js";
+import { verdictInWords } from "/assets/call/words.js";
+import { Picture, element, follow, loudest, plural, stateInWords } from "./tiles.js";
 
 class Tile {
   constructor(name, notices) {
@@ -37,7 +38,7 @@ class Tile {
     if (alerting) this.badges.append(element("span", "badge alert", "Alert"));
     if (status.snoozed_until) this.badges.append(element("span", "badge", "Snoozed"));
     this.state.textContent = stateInWords(status);
-    this.held.textContent = top ? `${plural(followed.length, "face")}: ${verdictInWords(top)}` : "no face in sight";
+    this.held.textContent = top ? `${plural(followed.length, "face")}: ${verdictInWords(top.state).toLowerCase()}` : "no face in sight";
     const level = top?.threshold ? Math.max(0, top.evidence / top.threshold) : 0;
     this.bar.style.width = `${Math.min(100, 100 * level)}%`;
     this.meter.hidden = this.evidence.hidden = !top?.threshold;

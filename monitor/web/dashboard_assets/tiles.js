@@ -2,12 +2,6 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const STATES = { connecting: "connecting", live: "live", stalled: "stalled", stopped: "stopped" };
-const VERDICTS = {
-  inconclusive: "not sure yet",
-  clear: "no sign of manipulation",
-  suspect: "something is odd",
-  fake: "likely manipulated",
-};
 const RANK = ["clear", "inconclusive", "suspect", "fake"];
 
 export function element(name, className = "", text = "") {
@@ -62,10 +56,6 @@ function outline(face) {
 export function stateInWords({ state, fps, reason }) {
   if (state !== "live") return reason ? `${STATES[state]}: ${reason}` : STATES[state];
   return `live, ${fps.toFixed(fps < 10 ? 1 : 0)} frames/s`;
-}
-
-export function verdictInWords(face) {
-  return VERDICTS[face.state] ?? face.state;
 }
 
 export function plural(count, one) {

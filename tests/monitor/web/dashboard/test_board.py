@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.monitor.service import RunningService
-from tests.monitor.web.dashboard.browsing import WAIT_MS, a_browser, a_page, a_service, barriers, overflows
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    with a_service(tmp_path_factory.mktemp("service")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as running:
-        yield running
+from tests.monitor.web.dashboard.browsing import WAIT_MS, a_page, barriers, overflows
 
 
 def tile(page: Page, stream: str) -> str:

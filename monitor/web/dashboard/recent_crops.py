@@ -1,0 +1,65 @@
+"""The latest crops of each face of a stream, as the encoder got them, with what it said."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import math
+
+import cv2
+from nicegui import ui
+
+from monitor.actions.recent import RecentView
+from monitor.messages import Pixels
+from monitor.recent import RecentCrop, RecentTrack
+from monitor.web.dashboard.words import VERDICTS
+
+_SHOWN_PX = 112
+_TRACKS = 6
+
+
+class RecentCrops:
+    """A row for each face, the one last heard of first."""
+
+    def __init__(self) -> None:
+        self._rows = ui.element("div").classes("crops")
+        self._shown: tuple[object, ...] | None = None
+
+    async def show(self, recent: RecentView) -> None:
+        """Shows what is remembered now; does nothing where that is shown already."""
+        tracks = [track for track in recent.tracks if track.crops][:_TRACKS]
+        shown = tuple((track.track, track.state, track.ended, track.crops[-1].at_s) for track in tracks)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        pictures = await asyncio.to_thread(lambda: [[_data_url(crop.pixels) for crop in t.crops] for t in tracks])
+        self._rows.clear()
+        with self._rows:
+            if not tracks:
+                ui.label("No face was scored yet.").classes("quiet")
+            for track, urls in zip(tracks, pictures, strict=True):
+                _row(track, urls)
+
+
+def _row(track: RecentTrack, urls: list[str]) -> None:
+    with ui.element("div").classes(f"crop-row {track.state}"):
+        gone = ", gone" if track.ended else ""
+        ui.label(f"Face {track.track}: {VERDICTS[track.state]}{gone}").classes("held")
+        with ui.element("div").classes("strip"):
+            for crop, url in zip(reversed(track.crops), reversed(urls), strict=True):
+                with ui.element("figure"):
+                    image = ui.element("img")
+                    image.props["src"] = url
+                    image.props["alt"] = f"Crop of face {track.track}"
+                    with ui.element("figcaption"):
+                        ui.label(f"p(fake) {_p_fake(crop):.2f}")
+
+
+def _p_fake(crop: RecentCrop) -> float:
+    return 1 / (1 + math.exp(-max(-50.0, min(50.0, crop.logit))))
+
+
+def _data_url(pixels: Pixels) -> str:
+    small = cv2.resize(pixels, (_SHOWN_PX, _SHOWN_PX), interpolation=cv2.INTER_AREA)
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}"
