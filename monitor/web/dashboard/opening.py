@@ -19,7 +19,8 @@ from monitor.web.dashboard.stream import stream_page
 from monitor.web.gate import Gate
 
 _RECONNECT_S = 5.0
-_BUILDERS = (board_page, stream_page)
+BUILDERS = (board_page, stream_page)
+"""One for each subject; a page that is not registered here is not there."""
 
 
 @asynccontextmanager
@@ -35,7 +36,7 @@ async def opened_dashboard(app: FastAPI, actions: Actions, gate: Gate | None) ->
     """
     app.include_router(asset_routes())
     framing = Framing(gate)
-    for build in _BUILDERS:
+    for build in BUILDERS:
         build(framing, actions)
     pages.add_middleware(Door)
     pages.config.socket_io_js_transports = ["websocket"]
