@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -81,7 +82,8 @@ class Firefox:
     def do(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the protocol, and its result."""
         number = next(self._numbers)
-        self._answers[number] = waiting = queue.SimpleQueue()
+        waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._answers[number] = waiting
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         answer = waiting.get(timeout=_ANSWER_S)
         del self._answers[number]
@@ -103,7 +105,7 @@ class Firefox:
         lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         errors = self._process.stderr
         assert errors is not None
-        threading.Thread(target=lambda: [lines.put(line) for line in errors], daemon=True).start()
+        threading.Thread(target=_pass_on, args=(errors, lines), daemon=True).start()
         deadline = time.monotonic() + _START_S
         while "WebDriver BiDi listening on " not in (line := lines.get(timeout=max(0.1, deadline - time.monotonic()))):
             pass
@@ -116,3 +118,8 @@ class Firefox:
                 self.complaints.append(str(told["params"]["text"]))
             elif (waiting := self._answers.get(told.get("id"))) is not None:
                 waiting.put(told)
+
+
+def _pass_on(lines: Iterable[str], to: queue.SimpleQueue[str]) -> None:
+    for line in lines:
+        to.put(line)
