@@ -13,6 +13,24 @@ import pytest
 # Long enough for a busy machine's hiccups, short enough to catch what reads a file, a socket or a model.
 _BLOCKED_S = 1.0
 
+_LONG = (
+    "test_fine_tuning.py",
+    "test_run.py",
+    "test_cli_train.py",
+    "test_encoders.py",
+    "test_learning_end_to_end.py",
+    "test_drift_end_to_end.py",
+    "test_end_to_end.py",
+    "test_evidence_end_to_end.py",
+    "test_notifications.py",
+    "test_cli.py",
+)
+"""Begun first, so that of several processes none is left with one of them when the others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG))
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -29,7 +29,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import f as f_distribution
+from scipy.special import fdtri  # of scipy.stats.f, which takes a second to load
 
 from monitor.decision.track_scores import TrackScores
 
@@ -183,5 +183,5 @@ def _between(sessions: Sequence[Numbers]) -> float:
     within /= total - count
     among = float((sizes * (means - (sizes * means).sum() / total) ** 2).sum()) / (count - 1)
     size = (total - float((sizes**2).sum()) / total) / (count - 1)
-    least = float(f_distribution.ppf(0.025, count - 1, total - count))
+    least = float(fdtri(count - 1, total - count, 0.025))
     return max(0.0, (among / within / least - 1) / size)

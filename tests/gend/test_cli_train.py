@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +43,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def trained(project: Path) -> subprocess.CompletedProcess[str]:
+    """The recipe, trained without an interruption into `runs/recipe`."""
+    done = gend("train", "recipe.yaml", "optimiser.learning_rate=1e-4", "--json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 def test_every_experiment_of_the_project_is_a_whole_configuration() -> None:
     experiments = list_experiments(_CONFIGS)
     assert len(experiments) > 25
@@ -55,32 +62,26 @@ def test_every_experiment_of_the_project_is_a_whole_configuration() -> None:
     assert combinations(sweep)[1] == ("losses.uniformity=0", "losses.alignment=0.1")
 
 
-def test_a_training_from_the_command_line(project: Path) -> None:
-    done = gend("train", "recipe.yaml", "optimiser.learning_rate=1e-4", "--json", cwd=project)
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+def test_a_training_from_the_command_line(project: Path, trained: subprocess.CompletedProcess[str]) -> None:
+    said = json.loads(trained.stdout)
     assert (said["folder"], said["steps"]) == ("runs/recipe", 8)
     assert (project / said["adapter"]).is_file()
-    lines = done.stderr.splitlines()
+    lines = trained.stderr.splitlines()
     assert lines[0] == "norms: 3,842 of 2,046,170 parameters learn (0.19%)"
     assert [line.split()[0] for line in lines] == ["norms:", "learns", "judged", "epoch", "epoch"]
-    again = gend("train", "recipe.yaml", cwd=project)
-    assert (again.returncode, again.stdout) == (2, "")
-    assert again.stderr.splitlines()[-1].startswith("error: runs/recipe: not empty; --resume goes on with the training")
 
 
+@pytest.mark.usefixtures("trained")
 def test_killed_and_resumed_it_ends_as_if_nothing_had_been(project: Path) -> None:
-    straight = gend("train", "recipe.yaml", "run.epochs=4", "--out", "straight", cwd=project)
-    assert straight.returncode == 0, straight.stderr
-    command = [_GEND, "train", "recipe.yaml", "run.epochs=4", "--out", "killed"]
-    killed = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, start_new_session=True)
+    command = ["train", "recipe.yaml", "optimiser.learning_rate=1e-4", "--out", "killed"]
+    killed = subprocess.Popen([_GEND, *command], cwd=project, stderr=subprocess.PIPE, start_new_session=True)
     wait_until(lambda: (project / "killed/checkpoints/last.ckpt").exists() or killed.poll() is not None)
-    time.sleep(0.2)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
-    resumed = gend("train", "recipe.yaml", "run.epochs=4", "--out", "killed", "--resume", cwd=project)
+    assert killed.returncode == -signal.SIGKILL
+    resumed = gend(*command, "--resume", cwd=project)
     assert resumed.returncode == 0, resumed.stderr
-    one, other = (load_file(project / folder / "model.safetensors") for folder in ("straight", "killed"))
+    one, other = (load_file(project / folder / "model.safetensors") for folder in ("runs/recipe", "killed"))
     assert all((tensor == other[name]).all() for name, tensor in one.items())
 
 
@@ -98,6 +99,25 @@ def test_ctrl_c_ends_between_two_steps_and_in_one_line(project: Path, sent_to: C
         f"error: {out}: interrupted; --resume goes on from the last checkpoint",
     ]
     assert "Traceback" not in said
+
+
+def refusal(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The last line of `gend train` with what it does not do."""
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(sys, "argv", ["gend", "train", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr()
+    assert (end.value.code, told.out) == (2, "")
+    return told.err.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_folder_that_holds_a_training_is_left_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal(project, monkeypatch, capsys, "recipe.yaml")
+    assert said.startswith("error: runs/recipe: not empty; --resume goes on with the training")
 
 
 @pytest.mark.parametrize(
@@ -120,10 +140,4 @@ def test_bad_usage_is_one_line_and_2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(project)
-    monkeypatch.setattr(sys, "argv", ["gend", "train", *arguments])
-    with pytest.raises(SystemExit) as end:
-        main()
-    told = capsys.readouterr()
-    assert (end.value.code, told.out) == (2, "")
-    assert told.err.splitlines()[-1].startswith(line)
+    assert refusal(project, monkeypatch, capsys, *arguments).startswith(line)

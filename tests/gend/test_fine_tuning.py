@@ -47,7 +47,7 @@ def test_the_tutorial_leads_from_recordings_to_a_stream_that_uses_the_adapter(
         path = tmp_path / "recordings" / f"{day}.mp4"
         path.parent.mkdir(parents=True)
         make_clip(path, names=names, seconds=3, manipulated_from_s=math.inf)
-    make_clip(tmp_path / "recordings" / "call.mp4", seconds=30, manipulated_from_s=0)
+    make_clip(tmp_path / "recordings" / "call.mp4", seconds=12, manipulated_from_s=0, names=["astronaut"])
 
     *tools, service_command = commands()
     assert [words[:2] for words in tools] == [

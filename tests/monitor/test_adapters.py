@@ -31,7 +31,7 @@ def own() -> Adapter:
 @pytest.fixture(scope="module")
 def fake_call(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clips") / "fake-call.mp4"
-    make_clip(path, seconds=30, manipulated_from_s=0)
+    make_clip(path, seconds=12, manipulated_from_s=0, names=["astronaut"])
     return path
 
 

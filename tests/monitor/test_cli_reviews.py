@@ -117,7 +117,7 @@ def wait_for_state(subscriber: Subscriber, state: bytes) -> list[bytes]:
 
 def test_snoozed_stream_is_alerted_of_but_calls_nobody_until_the_snooze_ends(broker: Mosquitto, tmp_path: Path) -> None:
     clip = tmp_path / "call.mp4"
-    make_clip(clip, seconds=30, manipulated_from_s=0, names=["astronaut"])
+    make_clip(clip, seconds=12, manipulated_from_s=0, names=["astronaut"])
     streams = [{"name": "tape", "url": f"file:{clip}", "loop": True}]
     config = {"streams": streams, "mqtt": {"url": broker.url}}
     with (

@@ -17,9 +17,9 @@ from tests.rtsp_server import RtspServer
 
 @pytest.fixture(scope="module")
 def fake_call(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A call of half a minute in which the person on the left is manipulated from the start."""
+    """A call in which the person on the left is manipulated from the start, and another is not."""
     path = tmp_path_factory.mktemp("clips") / "fake-call.mp4"
-    make_clip(path, seconds=30, manipulated_from_s=0)
+    make_clip(path, seconds=20, manipulated_from_s=0, names=["astronaut", "t1-1"])
     return path
 
 

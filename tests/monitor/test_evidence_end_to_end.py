@@ -25,9 +25,9 @@ from tests.waiting import wait_until
 
 @pytest.fixture(scope="module")
 def fake_call(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A call of half a minute in which the one person is manipulated from the start."""
+    """A call in which the one person is manipulated from the start."""
     path = tmp_path_factory.mktemp("clips") / "fake-call.mp4"
-    make_clip(path, seconds=30, manipulated_from_s=0, names=["astronaut"])
+    make_clip(path, seconds=15, manipulated_from_s=0, names=["astronaut"])
     return path
 
 

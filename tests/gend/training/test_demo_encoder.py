@@ -62,15 +62,15 @@ def test_demo_is_a_small_file() -> None:
 
 
 def test_the_example_learns_what_it_is_for(tmp_path: Path) -> None:
-    """Its recipe, on a hundredth of its pairs, drawn from nothing."""
+    """Its recipe, on a few of its pairs, drawn from nothing."""
     changes = [
-        "data.train.generate={sources: drawn, pairs: 96, lowres: 1, selfblend: 0}",
-        "data.validation.generate={sources: drawn, pairs: 64, lowres: 1, selfblend: 0}",
+        "data.train.generate={sources: drawn, pairs: 48, lowres: 1, selfblend: 0}",
+        "data.validation.generate={sources: drawn, pairs: 16, lowres: 1, selfblend: 0}",
         "data.workers=0",
         "optimiser.averaging=0.9",
         "run.epochs=3",
-        "run.batch_size=32",
-        "run.threads=2",
+        "run.batch_size=16",
+        "run.threads=1",
     ]
     config = load_experiment(_EXAMPLE, TrainingConfig, changes)
     said: list[str] = []

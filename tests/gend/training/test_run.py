@@ -5,6 +5,7 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from gend.network import GenD
 from gend.training.config import UNVARIED, TrainingConfig
 from gend.training.loader import TrainingLoader
 from gend.training.module import TrainingModule
-from gend.training.run import ADAPTER, METRICS, MODEL, SUMMARY, starting_model, train
+from gend.training.run import ADAPTER, METRICS, MODEL, SUMMARY, Trained, starting_model, train
 from gend.training.samples import CropPairs, View
 from gend.training.sets import read_trees
 from gend.training.sweep import run_sweep
@@ -41,7 +42,8 @@ def config(trees: tuple[Path, Path], **sections: object) -> TrainingConfig:
     base: dict[str, object] = {
         "model": {"detector": "demo"},
         "data": {"train": {"root": trees[0]}, "validation": {"root": trees[1]}, "workers": 0},
-        "run": {"epochs": 2, "batch_size": 8, "precision": "fp32", "accelerator": "cpu", "keep_every_steps": 1},
+        "run": {"epochs": 2, "batch_size": 8, "precision": "fp32", "accelerator": "cpu", "keep_every_steps": 1}
+        | {"threads": 1},  # of two, each would wait for the other where tests run beside each other
     }
     for name, section in sections.items():
         before = base.get(name)
@@ -95,28 +97,46 @@ def test_adapter_model_and_summary_come_out_and_agree(trees: tuple[Path, Path], 
     assert list((tmp_path / "run").glob("events.out.tfevents*"))
 
 
-@pytest.mark.parametrize("averaging", [None, 0.9])
-@pytest.mark.parametrize("steps", [3, 5, 7])
-def test_resumed_training_ends_bit_for_bit_where_the_uninterrupted_one_does(
-    steps: int, averaging: float | None, trees: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = config(
+def from_nothing(trees: tuple[Path, Path], averaging: float | None, keep_every_steps: int) -> TrainingConfig:
+    return config(
         trees,
         model={"fresh": "demo-vit", "detector": None, "tuning": "full"},
         optimiser={"averaging": averaging},
-        run={"keep_every_steps": 5 if steps == 7 else 1, "best": "loss"},
+        run={"keep_every_steps": keep_every_steps, "best": "loss"},
         losses={"slerp": {}},
     )
-    straight = train(recipe, tmp_path / "straight", say=quiet)
+
+
+class Straight(NamedTuple):
+    averaging: float | None
+    trained: Trained
+
+
+@pytest.fixture(scope="module", params=[None, 0.9])
+def straight(
+    request: pytest.FixtureRequest, trees: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Straight:
+    """A training that nothing interrupted."""
+    recipe = from_nothing(trees, request.param, keep_every_steps=1)
+    return Straight(request.param, train(recipe, tmp_path_factory.mktemp("runs") / "straight", say=quiet))
+
+
+@pytest.mark.parametrize("steps", [3, 5, 7])
+def test_resumed_training_ends_bit_for_bit_where_the_uninterrupted_one_does(
+    steps: int, straight: Straight, trees: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = from_nothing(trees, straight.averaging, keep_every_steps=5 if steps == 7 else 1)
     with monkeypatch.context() as patched:
         interrupted_after(steps, patched)
         with pytest.raises(GendError, match="no power"):
             train(recipe, tmp_path / "resumed", say=quiet)
     resumed = train(recipe, tmp_path / "resumed", resume=True, say=quiet)
-    assert resumed.figures == straight.figures
-    assert (resumed.folder / METRICS).read_text() == (straight.folder / METRICS).read_text()
-    one, other = (load_file(folder / MODEL) for folder in (straight.folder, resumed.folder))
-    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+    assert resumed.figures == straight.trained.figures
+    folders = (straight.trained.folder, resumed.folder)
+    one, other = ((folder / METRICS).read_text() for folder in folders)
+    assert one == other
+    learnt, again = (load_file(folder / MODEL) for folder in folders)
+    assert all(torch.equal(tensor, again[name]) for name, tensor in learnt.items())
 
 
 def test_ten_steps_are_those_of_a_plain_loop(
@@ -175,8 +195,8 @@ def test_ten_steps_are_those_of_a_plain_loop(
 
 def test_two_processes_learn_what_one_does_from_twice_the_batch(trees: tuple[Path, Path], tmp_path: Path) -> None:
     alike = {"losses": {"uniformity": 0, "alignment": 0}, "augmentation": UNVARIED.model_dump()}
-    together = config(trees, run={"devices": 2, "batch_size": 4, "epochs": 1, "threads": 1}, **alike)
-    alone = config(trees, run={"devices": 1, "batch_size": 8, "epochs": 1, "threads": 1}, **alike)
+    together = config(trees, run={"devices": 2, "batch_size": 4, "epochs": 1}, **alike)
+    alone = config(trees, run={"devices": 1, "batch_size": 8, "epochs": 1}, **alike)
     figures = [train(recipe, tmp_path / str(n), say=quiet) for n, recipe in enumerate((together, alone))]
     assert [each.steps for each in figures] == [5, 5]
     one, other = (load_file(each.model) for each in figures)
