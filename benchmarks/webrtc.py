@@ -3,17 +3,22 @@
 First pictures: aiortc publishes to a stream's worker on this machine, again and again; the time is from the offer's
 arrival to the end of the face detector's first look, so with signalling, ICE, DTLS and decoding, without HTTP.
 
+First verdicts: aiortc publishes a clip of one face by HTTP to the service as it runs, with the demo encoder and default
+settings; the time is from the POST to what a subscriber of MQTT hears: the first word on the face, which says
+`inconclusive`, and the first that says more.
+
 CPU: one clip of 720p30, H.264 without B-frames, is sent over RTSP by GStreamer and over WebRTC by aiortc, neither of
 which is counted, to a worker in a process of its own, whose CPU time is read. Its detector sees nothing, so the rest
 is what both have in common: decoding, and five small pictures a second. VP8 is the same clip in another codec.
 
-Run: python -m benchmarks.webrtc [--times 20] [--seconds 20]
+Run: python -m benchmarks.webrtc [--times 20] [--verdicts 6] [--seconds 20]
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import queue
 import statistics
 import tempfile
@@ -24,6 +29,7 @@ from functools import partial
 from pathlib import Path
 
 import av
+import httpx
 import numpy as np
 import psutil
 from aiortc.contrib.media import MediaPlayer
@@ -34,17 +40,21 @@ from gend.preprocess import encoder_input
 from monitor.answers import Answer
 from monitor.clock import LiveClock
 from monitor.config import FacesConfig, StreamConfig
+from monitor.demo.clip import make_clip
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
 from monitor.messages import Leave, Offer, Pixels, Reply
 from monitor.worker import StreamWorker, WorkerPlan, track_ids
+from tests.monitor.service import RunningService, Subscriber
 from tests.rtsp_server import RtspServer
 from tests.waiting import wait_until
-from tests.webrtc_client import Publisher
+from tests.webrtc_client import SDP, Publisher
 
 _SIZE, _FPS, _KBPS = (1280, 720), 30, 2500
 _WARM_S = 3.0
 _WAIT_S = 60.0
+_FORGOTTEN_S = 3.0
+"""A face that comes back sooner is still the same."""
 _PREPARE = partial(encoder_input, input_px=224)
 
 
@@ -105,6 +115,48 @@ def first_pictures(times: int) -> list[float]:
     worker.ask_to_stop()
     worker.join(time.monotonic() + _WAIT_S)
     return took
+
+
+def first_verdicts(times: int) -> tuple[list[float], list[float]]:
+    """Seconds from the POST of an offer to the first word on the face, and to the first that is not `inconclusive`."""
+    words, verdicts = [], []
+    known: set[str] = set()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clips = [folder / "real.mp4", folder / "fake.mp4"]
+        make_clip(clips[0], seconds=40, manipulated_from_s=99, names=["astronaut"])
+        make_clip(clips[1], seconds=40, manipulated_from_s=0, names=["astronaut"])
+        config = {"streams": [{"name": "call", "url": "whip:"}], "mqtt": {"url": "embedded:"}, "decision": {}}
+        with RunningService(folder, config) as service:
+            for _, clip in zip(range(times), itertools.cycle(clips), strict=False):
+                word_s, verdict_s = _first_verdict(service, clip, known)
+                words.append(word_s)
+                verdicts.append(verdict_s)
+    return sorted(words), sorted(verdicts)
+
+
+def _first_verdict(service: RunningService, clip: Path, known: set[str]) -> tuple[float, float]:
+    time.sleep(_FORGOTTEN_S)
+    url = f"{service.web_url}/whip/call"
+    wait_until(lambda: httpx.post(url, content="x", headers=SDP).status_code == 400)  # and not 503: it takes offers
+    with Subscriber(service.mqtt_port, "gend/streams/call/tracks/#") as subscriber:
+        wait_until(lambda: subscriber.connected)
+        with Publisher(film=MediaPlayer(str(clip)).video) as publisher:
+            began_s, word_s = time.monotonic(), None
+            if publisher.publish(url).status_code != 201:
+                raise RuntimeError("not taken")
+            while True:
+                told = json.loads(subscriber.messages.get(timeout=_WAIT_S)[1])
+                if told["track"] in known:  # the last word on a face of the publisher before
+                    continue
+                word_s = word_s or time.monotonic() - began_s
+                if told["state"] != "inconclusive":
+                    known.add(told["track"])
+                    verdict_s = time.monotonic() - began_s
+                    break
+            if publisher.session is not None:
+                httpx.delete(publisher.session)
+    return word_s, verdict_s
 
 
 @contextmanager
@@ -197,11 +249,16 @@ def main() -> None:
     """Prints both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=20, help="publishers, one after the other")
+    parser.add_argument("--verdicts", type=int, default=6, help="publishers that are waited for until a verdict")
     parser.add_argument("--seconds", type=float, default=20, help="for which CPU time is read")
     options = parser.parse_args()
     took = sorted(first_pictures(options.times))
     print("| offer to first picture analysed | s |\n|---|---|")
     print(f"| median of {len(took)} | {statistics.median(took):.2f} |\n| longest | {took[-1]:.2f} |\n")
+    words, verdicts = first_verdicts(options.verdicts)
+    print("| publishing to, at a subscriber | median, s | longest, s |\n|---|---|---|")
+    print(f"| the first word on a face | {statistics.median(words):.1f} | {words[-1]:.1f} |")
+    print(f"| the first verdict | {statistics.median(verdicts):.1f} | {verdicts[-1]:.1f} |\n")
     found = compare(options.seconds)
     print("| 720p30, 2.5 Mb/s | CPU, ms per s | times RTSP |\n|---|---|---|")
     for way, cost in found.items():
