@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from monitor.actions.adapters import AdapterActions
 from monitor.actions.alerts import AlertActions
 from monitor.actions.calibrations import CalibrationActions
+from monitor.actions.calls import CallActions
 from monitor.actions.configuration import ConfigurationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
@@ -22,6 +23,7 @@ class Actions:
     """One object per subject. Nothing else of the service is reached from a page or a route."""
 
     streams: StreamActions
+    calls: CallActions
     live: LiveActions
     pictures: PictureActions
     alerts: AlertActions

@@ -10,11 +10,13 @@ from monitor.actions.adapters import AdapterActions
 from monitor.actions.alerts import AlertActions
 from monitor.actions.all import Actions
 from monitor.actions.calibrations import CalibrationActions
+from monitor.actions.calls import CallActions
 from monitor.actions.configuration import ConfigurationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
 from monitor.actions.pictures import PictureActions
 from monitor.actions.promises import Promises, Watching
+from monitor.actions.publishing import CallKeeper, Publishing
 from monitor.actions.scores import ScoreActions
 from monitor.actions.snoozes import SnoozeActions
 from monitor.actions.streams import StreamActions, Watched
@@ -56,6 +58,8 @@ def new_actions(
     reload: Callable[[], Awaitable[Changes]] | None,
     fingerprint: str | None,
     jobs: ScoreJobs | None = None,
+    publishing: Publishing | None = None,
+    calls: CallKeeper | None = None,
 ) -> Actions:
     """Hands each what it needs.
 
@@ -69,6 +73,8 @@ def new_actions(
         reload: reads the configuration file and takes it over; None where there is none.
         fingerprint: of the key that signs evidence; None where none is kept.
         jobs: scores what is sent; None where nothing may be.
+        publishing: knows who may publish; None: nobody.
+        calls: begins calls.
     """
     parts = configured.parts  # of which only the calibrations change
 
@@ -82,13 +88,19 @@ def new_actions(
     def names() -> list[str]:
         return [stream.name for stream in config().streams]
 
+    def watched() -> list[str]:
+        return [*names(), *seen.kin]
+
     def status(stream: str) -> Status | None:
         return next((status for status in seen.statuses() if status.stream == stream), None)
 
     return Actions(
         streams=StreamActions(config, seen, promises, parts.adapters),
-        live=LiveActions(names, live, store),
-        pictures=PictureActions(names, previews, live, status, lambda: config().faces.min_face_px),
+        calls=CallActions(publishing, calls),
+        live=LiveActions(watched, live, store, seen.kin.of),
+        pictures=PictureActions(
+            watched, previews, live, status, lambda: config().faces.min_face_px, call_of=seen.kin.of
+        ),
         alerts=AlertActions(store, book),
         snoozes=SnoozeActions(names, book, heed_snoozes),
         evidence=EvidenceActions(lambda: config().evidence, lambda: fingerprint, store),

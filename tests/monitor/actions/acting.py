@@ -17,6 +17,7 @@ from monitor.clock import LiveClock
 from monitor.config import MonitorConfig
 from monitor.health import Health
 from monitor.ingest import ReaderStatistics
+from monitor.kin import Kin
 from monitor.live import Live
 from monitor.messages import ModelIdentity, Status
 from monitor.previews import Previews
@@ -69,6 +70,7 @@ class Watched:
     live: Live
     store: Store
     worker: WorkerStatistics = field(default_factory=_worker_statistics)
+    kin: Kin = field(default_factory=Kin)
 
     def statuses(self) -> list[Status]:
         return [

@@ -60,6 +60,7 @@ EXPECTED: dict[tuple[str, str], Answers] = {
     ("GET", "/api/v1/scores/{job_id}"): Answers(401, 403, 404, 404, 403),
     ("GET", "/api/v1/streams"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/streams/{stream}"): Answers(401, 200, 200, 200, 403),
+    ("POST", "/api/v1/streams/{stream}/calls"): Answers(401, 403, 404, 404, 403),  # nobody publishes to it
     ("DELETE", "/api/v1/streams/{stream}/snooze"): Answers(401, 403, 204, 204, 403),
     ("POST", "/api/v1/streams/{stream}/snooze"): Answers(401, 403, 200, 200, 403),
     ("GET", "/api/v1/streams/{stream}/faces"): Answers(401, 200, 200, 200, 403),
