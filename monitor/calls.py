@@ -114,6 +114,11 @@ class Calls:
         """The calls of a configured stream that are on."""
         return [call for call in self._calls.values() if call.after == after]
 
+    def counts(self) -> dict[str, int]:
+        """How many calls are on of each configured stream that takes some."""
+        streams = [stream.name for stream in self._configured.config.streams if stream.many]
+        return {stream: len(self.of(stream)) for stream in streams}
+
     async def begin(self, after: str, owner: Principal | None, token: str | None) -> Call:
         """Begins a call; returns once somebody can publish to it.
 
@@ -145,6 +150,8 @@ class Calls:
                 raise
         self._on_change(call.name, after)
         await self._listening(call.name)
+        if call.name not in self._calls:
+            raise NoCallsError(f"calls of {after} have just ended; try again")
         return call
 
     def published(self, name: str) -> None:

@@ -113,4 +113,5 @@ class View:
             listeners=self.broadcast_statistics(),
             evidence=None if self._evidence is None else self._evidence.statistics(),
             learning=None if self._learner is None else self._learner.statistics(),
+            calls=self._calls.counts(),
         )

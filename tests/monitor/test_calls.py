@@ -38,6 +38,7 @@ def service(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iter
         ],
         "mqtt": {"url": broker.url},
         "faces": {"min_face_px": 60},
+        "evidence": {"folder": str(tmp_path_factory.mktemp("evidence")), "clip_s": 0},
         "webrtc": {"max_calls": 3, "call_unused_s": 6, "call_lost_s": LOST_S},
         "workers": {"isolation": "thread"},
     }
@@ -147,6 +148,7 @@ def test_two_calls_at_once_are_judged_apart_and_nothing_is_left_of_them(
         wait_until(lambda: streams(service)[still["name"]]["status"]["state"] == "live")
         shown = streams(service)
         assert shown["desk"]["calls"] == 2
+        assert 'gend_calls{stream="desk"} 2.0' in httpx.get(f"{service.web_url}/metrics").text
         assert shown["desk"]["status"]["reason"] == "2 calls"
         assert shown["desk"]["alerting"]
         assert (shown[judged["name"]]["alerting"], shown[still["name"]]["alerting"]) == (True, False)
@@ -165,6 +167,7 @@ def test_two_calls_at_once_are_judged_apart_and_nothing_is_left_of_them(
     wait_until(lambda: not [topic for topic in retained(broker) if "call-" in topic])
     assert retained(broker)["gend/streams/desk/alert"] == b"OFF"
     assert "call-" not in httpx.get(f"{service.web_url}/metrics").text
+    wait_until(lambda: get(service, f"/alerts/{alert['alert_id']}/evidence")["items"])
     (episode,) = get(service, "/alerts?stream=desk")["items"]
     assert (episode["alert_id"], episode["stream"]) == (alert["alert_id"], judged["name"])
     assert judged["token"] not in service.log_text()
@@ -243,7 +246,9 @@ def test_a_snooze_of_the_stream_is_one_of_its_calls(service: RunningService, bro
         publish(service, caller, call)
         alert = subscriber.heard(f"gend/alerts/{call['name']}", type="raised")
         assert alert["snoozed_until"] is not None
-        assert retained(broker)[f"gend/streams/{call['name']}/alert"] == b"OFF"
+        told = retained(broker)
+        assert told[f"gend/streams/{call['name']}/alert"] == b"OFF"
+        assert not [topic for topic in told if topic.startswith("homeassistant/") and call["name"] in topic]
         assert httpx.delete(snooze).status_code == 204
         wait_until(lambda: retained(broker)[f"gend/streams/{call['name']}/alert"] == b"ON")
         service.terminate()

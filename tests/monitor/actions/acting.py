@@ -76,6 +76,7 @@ class Watched:
         return [
             Status("lobby", "live", SINCE, fps=25.0, faces=2),
             Status("gate", "stalled", SINCE, ("slow",), "no frame for 10 s"),
+            *(Status(call, "live", SINCE) for call in self.kin),
         ]
 
     def stream_statistics(self) -> Mapping[str, WorkerStatistics]:
@@ -120,6 +121,7 @@ class Acting:
     jobs: ScoreJobs
     """Nobody works on them."""
     previews: Previews
+    kin: Kin
 
 
 @asynccontextmanager
@@ -129,7 +131,8 @@ async def acting(folder: Path, broadcast: Broadcast | None = None, **sections: A
     url = config.store.url.get_secret_value()
     store = await Store.open(url)
     episodes = await EpisodeReader.open(url)
-    live = Live(LiveClock(), broadcast)
+    kin = Kin()
+    live = Live(LiveClock(), broadcast, kin)
     snoozes = Snoozes(store, lambda _: None)
     model = ModelIdentity("demo", "0" * 64, None, "torch", "fp32")
     parts = Parts(cast("Encoder", _Encoder()), model, cast("Any", None), face_detector="yunet")
@@ -140,7 +143,7 @@ async def acting(folder: Path, broadcast: Broadcast | None = None, **sections: A
     previews = Previews(lambda *_: None)
     actions = new_actions(
         InForce(config, parts),
-        Watched(live, store),
+        Watched(live, store, kin=kin),
         episodes,
         live,
         previews,
@@ -150,7 +153,7 @@ async def acting(folder: Path, broadcast: Broadcast | None = None, **sections: A
         jobs=jobs,
     )
     try:
-        yield Acting(actions, store, live, snoozes, config, jobs, previews)
+        yield Acting(actions, store, live, snoozes, config, jobs, previews, kin)
     finally:
         await jobs.aclose()
         await episodes.aclose()
