@@ -9,9 +9,10 @@ import asyncio
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from monitor.errors import MonitorError
+from monitor.messages import Alert
 
 NewsType = Literal["verdict", "alert", "event", "status"]
 NEWS_TYPES: tuple[NewsType, ...] = ("verdict", "alert", "event", "status")
@@ -33,12 +34,19 @@ class News:
         stream: where.
         data: JSON, as subscribers of MQTT get it.
         id: of an alert's message; None of all else, which is not kept.
+        call_of: the configured stream that it is a call of; None where it is none.
     """
 
     type: NewsType
     stream: str
     data: str
     id: str | None = None
+    call_of: str | None = None
+
+    @classmethod
+    def of(cls, alert: Alert, data: str) -> Self:
+        """That an alert was recorded."""
+        return cls("alert", alert.stream, data, alert.id, alert.call_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,10 @@ class Subscription:
 
     def wants(self, news: News) -> bool:
         """Whether the listener has asked for such."""
-        return news.type in self._types and (self._streams is None or news.stream in self._streams)
+        if news.type not in self._types:
+            return False
+        # Who listens to a stream that takes calls, listens to all of its calls.
+        return self._streams is None or news.stream in self._streams or news.call_of in self._streams
 
     def put(self, news: News) -> bool:
         """Leaves it to be taken; False where the oldest had to go for it."""

@@ -112,6 +112,9 @@ async def check(config: MonitorConfig, timeout_s: float) -> CheckReport:
 async def _stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
     if stream.scheme == PUBLISHED:
         token = "with its token" if stream.token is not None else "without a token"
+        if stream.many:
+            note = f"waits for callers at /call/{stream.name} and /whip/{stream.name}, {token}"
+            return StreamCheck(stream.name, ok=True, note=note)
         return StreamCheck(stream.name, ok=True, note=f"waits for a publisher at /whip/{stream.name}, {token}")
     probing = asyncio.wrap_future(start_probe(stream, timeout_s))
     await asyncio.wait([probing], timeout=timeout_s)

@@ -86,8 +86,10 @@ class StreamConfig(Section):
         min_length=8,
         description="Bearer token: of a `whip:` stream, what publishers must show; of a `whep+…:` one, what we show.",
     )
-    sessions: Literal["one"] = Field(
-        default="one", description="For `whip:`: one publisher, or (not by this version) a stream for each visitor."
+    sessions: Literal["one", "many"] = Field(
+        default="one",
+        description="For `whip:`: `one` publisher at a time, or `many`: each caller gets a stream of their own, "
+        "`call-ID`, which is judged by the settings of this one and goes when the call ends.",
     )
 
     @model_validator(mode="before")
@@ -122,11 +124,18 @@ class StreamConfig(Section):
 
     @model_validator(mode="after")
     def _token_shown(self) -> Self:
+        if self.many and self.scheme != PUBLISHED:
+            raise ValueError("sessions: many is for whip: streams")
         if self.token is not None and not self.over_webrtc:
             raise ValueError("token is for whip: and whep+https: streams")
         if self.scheme in PULLED and urlsplit(self.url.get_secret_value()).hostname is None:
             raise ValueError("url: expected an address such as whep+https://media.example/whep/lobby")
         return self
+
+    @property
+    def many(self) -> bool:
+        """Whether it is not watched itself, but each of its calls is."""
+        return self.sessions == "many"
 
     @property
     def over_webrtc(self) -> bool:

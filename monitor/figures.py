@@ -31,10 +31,12 @@ def samples(
     listeners: BroadcastStatistics,
     evidence: WriterStatistics | None,
     learning: LearningStatistics | None,
+    calls: Mapping[str, int],
 ) -> list[Sample]:
     """All metrics now; those of evidence and of learning only where they are kept."""
     return [
         *_states(statuses),
+        *(Sample("calls", "Calls that are on.", "gauge", on, (("stream", name),)) for name, on in calls.items()),
         *(sample for name, stream in pipeline.streams.items() for sample in of_stream(name, stream)),
         *_scoring(pipeline),
         *_decision(pipeline),

@@ -305,6 +305,8 @@ class Alert:
     snapshot_url: str | None = None
     snoozed_until: datetime | None = None
     """Until when its stream was snoozed at that moment; None where it was not."""
+    call_of: str | None = None
+    """The configured stream that its stream is a call of; None where it is no call."""
     sequence: int | None = None
     schema: int = 1
 

@@ -115,7 +115,7 @@ class TargetConfig(Section):
     def wants(self, alert: Alert) -> bool:
         """Whether the target is told of a message."""
         return (
-            (not self.streams or alert.stream in self.streams)
+            (not self.streams or (alert.call_of or alert.stream) in self.streams)
             and alert.type in self.types
             and (not self.verdicts or alert.verdict in self.verdicts)
         )

@@ -46,6 +46,7 @@ def alert(message: Alert) -> str:
             "notices": list(message.notices),
             "snapshot_url": message.snapshot_url,
             "snoozed_until": _moment(message.snoozed_until),
+            "call_of": message.call_of,
         }
     )
 

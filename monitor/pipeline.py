@@ -125,7 +125,8 @@ class Pipeline:
         self._sources: dict[str, SourceStatus] = {}
         self._on_output: Callable[[Output], None] | None = None  # while it runs
         for stream in config.streams:
-            self._add(stream.name, self._worker(stream))
+            if not stream.many:
+                self._add(stream.name, self._worker(stream))
 
     def _new_decision(self) -> Decision:
         def new_id() -> str:
@@ -175,6 +176,8 @@ class Pipeline:
     async def watch(self, stream: StreamConfig, *, after: str | None = None) -> None:
         """Begins to watch a stream, which is not watched yet; at once where the pipeline runs.
 
+        One of `sessions: many` is not watched itself, and nothing is done.
+
         Args:
             stream: what is watched.
             after: the configured stream after which this one is made, for a time: its calibration and adapter judge
@@ -183,6 +186,8 @@ class Pipeline:
         Raises:
             GendError: the face detector cannot be had; only where workers are threads.
         """
+        if stream.many:
+            return
         worker = await asyncio.to_thread(self._worker, stream)
         if after is not None:
             self.kin.add(stream.name, after)
@@ -200,11 +205,11 @@ class Pipeline:
         """Watches some streams no more: stops them together, decides what was seen, and clears what stands.
 
         Args:
-            streams: which are watched.
+            streams: which; those that are not watched are passed over.
             reason: stands in what is cleared.
             timeout_s: for threads to end; one that is still blocked then is left behind with a warning.
         """
-        leaving = {name: self._workers[name] for name in streams}
+        leaving = {name: self._workers[name] for name in streams if name in self._workers}
         for worker in leaving.values():
             worker.ask_to_stop()
         deadline_s = time.monotonic() + timeout_s
@@ -215,7 +220,8 @@ class Pipeline:
         for name in leaving:
             self._decision.forget(name)
             self._batcher.forget_stream(name)
-            del self._workers[name], self._sources[name]
+            self._workers.pop(name, None)
+            self._sources.pop(name, None)
             self.kin.discard(name)
 
     def take_over(self, config: MonitorConfig, parts: Parts) -> None:
@@ -240,11 +246,12 @@ class Pipeline:
         """
         # All are asked first, then waited for in one thread: a pool of them would stop a few at a time.
         self._scorer.ask_to_stop()
-        for worker in self._workers.values():
+        workers = list(self._workers.values())  # some may be just ending
+        for worker in workers:
             worker.ask_to_stop()
-        await asyncio.to_thread(self._join, time.monotonic() + timeout_s)
+        await asyncio.to_thread(self._join, workers, time.monotonic() + timeout_s)
         self._handle(self._mailbox.take_now(), on_output)
-        self._close(self._workers, "stopped", on_output)
+        self._close(list(self._workers), "stopped", on_output)
 
     def _close(self, streams: Iterable[str], reason: str, on_output: Callable[[Output], None]) -> None:
         for output in self._decision.close(streams, reason):
@@ -255,9 +262,9 @@ class Pipeline:
         if self._on_output is not None:
             self._on_output(output)
 
-    def _join(self, deadline_s: float) -> None:
+    def _join(self, workers: Iterable[StreamWorker | IsolatedWorker], deadline_s: float) -> None:
         self._scorer.stop(deadline_s - time.monotonic())
-        for worker in self._workers.values():
+        for worker in workers:
             worker.join(deadline_s)
 
     def statuses(self) -> list[Status]:
@@ -298,8 +305,12 @@ class Pipeline:
         return self._scorer.failure
 
     def alerting(self, stream: str) -> bool:
-        """Whether an alert stands on the stream."""
-        return self._decision.alerting(stream)
+        """Whether an alert stands on the stream, or on one that is made after it."""
+        return any(self._decision.alerting(name) for name in (stream, *self.kin.made_after(stream)))
+
+    def source(self, stream: str) -> SourceStatus | None:
+        """Where a stream stands, by the last word of its worker; None where it is not watched."""
+        return self._sources.get(stream)
 
     def drift(self, stream: str) -> str | None:
         """What of the stream's scores no longer fits its calibration; None while all does, or nobody can tell."""
@@ -391,6 +402,8 @@ class Pipeline:
         if isinstance(output, Verdict):
             for tap in self._taps:
                 tap.verdict(output)
+        if isinstance(output, Alert) and self.kin.passing(output.stream):
+            output = replace(output, call_of=self.kin.of(output.stream))
         on_output(output)
 
     def _status(self, name: str) -> Status:

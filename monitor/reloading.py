@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -52,6 +52,9 @@ class StreamKeeper(Protocol):
             MonitorError: what they raised before cannot be counted; they are watched all the same.
         """
 
+    async def end_calls(self, streams: Collection[str]) -> None:
+        """These are about to be watched no more, or anew: what is made after them ends before."""
+
     def end_streams(self, streams: Iterable[str]) -> None:
         """These are watched no more."""
 
@@ -77,6 +80,11 @@ class Reloader:
     def config(self) -> MonitorConfig:
         """By which streams are watched and judged now."""
         return self._config
+
+    @property
+    def standing(self) -> asyncio.Lock:
+        """Held, nothing is taken over meanwhile."""
+        return self._one_at_a_time
 
     def stream(self, name: str) -> StreamConfig | None:
         """A stream that is configured now."""
@@ -136,6 +144,7 @@ class Reloader:
 
     async def _apply(self, config: MonitorConfig, calibrations: StreamCalibrations, done: Changes) -> None:
         watched = {stream.name for stream in self._config.streams}
+        await self._keeper.end_calls({*done.gone, *(stream.name for stream in done.begun)})
         ended = [*done.gone, *(stream.name for stream in done.begun if stream.name in watched)]
         await self._pipeline.unwatch(ended, "configuration changed", _STOP_S)
         self._keeper.end_streams(done.gone)

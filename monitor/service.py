@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from pathlib import Path
 from monitor import payloads
 from monitor.actions import new_actions
 from monitor.actions.publishing import Publishing
+from monitor.calls import Calls
 from monitor.clock import LiveClock
 from monitor.config import MonitorConfig, MqttConfig
 from monitor.errors import StoreError
@@ -117,6 +118,8 @@ async def serve(
             reload=None if source is None else partial(running.reloader.reload, source),
             fingerprint=None if writer is None else writer.signer.fingerprint,
             jobs=jobs,
+            publishing=running.publishing,
+            calls=running.calls,
         )
         figures = sample_registry(running.view.samples, partial(of_uploads, jobs))
         app = create_app(
@@ -177,10 +180,13 @@ class _Running:
         )
         self.previews = Previews(self._pipeline.look)
         self.reloader = Reloader(config, parts, self._pipeline, self)
+        self.calls = Calls(self._pipeline, self.reloader, self._call_changed)
         self.publishing = Publishing(
             self._pipeline,
             self.reloader.stream,
             config.webrtc.ice_servers,
+            calls=self.calls,
+            configured=lambda: self.reloader.config.streams,
             keeps_evidence=config.evidence is not None,
             locked=config.web.auth is not None,
         )
@@ -190,7 +196,7 @@ class _Running:
         self._snoozes = Snoozes(store, self._snooze_changed)
         self._states: dict[str, Status] = {}
         self.clock = LiveClock()
-        self.live = Live(self.clock)
+        self.live = Live(self.clock, kin=self._pipeline.kin)
         self.view = View(
             pipeline=self._pipeline,
             store=store,
@@ -199,6 +205,7 @@ class _Running:
             notifier=self._notifier,
             snoozes=self._snoozes,
             live=self.live,
+            calls=self.calls,
             evidence=self._evidence,
             learner=learner,
         )
@@ -207,10 +214,13 @@ class _Running:
         """Closes what a former run left open, so that nothing stands that nobody holds."""
         self._notifier.warn_of_strangers(self._store.statistics().waiting)
         await self._snoozes.read()
-        left_open = {alert.stream for alert in await self._store.close_open_episodes(self._sinks)}
+        closed = await self._store.close_open_episodes(self._sinks)
+        left_open = {alert.stream for alert in closed if alert.call_of is None}
         configured = [stream.name for stream in self.reloader.config.streams]
         await self.begin_streams(configured)
         self.end_streams(left_open - set(configured))
+        for call in {alert.stream for alert in closed if alert.call_of is not None}:
+            self._publisher.forget(call)
 
     async def prepare(self, config: MonitorConfig) -> None:
         """Another configuration is about to be taken over: see `StreamKeeper`."""
@@ -225,6 +235,10 @@ class _Running:
             self._publisher.set_alert_state(stream, on=False)
             if self.reloader.parts.calibrations.of(stream) is not None:
                 self._pipeline.recall(await self._store.last_raised(stream, most_alerts))
+
+    async def end_calls(self, streams: Collection[str]) -> None:
+        """They are watched no more in a moment, or anew, and with them end their calls."""
+        await self.calls.end_of(streams, "configuration changed")
 
     def end_streams(self, streams: Iterable[str]) -> None:
         """They are not watched any more."""
@@ -250,7 +264,7 @@ class _Running:
         deciding = asyncio.create_task(self._pipeline.run(self._output), name="pipeline")
         telling = asyncio.create_task(self._tell_status(), name="status")
         snoozing = asyncio.create_task(self._snoozes.run(), name="snoozes")
-        watching = []
+        watching = [asyncio.create_task(self.calls.run(), name="calls")]
         if self._learner is not None:
             self._learner.begin(self._pipeline)
             watching.append(asyncio.create_task(self._learner.run(), name="learn"))
@@ -272,6 +286,7 @@ class _Running:
             self._recorder.close()
             # Never cancelled while it works: an alert half recorded is neither lost nor kept.
             await asyncio.wait([recording], timeout=_RECORD_S)
+            self.calls.forget_all()
             if waiting := self._recorder.statistics().waiting:
                 failure = self._recorder.failure or "there was no time"
                 alerts = "1 alert" if waiting == 1 else f"{waiting} alerts"
@@ -292,8 +307,8 @@ class _Running:
         await self._snoozes.read()
 
     def snoozed(self, stream: str) -> datetime | None:
-        """Until when alerts of the stream call nobody; None where they do."""
-        return self._snoozes.until(stream)
+        """Until when alerts of the stream, or of whose call it is, call nobody; None where they do."""
+        return self._snoozes.until(self._pipeline.kin.of(stream))
 
     def _output(self, output: Output) -> None:
         if isinstance(output, Alert):
@@ -314,12 +329,15 @@ class _Running:
             self.live.happened(output)
         else:
             self._states[output.stream] = status = replace(output, snoozed_until=self.snoozed(output.stream))
-            self._publisher.set_status(status)
+            self._publisher.set_status(status, passing=self._pipeline.kin.passing(output.stream))
             self.live.changed(status)
 
     def _recorded(self, alert: Alert) -> None:
         self.live.recorded(alert)
-        self._tell_alert_state(alert.stream)
+        if alert.call_of is None:
+            self._tell_alert_state(alert.stream)
+        else:
+            self._tell_call_alert(alert.stream, alert.call_of)
         self._publisher.wake()
         self._notifier.wake()
         if self._evidence is not None:
@@ -350,7 +368,37 @@ class _Running:
         on = self._pipeline.alerting(stream) and self.snoozed(stream) is None
         self._publisher.set_alert_state(stream, on=on)
 
+    def _tell_call_alert(self, call: str, call_of: str) -> None:
+        """Of a call that is over nothing is retained; on what it is a call of, an alert stands while one does here."""
+        kin = self._pipeline.kin
+        if kin.passing(call):
+            on = self._pipeline.alerting(call) and self.snoozed(call) is None
+            self._publisher.set_alert_state(call, on=on, passing=True)
+        if call_of in self._states:
+            self._tell_alert_state(call_of)
+
+    def _call_changed(self, call: str, call_of: str) -> None:
+        """A call has begun, or nothing of it is to be left."""
+        if self._pipeline.kin.passing(call):
+            self._publisher.set_alert_state(call, on=False, passing=True)
+        else:
+            self._states.pop(call, None)
+            self.previews.forget(call)
+            self.live.forget(call)
+            if self._evidence is not None:
+                self._evidence.memory.forget(call)
+            self._publisher.forget(call)
+        for status in self.view.statuses():
+            if status.stream == call_of:
+                self._output(status)
+
     def _snooze_changed(self, stream: str) -> None:
+        kin = self._pipeline.kin
+        for call in kin.made_after(stream):
+            status = self._states.get(call)
+            if status is not None:
+                self._output(status)
+                self._tell_call_alert(call, stream)
         status = self._states.get(stream)
         if status is not None:  # it is watched, and has been told of
             self._output(status)

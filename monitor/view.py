@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from monitor.broadcast import BroadcastStatistics
+from monitor.calls import Calls
 from monitor.evidence import EvidenceKeeper
 from monitor.figures import samples
 from monitor.health import Health
+from monitor.kin import Kin
 from monitor.learning import Learner
 from monitor.live import Live
 from monitor.messages import Status
@@ -35,6 +37,7 @@ class View:
         notifier: Notifier[OutboxRow],
         snoozes: Snoozes,
         live: Live,
+        calls: Calls,
         evidence: EvidenceKeeper | None,
         learner: Learner | None,
     ) -> None:
@@ -45,13 +48,20 @@ class View:
         self._notifier = notifier
         self._snoozes = snoozes
         self._live = live
+        self._calls = calls
         self._evidence = evidence
         self._learner = learner
 
+    @property
+    def kin(self) -> Kin:
+        """Which streams are calls, and of which others."""
+        return self._pipeline.kin
+
     def statuses(self) -> list[Status]:
-        """The state of every stream now."""
+        """The state of every stream now: of those that take calls, and of each call, too."""
         return [
-            replace(status, snoozed_until=self._snoozes.until(status.stream)) for status in self._pipeline.statuses()
+            replace(status, snoozed_until=self._snoozes.until(self.kin.of(status.stream)))
+            for status in (*self._pipeline.statuses(), *self._calls.statuses())
         ]
 
     def stream_statistics(self) -> Mapping[str, WorkerStatistics]:
@@ -87,7 +97,7 @@ class View:
             encoder=encoder,
             store=store,
             mqtt="connected" if self._publisher.connected else "disconnected",
-            streams={status.stream: status.state for status in self._pipeline.statuses()},
+            streams={each.stream: each.state for each in self.statuses() if not self.kin.passing(each.stream)},
             notify={target.name: target.failing or "ok" for target in self._notifier.statistics()},
         )
 
@@ -103,4 +113,5 @@ class View:
             listeners=self.broadcast_statistics(),
             evidence=None if self._evidence is None else self._evidence.statistics(),
             learning=None if self._learner is None else self._learner.statistics(),
+            calls=self._calls.counts(),
         )

@@ -36,7 +36,7 @@ class IceServer(Section):
 
 
 class WebRtcConfig(Section):
-    """How publishers reach this machine. By default nobody outside is asked anything."""
+    """How publishers reach this machine, and how many may. By default nobody outside is asked anything."""
 
     ice_servers: list[IceServer] = Field(default=[], description="STUN and TURN servers; by default none is asked.")
     port_min: int | None = Field(default=None, ge=1024, le=65535, description="First UDP port for media; null: any.")
@@ -45,6 +45,16 @@ class WebRtcConfig(Section):
         default=[],
         description="Addresses told to publishers besides this machine's own, where a router forwards "
         "`port_min` to `port_max` here.",
+    )
+
+    max_calls: int = Field(
+        default=8, ge=1, le=1000, description="Calls at once, of all streams of `sessions: many` together."
+    )
+    call_unused_s: float = Field(
+        default=60, ge=1, le=3600, description="Seconds after which a call goes that nobody has published to."
+    )
+    call_lost_s: float = Field(
+        default=30, ge=1, le=3600, description="Seconds without a picture after which a call that had begun ends."
     )
 
     @field_validator("addresses")

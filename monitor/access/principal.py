@@ -31,26 +31,27 @@ class Principal:
     role: Role
     streams: frozenset[str] | None = None
 
-    def sees(self, stream: str) -> bool:
-        """Whether they may know of the stream."""
-        return self.streams is None or stream in self.streams
+    def sees(self, stream: str, call_of: str | None = None) -> bool:
+        """Whether they may know of the stream; of a call, whether they may of the stream that it is a call of."""
+        return self.streams is None or (call_of or stream) in self.streams
 
     def may(self, role: Role) -> bool:
         """Whether theirs is that role, or one that may more."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
-    def require(self, role: Role, stream: str | None = None) -> None:
+    def require(self, role: Role, stream: str | None = None, call_of: str | None = None) -> None:
         """Lets an action begin.
 
         Args:
             role: the least that it takes.
             stream: the one that it is about; None where it is about none.
+            call_of: the configured stream that this one is a call of, or it itself; None: it is no call.
 
         Raises:
             ForbiddenError: they may not, in words for them. A stream that they may not see reads like one that is
                 not there.
         """
-        if stream is not None and not self.sees(stream):
+        if stream is not None and not self.sees(stream, call_of):
             raise ForbiddenError(f"there is no stream {stream}, or you may not see it")
         if not self.may(role):
             raise ForbiddenError(f"this takes the role {role}; yours is {self.role}")

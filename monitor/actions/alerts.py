@@ -27,6 +27,9 @@ class WholeEpisode:
 class Episodes(Protocol):
     """What is needed of the store to look."""
 
+    async def call_of(self, stream: str) -> str | None:
+        """The stream that one with alerts was a call of."""
+
     async def episodes(self, asked: EpisodeFilter, limit: int, before: int | None = None) -> list[Episode]:
         """The newest episodes."""
 
@@ -73,7 +76,7 @@ class AlertActions:
             StoreError: the database cannot be read.
         """
         principal.require("viewer")
-        seen = _seen(principal, asked)
+        seen = await self._seen(principal, asked)
         limit = min(limit, MOST_PER_PAGE)
         found = await self._store.episodes(seen, limit + 1, place(cursor))
         return page(found, limit, lambda episode: episode.position)
@@ -128,7 +131,7 @@ class AlertActions:
             StoreError: the database cannot be read.
         """
         principal.require("viewer")
-        seen = _seen(principal, asked)
+        seen = await self._seen(principal, asked)
         first = await self._store.episodes(seen, MOST_PER_PAGE)
         return self._following(seen, first)
 
@@ -140,7 +143,7 @@ class AlertActions:
 
     async def _episode(self, principal: Principal, alert_id: str) -> Episode:
         episode = await self._store.episode(alert_id)
-        if episode is None or not principal.sees(episode.raised.stream):
+        if episode is None or not principal.sees(episode.raised.stream, episode.raised.call_of):
             raise NotFoundError(f"there is no alert {alert_id}, or you may not see it")
         return episode
 
@@ -148,11 +151,11 @@ class AlertActions:
         found = await self._store.messages(alert_id, limit + 1, before)
         return page(found, limit, lambda message: message.sequence or 0)
 
-
-def _seen(principal: Principal, asked: EpisodeFilter) -> EpisodeFilter:
-    """What is asked for, as far as they may see it."""
-    if asked.streams is None:
-        return replace(asked, streams=principal.streams)
-    for stream in sorted(asked.streams):
-        principal.require("viewer", stream)
-    return asked
+    async def _seen(self, principal: Principal, asked: EpisodeFilter) -> EpisodeFilter:
+        """What is asked for, as far as they may see it."""
+        if asked.streams is None:
+            return replace(asked, streams=principal.streams)
+        for stream in sorted(asked.streams):
+            if not principal.sees(stream):  # it may be a call that is over
+                principal.require("viewer", stream, await self._store.call_of(stream))
+        return asked

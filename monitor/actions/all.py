@@ -8,6 +8,7 @@ from monitor.actions.adapters import AdapterActions
 from monitor.actions.alerts import AlertActions
 from monitor.actions.board import BoardActions
 from monitor.actions.calibrations import CalibrationActions
+from monitor.actions.calls import CallActions
 from monitor.actions.configuration import ConfigurationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
@@ -24,6 +25,7 @@ class Actions:
     """One object per subject. Nothing else of the service is reached from a page or a route."""
 
     streams: StreamActions
+    calls: CallActions
     live: LiveActions
     pictures: PictureActions
     board: BoardActions

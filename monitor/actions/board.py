@@ -12,7 +12,7 @@ from typing import Protocol
 from monitor import payloads
 from monitor.access import Principal
 from monitor.actions.errors import BusyError
-from monitor.actions.known import StreamNames, check_known
+from monitor.actions.known import CallOf, StreamNames, check_known
 from monitor.actions.pictures import FacesNow, faces_now
 from monitor.live import Live
 from monitor.messages import Preview, Status
@@ -39,11 +39,15 @@ class BoardWatcher:
         self.wants = wants
         self._close = close
         self._tiles: dict[str, str | None] = {}
+        self._shown: set[str] = set()
         self._changed = asyncio.Event()
         self._closed = False
 
     def put(self, stream: str, tile: str | None) -> None:
         """Leaves a tile to be taken, instead of an older one of the stream; None: the stream is gone."""
+        if tile is None and stream not in self._shown:
+            return
+        self._shown.add(stream)
         self._tiles[stream] = tile
         self._changed.set()
 
@@ -67,11 +71,12 @@ class BoardActions:
     """Shows the board. While nobody looks, nothing is done.
 
     Args:
-        names: the configured streams.
+        names: the streams that are watched.
         streams: how they are.
         previews: small pictures of them.
         live: what is held of faces.
         min_face_px: narrower faces are not scored, as it is configured now.
+        call_of: what calls are calls of.
     """
 
     def __init__(
@@ -81,7 +86,10 @@ class BoardActions:
         previews: Previews,
         live: Live,
         min_face_px: Callable[[], float],
+        *,
+        call_of: CallOf,
     ) -> None:
+        self._call_of = call_of
         self._names = names
         self._streams = streams
         self._previews = previews
@@ -103,12 +111,16 @@ class BoardActions:
             NotFoundError: there is no stream of that name.
             BusyError: as many look as may, or the service stops.
         """
-        principal.require("viewer", stream)
+        principal.require("viewer", stream, None if stream is None else self._call_of(stream))
         if stream is not None:
             check_known(stream, self._names)
         if self._previews.closed or len(self._watchers) >= _WATCHERS:
             raise BusyError(f"{_WATCHERS} look at the board already; try again later")
-        watcher = BoardWatcher(lambda name: principal.sees(name) and stream in {None, name}, self._watchers.discard)
+
+        def wants(name: str) -> bool:
+            return principal.sees(name, self._call_of(name)) and stream in {None, name}
+
+        watcher = BoardWatcher(wants, self._watchers.discard)
         for name, tile in self._tiles.items():
             if watcher.wants(name):
                 watcher.put(name, tile)
@@ -123,7 +135,8 @@ class BoardActions:
             for name in [name for name in self._tiles if name not in statuses]:
                 del self._tiles[name]
                 self._shown.pop(name, None)
-                self._tell(name, None)
+                for watcher in self._watchers:  # whoever could see it while it was there
+                    watcher.put(name, None)
             for name, status in statuses.items():
                 if any(watcher.wants(name) for watcher in self._watchers):
                     self._remake(name, status)
@@ -142,7 +155,7 @@ class BoardActions:
             self._tiles[name] = tile = self._tile(status, preview, alerting=alerting)
             self._tell(name, tile)
 
-    def _tell(self, name: str, tile: str | None) -> None:
+    def _tell(self, name: str, tile: str) -> None:
         for watcher in self._watchers:
             if watcher.wants(name):
                 watcher.put(name, tile)

@@ -11,11 +11,13 @@ from monitor.actions.alerts import AlertActions
 from monitor.actions.all import Actions
 from monitor.actions.board import BoardActions
 from monitor.actions.calibrations import CalibrationActions
+from monitor.actions.calls import CallActions
 from monitor.actions.configuration import ConfigurationActions
 from monitor.actions.evidence import EvidenceActions
 from monitor.actions.live import LiveActions
 from monitor.actions.pictures import PictureActions
 from monitor.actions.promises import Promises, Watching
+from monitor.actions.publishing import CallKeeper, Publishing
 from monitor.actions.recent import RecentActions
 from monitor.actions.scores import ScoreActions
 from monitor.actions.snoozes import SnoozeActions
@@ -62,6 +64,8 @@ def new_actions(
     reload: Callable[[], Awaitable[Changes]] | None,
     fingerprint: str | None,
     jobs: ScoreJobs | None = None,
+    publishing: Publishing | None = None,
+    calls: CallKeeper | None = None,
 ) -> Actions:
     """Hands each what it needs.
 
@@ -77,6 +81,8 @@ def new_actions(
         reload: reads the configuration file and takes it over; None where there is none.
         fingerprint: of the key that signs evidence; None where none is kept.
         jobs: scores what is sent; None where nothing may be.
+        publishing: knows who may publish; None: nobody.
+        calls: begins calls.
     """
     parts = configured.parts  # of which only the calibrations change
 
@@ -90,6 +96,9 @@ def new_actions(
     def names() -> list[str]:
         return [stream.name for stream in config().streams]
 
+    def watched() -> list[str]:
+        return [*names(), *seen.kin]
+
     def status(stream: str) -> Status | None:
         return next((status for status in seen.statuses() if status.stream == stream), None)
 
@@ -98,10 +107,11 @@ def new_actions(
 
     return Actions(
         streams=StreamActions(config, seen, promises, parts.adapters),
-        live=LiveActions(names, live, store),
-        pictures=PictureActions(names, previews, live, status, min_face_px),
-        board=BoardActions(names, seen, previews, live, min_face_px),
-        recent=RecentActions(names, recent, clock.now_s),
+        calls=CallActions(publishing, calls),
+        live=LiveActions(watched, live, store, seen.kin.of),
+        pictures=PictureActions(watched, previews, live, status, min_face_px, call_of=seen.kin.of),
+        board=BoardActions(watched, seen, previews, live, min_face_px, call_of=seen.kin.of),
+        recent=RecentActions(watched, recent, clock.now_s, call_of=seen.kin.of),
         alerts=AlertActions(store, book),
         snoozes=SnoozeActions(names, book, heed_snoozes),
         evidence=EvidenceActions(lambda: config().evidence, lambda: fingerprint, store),

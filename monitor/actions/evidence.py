@@ -66,6 +66,9 @@ class PackageFile:
 class Episodes(Protocol):
     """What is needed of the store."""
 
+    async def call_of(self, stream: str) -> str | None:
+        """The stream that one with alerts was a call of."""
+
     async def episode(self, alert_id: str) -> Episode | None:
         """One episode."""
 
@@ -95,7 +98,7 @@ class EvidenceActions:
         """
         principal.require("viewer")
         episode = await self._store.episode(alert_id)
-        if episode is None or not principal.sees(episode.raised.stream):
+        if episode is None or not principal.sees(episode.raised.stream, episode.raised.call_of):
             raise NotFoundError(f"there is no alert {alert_id}, or you may not see it")
         config = self._config()
         if config is None:
@@ -108,7 +111,8 @@ class EvidenceActions:
         Raises:
             NotFoundError: the package is not there, or its manifest has no such file.
         """
-        principal.require("viewer", stream)
+        principal.require("viewer")
+        await self._see(principal, stream)
         for file in await self._files(stream, package):
             if file.name == name:
                 return file
@@ -120,7 +124,8 @@ class EvidenceActions:
         Raises:
             NotFoundError: the package is not there.
         """
-        principal.require("viewer", stream)
+        principal.require("viewer")
+        await self._see(principal, stream)
         return await self._files(stream, package)
 
     async def verification(self, principal: Principal, stream: str, package: str) -> Verified:
@@ -129,10 +134,15 @@ class EvidenceActions:
         Raises:
             NotFoundError: the package is not there.
         """
-        principal.require("viewer", stream)
+        principal.require("viewer")
+        await self._see(principal, stream)
         folder = await self._folder(stream, package)
         (verified,) = await asyncio.to_thread(verify, folder, self._fingerprint())
         return verified
+
+    async def _see(self, principal: Principal, stream: str) -> None:
+        if not principal.sees(stream):  # it may be a call that is over
+            principal.require("viewer", stream, await self._store.call_of(stream))
 
     async def _files(self, stream: str, package: str) -> list[PackageFile]:
         return await asyncio.to_thread(_listed, await self._folder(stream, package))

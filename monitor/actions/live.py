@@ -10,7 +10,7 @@ from typing import Protocol
 from monitor import payloads
 from monitor.access import Principal
 from monitor.actions.errors import BusyError
-from monitor.actions.known import StreamNames, check_known
+from monitor.actions.known import CallOf, StreamNames, check_known
 from monitor.broadcast import Broadcast, FullError, News, NewsType, Subscription
 from monitor.live import Held, Live
 from monitor.messages import Alert
@@ -82,7 +82,7 @@ class Following:
         if self._replay:
             async for alert in self._missed():
                 self._told.append(alert.id)
-                yield News("alert", alert.stream, payloads.alert(alert), alert.id)
+                yield News.of(alert, payloads.alert(alert))
         while not self._subscription.closed:
             news, dropped = await self._subscription.take()
             if dropped:
@@ -103,13 +103,15 @@ class LiveActions:
     """Shows what happens now.
 
     Args:
-        names: the configured streams.
+        names: the streams that are watched.
         live: what is held of faces, and who is told of changes.
         kept: alerts that were recorded.
+        call_of: what calls are calls of.
     """
 
-    def __init__(self, names: StreamNames, live: Live, kept: Kept) -> None:
+    def __init__(self, names: StreamNames, live: Live, kept: Kept, call_of: CallOf) -> None:
         self._names = names
+        self._call_of = call_of
         self._live = live
         self._kept = kept
 
@@ -119,7 +121,7 @@ class LiveActions:
         Raises:
             NotFoundError: there is no stream of that name.
         """
-        principal.require("viewer", stream)
+        principal.require("viewer", stream, self._call_of(stream))
         check_known(stream, self._names)
         return self._live.verdicts(stream)
 
@@ -130,7 +132,7 @@ class LiveActions:
 
         Args:
             principal: who asks.
-            streams: of which; none: of all that they may see.
+            streams: of which, and of the calls of those that take some; none: of all that they may see.
             types: what of them.
             last_id: of the alert's message that they have heard last; those recorded after it are told first.
 
@@ -141,7 +143,7 @@ class LiveActions:
         """
         principal.require("viewer")
         for stream in streams:
-            principal.require("viewer", stream)
+            principal.require("viewer", stream, self._call_of(stream))
             check_known(stream, self._names)
         seen = frozenset(streams) if streams else principal.streams
         broadcast = self._live.broadcast

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from monitor.access import Principal
 from monitor.actions.errors import BusyError
-from monitor.actions.known import StreamNames, check_known
+from monitor.actions.known import CallOf, StreamNames, check_known
 from monitor.live import Live
 from monitor.messages import Box, Preview, Status, VerdictState
 from monitor.previews import FullError, Looking, Previews
@@ -115,11 +115,12 @@ class PictureActions:
     """Shows pictures.
 
     Args:
-        names: the configured streams.
+        names: the streams that are watched.
         previews: small pictures of streams.
         live: what is held of faces.
         status: the state of a stream now; None where it is not watched.
         min_face_px: narrower faces are not scored, as it is configured now.
+        call_of: what calls are calls of.
     """
 
     def __init__(
@@ -129,7 +130,10 @@ class PictureActions:
         live: Live,
         status: Callable[[str], Status | None],
         min_face_px: Callable[[], float],
+        *,
+        call_of: CallOf,
     ) -> None:
+        self._call_of = call_of
         self._names = names
         self._previews = previews
         self._live = live
@@ -143,7 +147,7 @@ class PictureActions:
             NotFoundError: there is no stream of that name.
             BusyError: as many look as may.
         """
-        principal.require("viewer", stream)
+        principal.require("viewer", stream, self._call_of(stream))
         looking = self._look(stream)
         try:
             return await looking.next(_WAIT_S)
@@ -152,7 +156,7 @@ class PictureActions:
 
     def watch(self, principal: Principal, stream: str) -> Watching:
         """The faces of a stream, moment by moment. Raises as `newest`."""
-        principal.require("viewer", stream)
+        principal.require("viewer", stream, self._call_of(stream))
         return Watching(self._look(stream), self._live, lambda: self._status(stream), self._min_face_px())
 
     def _look(self, stream: str) -> Looking:

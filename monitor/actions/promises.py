@@ -12,6 +12,7 @@ from monitor.calibration_summary import verdict
 from monitor.calibrations import StreamCalibrations
 from monitor.config import MonitorConfig
 from monitor.decision import Calibration
+from monitor.kin import Kin
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,10 @@ class StreamPromise:
 class Watching(Protocol):
     """What is needed of the pipeline."""
 
+    @property
+    def kin(self) -> Kin:
+        """Which streams are calls, and of which others: these are promised what those are."""
+
     def drift(self, stream: str) -> str | None:
         """What no longer fits the stream's calibration; None while all does."""
 
@@ -100,11 +105,12 @@ class Promises:
         self._watching = watching
 
     async def of(self, *streams: str) -> list[StreamPromise]:
-        """Those of configured streams, in that order."""
+        """Those of streams that are watched, in that order."""
         calibrations = self._calibrations()
         compared = self._watching.drifted()
         drifts = [Drift(stream in compared, self._watching.drift(stream)) for stream in streams]
-        found = [(stream, calibrations.of(stream), drift) for stream, drift in zip(streams, drifts, strict=True)]
+        made = [calibrations.of(self._watching.kin.of(stream)) for stream in streams]
+        found = list(zip(streams, made, drifts, strict=True))
         return await asyncio.to_thread(lambda: [self._promise(*each) for each in found])
 
     def _promise(self, stream: str, calibration: Calibration | None, drift: Drift) -> StreamPromise:

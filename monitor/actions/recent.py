@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitor.access import Principal
-from monitor.actions.known import StreamNames, check_known
+from monitor.actions.known import CallOf, StreamNames, check_known
 from monitor.recent import RecentFaces, RecentTrack
 
 
@@ -27,12 +27,14 @@ class RecentActions:
     """Shows what is remembered.
 
     Args:
-        names: the configured streams.
+        names: the streams that are watched.
         faces: remembers.
         now_s: the service's clock.
+        call_of: what calls are calls of.
     """
 
-    def __init__(self, names: StreamNames, faces: RecentFaces, now_s: Callable[[], float]) -> None:
+    def __init__(self, names: StreamNames, faces: RecentFaces, now_s: Callable[[], float], *, call_of: CallOf) -> None:
+        self._call_of = call_of
         self._names = names
         self._faces = faces
         self._now_s = now_s
@@ -43,6 +45,6 @@ class RecentActions:
         Raises:
             NotFoundError: there is none of that name.
         """
-        principal.require("viewer", stream)
+        principal.require("viewer", stream, self._call_of(stream))
         check_known(stream, self._names)
         return RecentView(self._now_s(), self._faces.of(stream))

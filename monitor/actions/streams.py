@@ -12,6 +12,7 @@ from monitor.actions.promises import Promises, StreamPromise
 from monitor.adapters import StreamAdapters
 from monitor.config import MonitorConfig, StreamConfig
 from monitor.figures import of_stream
+from monitor.kin import Kin
 from monitor.messages import Status
 from monitor.redact import Redactor
 from monitor.worker import WorkerStatistics
@@ -32,7 +33,7 @@ class StreamFigures:
 
 @dataclass(frozen=True, slots=True)
 class StreamView:
-    """One configured stream.
+    """A configured stream, or a call of one.
 
     Attributes:
         name: its name.
@@ -43,6 +44,8 @@ class StreamView:
         promise: what its alerts are worth.
         adapter: the fine-tune that judges it; None: the encoder as it is.
         adapter_sha256: of that one's file.
+        call_of: the configured stream that it is a call of; None: it is none.
+        calls: how many are on; None where it takes none.
     """
 
     name: str
@@ -53,10 +56,16 @@ class StreamView:
     promise: StreamPromise
     adapter: str | None
     adapter_sha256: str | None
+    call_of: str | None = None
+    calls: int | None = None
 
 
 class Watched(Protocol):
     """What is needed of the running service."""
+
+    @property
+    def kin(self) -> Kin:
+        """Which streams are calls, and of which others."""
 
     def statuses(self) -> Collection[Status]:
         """The state of every stream now."""
@@ -87,9 +96,11 @@ class StreamActions:
         self._adapters = adapters
 
     async def all(self, principal: Principal) -> list[StreamView]:
-        """Every stream that they may see, in the order of the configuration."""
+        """Every stream that they may see, in the order of the configuration, each followed by its calls."""
         principal.require("viewer")
-        return await self._views([stream for stream in self._config().streams if principal.sees(stream.name)])
+        seen = [stream for stream in self._config().streams if principal.sees(stream.name)]
+        kin = self._watched.kin
+        return await self._views([(name, each) for each in seen for name in (each.name, *kin.made_after(each.name))])
 
     async def one(self, principal: Principal, stream: str) -> StreamView:
         """One stream.
@@ -97,30 +108,35 @@ class StreamActions:
         Raises:
             NotFoundError: there is none of that name.
         """
-        principal.require("viewer", stream)
+        principal.require("viewer", stream, self._watched.kin.of(stream))
         configured = {each.name: each for each in self._config().streams}
-        check_known(stream, lambda: configured)
-        (view,) = await self._views([configured[stream]])
-        return view
+        after = self._watched.kin.of(stream)
+        check_known(after, lambda: configured)
+        views = await self._views([(stream, configured[after])])
+        check_known(stream, lambda: [view.name for view in views])
+        return views[0]
 
-    async def _views(self, streams: list[StreamConfig]) -> list[StreamView]:
+    async def _views(self, streams: list[tuple[str, StreamConfig]]) -> list[StreamView]:
+        """Of each stream by its name and settings, which of a call are those of another; those that are watched."""
         redact = Redactor(self._config().secrets())
         statuses = {status.stream: status for status in self._watched.statuses()}
         statistics = self._watched.stream_statistics()
-        shown = [stream for stream in streams if stream.name in statuses]
-        promises = await self._promises.of(*(stream.name for stream in shown))
+        shown = [(name, stream) for name, stream in streams if name in statuses]
+        promises = await self._promises.of(*(name for name, _ in shown))
         return [
             StreamView(
-                stream.name,
+                name,
                 redact(stream.url.get_secret_value()),
-                statuses[stream.name],
-                self._watched.alerting(stream.name),
-                _figures(stream.name, statistics),
+                statuses[name],
+                self._watched.alerting(name),
+                _figures(name, statistics),
                 promise,
                 adapter := self._adapters.of(stream.name),
                 self._adapters.sha256(adapter),
+                call_of=None if name == stream.name else stream.name,
+                calls=len(self._watched.kin.made_after(name)) if stream.many and name == stream.name else None,
             )
-            for stream, promise in zip(shown, promises, strict=True)
+            for (name, stream), promise in zip(shown, promises, strict=True)
         ]
 
 

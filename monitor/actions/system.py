@@ -13,6 +13,7 @@ from monitor.access import Principal
 from monitor.broadcast import BroadcastStatistics
 from monitor.config import MonitorConfig
 from monitor.health import Health
+from monitor.kin import Kin
 from monitor.messages import ModelIdentity
 from monitor.store import StoreStatistics
 from monitor.worker import WorkerStatistics
@@ -60,6 +61,10 @@ class System:
 
 class Service(Protocol):
     """What is needed of the running service."""
+
+    @property
+    def kin(self) -> Kin:
+        """Which streams are calls, and of which others."""
 
     def health(self) -> Health:
         """Whether everything that should run does."""
@@ -115,7 +120,7 @@ class SystemActions:
         principal.require("viewer")
         health = self._service.health()
         streams = {name: state for name, state in health.streams.items() if principal.sees(name)}
-        statistics = self._service.stream_statistics()
+        statistics, kin = self._service.stream_statistics(), self._service.kin
         return System(
             self._versions,
             self._now_s() - self._began_s,
@@ -126,7 +131,7 @@ class SystemActions:
             self._service.store_statistics(),
             Workers(
                 self._config().workers.isolation,
-                {name: each.restarts for name, each in statistics.items() if principal.sees(name)},
+                {name: each.restarts for name, each in statistics.items() if principal.sees(kin.of(name))},
             ),
             self._service.broadcast_statistics(),
         )

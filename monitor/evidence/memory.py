@@ -111,6 +111,11 @@ class TrackMemory:
                 points.pop()
             points.append(Point(verdict.at_s, verdict.evidence))
 
+    def forget(self, stream: str) -> None:
+        """A stream is watched no more."""
+        with self._lock:
+            self._streams.pop(stream, None)
+
     def seen(self, stream: str, track: str) -> Seen:
         """What is remembered of a track now; nothing of one that has ended."""
         with self._lock:

@@ -19,7 +19,7 @@ class Provenances:
         self._next: dict[str, Provenance] = {}
 
     def of(self, stream: str) -> Provenance:
-        """Of a stream that was configured."""
+        """Of a stream that was configured; of a call it is that of its configured stream."""
         return self._of[stream]
 
     def read(self, config: MonitorConfig) -> None:

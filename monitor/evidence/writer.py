@@ -214,10 +214,11 @@ class Writer:
 
     def _fitting(self, case: Case, clip: FoundClip) -> Package:
         """The package, for which there is room; without its clip where it would be too large with it."""
-        package = make_package(case, clip, self._provenance_of(case.alert.stream), self.signer, self._wall)
+        provenance = self._provenance_of(case.alert.call_of or case.alert.stream)
+        package = make_package(case, clip, provenance, self.signer, self._wall)
         if not self._retention.fits(package.bytes) and package.clip is not None:
             without = FoundClip(None, "the package would be larger than evidence.max_mb with it")
-            package = make_package(case, without, self._provenance_of(case.alert.stream), self.signer, self._wall)
+            package = make_package(case, without, provenance, self.signer, self._wall)
         size = package.bytes
         if not self._retention.fits(size):
             raise EvidenceError(f"it would have {size / 1e6:.1f} MB, more than evidence.max_mb")

@@ -80,13 +80,15 @@ class Learner:
         file: takes what is learnt; closed at the end.
         session_s: length of a session.
         clock: the pipeline's.
+        streams: of which is learnt; of others, calls among them, nothing is.
     """
 
-    def __init__(self, file: MeasuredFile, session_s: float, clock: Clock) -> None:
+    def __init__(self, file: MeasuredFile, session_s: float, clock: Clock, streams: Collection[str]) -> None:
         self._file = file
+        self._streams = frozenset(streams)
         self._session_s = session_s
         self._clock = clock
-        self._live: set[str] = set()
+        self._live: frozenset[str] = frozenset()
         self._ticked_s = 0.0
         self._candidates: queue.Queue[Crop] = queue.Queue(_CANDIDATES)
         self._thread = threading.Thread(target=self._work, name="learn", daemon=True)
@@ -115,7 +117,7 @@ class Learner:
 
     def tick(self) -> None:
         """Counts the time since the last tick for every stream that was watched then and is now."""
-        now_s, live = self._clock.now_s(), set(self._pipeline.watching())
+        now_s, live = self._clock.now_s(), self._streams.intersection(self._pipeline.watching())
         with self._lock:
             for session, seconds in self._times.parts(self._ticked_s, now_s):
                 for stream in live & self._live:
@@ -124,6 +126,8 @@ class Learner:
 
     def crop(self, crop: Crop) -> None:
         """Takes some of the crops to be made fake."""
+        if crop.stream not in self._streams:
+            return
         key, session = (crop.stream, crop.track), (crop.stream, self._times.number(crop.at_s))
         with self._lock:
             last_s = self._faked_s.get(key, -math.inf)
@@ -141,6 +145,8 @@ class Learner:
 
     def logit(self, logit: Logit) -> None:
         """Keeps an answer."""
+        if logit.stream not in self._streams:
+            return
         with self._lock:
             if math.isfinite(logit.logit):
                 self._pieces.real(logit)

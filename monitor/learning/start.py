@@ -49,7 +49,7 @@ def new_learner(config: MonitorConfig, parts: Parts, clock: Clock) -> Learner | 
     header = Header(software=version("gend-monitor"), session_hours=hours)
     streams = [_line(stream, config, parts) for stream in config.streams]
     file = MeasuredFile.open(path, header, streams, config.decision.learning_max_mb * 1e6)
-    return Learner(file, hours * _HOUR_S, clock)
+    return Learner(file, hours * _HOUR_S, clock, [stream.name for stream in config.streams if not stream.many])
 
 
 def _line(stream: StreamConfig, config: MonitorConfig, parts: Parts) -> StreamLine:

@@ -47,11 +47,11 @@ class Latest:
 
     def clear(self, topic: str) -> None:
         """Has the broker forget a retained topic, which an empty message does; nothing of it is kept here either."""
-        if self._retained.pop(topic, None) is not None:
-            self._unpublished.pop(topic, None)
-            self._cleared[topic] = None
-            while len(self._cleared) > _MOST_CLEARED:
-                del self._cleared[next(iter(self._cleared))]
+        self._retained.pop(topic, None)  # one that is not known here, a former run may have told
+        self._unpublished.pop(topic, None)
+        self._cleared[topic] = None
+        while len(self._cleared) > _MOST_CLEARED:
+            del self._cleared[next(iter(self._cleared))]
 
     def rewrite(self) -> None:
         """Every retained topic is to be published anew: who knows what the broker still has."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from monitor.kin import CALL_NAME
 from monitor.messages import Alert, VerdictState
 from monitor.store.database import uninterrupted
 from monitor.store.reader import AlertReader, aware, decode, existing
@@ -25,7 +26,7 @@ class EpisodeFilter:
     """Which episodes are meant; None: whichever.
 
     Attributes:
-        streams: of these streams.
+        streams: of these streams, and of the calls of those that take some.
         since: raised at that moment or later.
         until: raised before that moment.
         state: whether they stand or are over.
@@ -154,7 +155,7 @@ class EpisodeReader(AlertReader):
         Args:
             message_id: that one's `id`; of an id that is not there every message comes after.
             limit: how many at the most.
-            streams: of these streams; None: of all.
+            streams: of these streams, and of their calls; None: of all.
 
         Raises:
             StoreError: the database cannot be read.
@@ -162,8 +163,18 @@ class EpisodeReader(AlertReader):
         known = select(func.coalesce(func.max(alerts.c.position), 0)).where(alerts.c.id == message_id)
         later = select(alerts.c.body).where(alerts.c.position > known.scalar_subquery())
         if streams is not None:
-            later = later.where(alerts.c.stream.in_(streams))
+            later = later.where(_of(streams))
         return [decode(body) for body in await self._column(later.order_by(alerts.c.position).limit(limit))]
+
+    async def call_of(self, stream: str) -> str | None:
+        """The configured stream that one with alerts was a call of; None where it was none, or had no alert.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        told = select(alerts.c.configured).where(alerts.c.stream == stream).limit(1)
+        configured: str | None = next(iter(await self._column(told)), None)
+        return None if configured == stream else configured
 
     async def knows(self, message_id: str) -> bool:
         """Whether a message of that id was recorded.
@@ -174,11 +185,19 @@ class EpisodeReader(AlertReader):
         return bool(await self._column(select(alerts.c.position).where(alerts.c.id == message_id)))
 
 
+def _of(streams: frozenset[str]) -> ColumnElement[bool]:
+    """That a message is of one of these streams, or of a call of one."""
+    names = sorted(streams)
+    configured = alerts.c.configured.in_(names)
+    # One condition where that says it all: then they are found in their order.
+    return configured | alerts.c.stream.in_(names) if any(map(CALL_NAME.fullmatch, names)) else configured
+
+
 def _conditions(asked: EpisodeFilter) -> list[ColumnElement[bool]]:
     """What holds of the messages that raised the episodes asked for."""
     wanted: list[ColumnElement[bool]] = [alerts.c.type == "raised"]
     if asked.streams is not None:
-        wanted.append(alerts.c.stream.in_(sorted(asked.streams)))
+        wanted.append(_of(asked.streams))
     if asked.since is not None:
         wanted.append(alerts.c.at >= asked.since.astimezone(UTC))
     if asked.until is not None:

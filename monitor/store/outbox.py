@@ -142,6 +142,7 @@ class Store(AlertReader):
                     type=numbered.type,
                     body=encode(numbered),
                     at=numbered.at.astimezone(UTC),
+                    configured=numbered.call_of or numbered.stream,
                 )
                 .returning(alerts.c.position)
             )

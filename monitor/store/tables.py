@@ -47,11 +47,15 @@ alerts = Table(
     Column("type", Text, nullable=False),
     Column("body", JSON, nullable=False),
     Column("at", DateTime(timezone=True)),
+    Column("configured", Text),
     UniqueConstraint("stream", "sequence"),
     Index("ix_alerts_stream_type_position", "stream", "type", "position"),
     Index("ix_alerts_at", "at"),
+    Index("ix_alerts_configured_type_position", "configured", "type", "position"),
 )
-"""One row per message of an alert episode; `body` is the whole `Alert`, `at` its time in UTC. Never pruned."""
+"""One row per message of an alert episode; `body` is the whole `Alert`, `at` its time in UTC. `configured` is
+the stream of the configuration by which rights go: of a call the one that it is a call of, else `stream` itself.
+Never pruned."""
 
 outbox = Table(
     "outbox",

@@ -1,4 +1,4 @@
-"""`/call/STREAM`: the page on which somebody shares a call, and sees what is held of each face in it."""
+"""`/call/STREAM`: the page on which somebody shares a call, and sees what is held of each face; `/call` leads there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from monitor.access import ForbiddenError, Principal
 from monitor.actions.publishing import Proof, Publishing, PublishingError
@@ -19,6 +19,7 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PAGE = "call.html"
+_CHOICE = "choice.html"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _KEEPS = "Of an alert, evidence is kept: pictures of the face, and the seconds before."
 _KEEPS_NOT = "Nothing of them is kept, not even of an alert."
@@ -34,6 +35,18 @@ def call_routes(publishing: Publishing) -> APIRouter:
     """
     router = APIRouter(include_in_schema=False)
 
+    @router.get("/call")
+    async def choose(who: Known) -> Response:
+        choices = publishing.choices(who)
+        if not choices:
+            return PlainTextResponse("there is no stream that you may publish to\n", 404)
+        if len(choices) == 1:
+            return RedirectResponse(f"/call/{choices[0]}", 303)
+        # Names of streams have nothing in them that HTML or an address would take amiss.
+        items = "".join(f'<li><a href="/call/{name}">{name}</a></li>' for name in choices)
+        text = _asset(_CHOICE).decode().replace("{{choices}}", items)
+        return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY})
+
     @router.get("/call/{stream}")
     async def page(stream: str, who: Known, request: Request) -> Response:
         try:
@@ -46,6 +59,7 @@ def call_routes(publishing: Publishing) -> APIRouter:
         for name, value in {
             "stream": stream,
             "csrf": request.scope.get("csrf", ""),
+            "calls": "many" if publishing.takes_calls(stream) else "one",
             "keeps": _KEEPS if publishing.keeps_evidence else _KEEPS_NOT,
         }.items():
             text = text.replace("{{" + name + "}}", html.escape(value))

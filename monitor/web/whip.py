@@ -96,7 +96,7 @@ async def _publish(publishing: Publishing, stream: str, request: Request) -> Res
         raise _refusal(error) from error
     answer = Response(session.sdp, status_code=201, media_type=_SDP)
     # Relative, so that it holds behind whatever proxy the request came through.
-    answer.headers["Location"] = f"/whip/{stream}/{session.name}"
+    answer.headers["Location"] = f"/whip/{session.stream}/{session.name}"
     answer.headers["ETag"] = f'"{secrets.token_hex(8)}"'
     for server in publishing.ice_servers:
         for link in _links(server):

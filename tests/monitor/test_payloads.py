@@ -52,6 +52,7 @@ ALERT: dict[str, Any] = {
     "notices": {"type": "array", "items": TEXT},
     "snapshot_url": {"type": ["string", "null"]},
     "snoozed_until": {"anyOf": [TIME, {"type": "null"}]},
+    "call_of": {"type": ["string", "null"]},
 }
 ALERT_SCHEMA = {"type": "object", "properties": ALERT, "required": list(ALERT), "additionalProperties": False}
 

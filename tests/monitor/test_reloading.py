@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,9 @@ class _Elsewhere:
 
     async def begin_streams(self, streams: Iterable[str]) -> None:
         raise StoreError(f"alerts.db: cannot be read; nothing is known of {', '.join(streams)}")
+
+    async def end_calls(self, streams: Collection[str]) -> None:
+        pass
 
     def end_streams(self, streams: Iterable[str]) -> None:
         self.ended += streams

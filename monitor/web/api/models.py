@@ -60,6 +60,7 @@ class AlertShape(Shape):
     notices: list[str]
     snapshot_url: str | None
     snoozed_until: Time | None
+    call_of: str | None = Field(description="The configured stream that `stream` is a call of; null: it is none.")
 
     @classmethod
     def of(cls, alert: Alert) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from monitor.actions import Actions
@@ -91,7 +91,7 @@ class AdapterOfStreamShape(Shape):
 
 
 class StreamShape(Shape):
-    """A configured stream."""
+    """A configured stream, or a call of one."""
 
     name: StreamName
     url: str = Field(description="Without credentials.", examples=["rtsp://***@camera.example/main"])
@@ -100,6 +100,8 @@ class StreamShape(Shape):
     promise: PromiseShape
     adapter: AdapterOfStreamShape | None = Field(description="Null: the encoder as it is.")
     figures: FiguresShape
+    call_of: str | None = Field(description="The configured stream that it is a call of; null: it is none.")
+    calls: int | None = Field(description="How many are on; null where it takes none.")
 
     @classmethod
     def of(cls, view: StreamView) -> Self:
@@ -116,6 +118,8 @@ class StreamShape(Shape):
                 values=dict(view.figures.values),
                 by_cause={name: dict(counts) for name, counts in view.figures.by_cause.items()},
             ),
+            call_of=view.call_of,
+            calls=view.calls,
         )
 
 
@@ -123,6 +127,16 @@ class StreamsShape(Shape):
     """Every stream."""
 
     items: list[StreamShape]
+
+
+class CallShape(Shape):
+    """A call that waits for its publisher."""
+
+    name: str = Field(description="Of its stream.", examples=["call-u3ckx5mrgqe4zmq2nnbvszta"])
+    call_of: str = Field(description="The configured stream by whose settings it is judged.")
+    whip_url: str = Field(description="Where it is published to.", examples=["/whip/call-u3ckx5mrgqe4zmq2nnbvszta"])
+    token: str = Field(description="Bearer token by which it is published; it is for this call, and is told once.")
+    unused_s: float = Field(description="Seconds within which somebody must publish.")
 
 
 class VerdictsShape(Shape):
@@ -182,6 +196,20 @@ def stream_routes(actions: Actions) -> APIRouter:
     @router.get("/streams/{stream}/verdicts", responses=declared(404), summary="What is held of its faces now")
     async def verdicts(asking: Asking, stream: InPath) -> VerdictsShape:
         return VerdictsShape(items=[VerdictShape.of(held) for held in actions.live.verdicts(asking, stream)])
+
+    @router.post(
+        "/streams/{stream}/calls", responses=declared(404, 409), summary="Begin a call of one's own", status_code=201
+    )
+    async def call(asking: Asking, stream: InPath, request: Request) -> CallShape:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        begun = await actions.calls.begin(asking, stream, token.strip() if scheme.lower() == "bearer" else None)
+        return CallShape(
+            name=begun.name,
+            call_of=begun.call_of,
+            whip_url=f"/whip/{begun.name}",
+            token=begun.token,
+            unused_s=begun.unused_s,
+        )
 
     @router.post("/streams/{stream}/snooze", responses=declared(400, 404, 413), summary="Let its alerts call nobody")
     async def snooze(asking: Asking, stream: InPath, body: SnoozeRequest) -> SnoozeShape:

@@ -1,7 +1,7 @@
 // The page on which a call is shared, and what is seen of it is shown.
 
 import { Faces, summaryRow } from "./faces.js";
-import { Publisher } from "./whip.js";
+import { Publisher, problem } from "./whip.js";
 import { secondsInWords } from "./words.js";
 
 const STATES = {
@@ -79,7 +79,8 @@ async function begin(choose) {
 async function share(media) {
   say(STATES.connecting);
   const faces = new Faces(element("outlines"), element("faces"), element("nobody"));
-  const publisher = new Publisher(`/whip/${stream}`, { "X-CSRF-Token": said("csrf") }, (state) => {
+  const watched = await place();
+  const publisher = new Publisher(watched.url, watched.headers, (state) => {
     if (state === "failed") end("The connection was lost.");
   });
   sharing = { media, publisher, events: null, faces, beganMs: performance.now() };
@@ -87,11 +88,21 @@ async function share(media) {
   for (const track of media.getVideoTracks()) track.addEventListener("ended", () => end());
   show("live", "people");
   await publisher.publish(media);
-  if (sharing !== null) sharing.events = listen(faces);
+  if (sharing !== null) sharing.events = listen(watched.name, faces);
 }
 
-function listen(faces) {
-  const events = new EventSource(`/api/v1/streams/${stream}/faces`);
+// Where to publish to: the stream itself, or, where each caller gets one of their own, that one.
+async function place() {
+  const headers = { "X-CSRF-Token": said("csrf") };
+  if (said("calls") !== "many") return { name: stream, url: `/whip/${stream}`, headers };
+  const answer = await fetch(`/api/v1/streams/${stream}/calls`, { method: "POST", headers });
+  if (answer.status !== 201) throw new Error(await problem(answer));
+  const { name, whip_url: url, token } = await answer.json();
+  return { name, url, headers: { ...headers, Authorization: `Bearer ${token}` } };
+}
+
+function listen(name, faces) {
+  const events = new EventSource(`/api/v1/streams/${name}/faces`);
   events.addEventListener("faces", ({ data }) => faces.show(JSON.parse(data)));
   events.addEventListener("status", ({ data }) => {
     const { state, degraded } = JSON.parse(data);

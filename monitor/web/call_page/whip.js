@@ -55,7 +55,7 @@ export class Publisher {
 }
 
 // What an answer says of what went wrong, in one line.
-async function problem(answer) {
+export async function problem(answer) {
   try {
     const told = await answer.json();
     return told.detail || told.title;

@@ -17,6 +17,7 @@ from monitor.clock import LiveClock
 from monitor.config import MonitorConfig
 from monitor.health import Health
 from monitor.ingest import ReaderStatistics
+from monitor.kin import Kin
 from monitor.live import Live
 from monitor.messages import ModelIdentity, Status
 from monitor.previews import Previews
@@ -70,11 +71,13 @@ class Watched:
     live: Live
     store: Store
     worker: WorkerStatistics = field(default_factory=_worker_statistics)
+    kin: Kin = field(default_factory=Kin)
 
     def statuses(self) -> list[Status]:
         return [
             Status("lobby", "live", SINCE, fps=25.0, faces=2),
             Status("gate", "stalled", SINCE, ("slow",), "no frame for 10 s"),
+            *(Status(call, "live", SINCE) for call in self.kin),
         ]
 
     def stream_statistics(self) -> Mapping[str, WorkerStatistics]:
@@ -120,6 +123,7 @@ class Acting:
     """Nobody works on them."""
     previews: Previews
     recent: RecentFaces
+    kin: Kin
 
 
 @asynccontextmanager
@@ -129,7 +133,8 @@ async def acting(folder: Path, broadcast: Broadcast | None = None, **sections: A
     url = config.store.url.get_secret_value()
     store = await Store.open(url)
     episodes = await EpisodeReader.open(url)
-    live = Live(LiveClock(), broadcast)
+    kin = Kin()
+    live = Live(LiveClock(), broadcast, kin)
     snoozes = Snoozes(store, lambda _: None)
     model = ModelIdentity("demo", "0" * 64, None, "torch", "fp32")
     parts = Parts(cast("Encoder", _Encoder()), model, cast("Any", None), face_detector="yunet")
@@ -141,7 +146,7 @@ async def acting(folder: Path, broadcast: Broadcast | None = None, **sections: A
     recent = RecentFaces()
     actions = new_actions(
         InForce(config, parts),
-        Watched(live, store),
+        Watched(live, store, kin=kin),
         episodes,
         live,
         previews,
@@ -153,7 +158,7 @@ async def acting(folder: Path, broadcast: Broadcast | None = None, **sections: A
         jobs=jobs,
     )
     try:
-        yield Acting(actions, store, live, snoozes, config, jobs, previews, recent)
+        yield Acting(actions, store, live, snoozes, config, jobs, previews, recent, kin)
     finally:
         await jobs.aclose()
         await episodes.aclose()

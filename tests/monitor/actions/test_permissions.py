@@ -40,6 +40,7 @@ def sent(actions: Actions) -> str:
 TABLE: dict[str, tuple[Ask, str, str, str, str]] = {
     "streams.all": (lambda a, p: a.streams.all(p), YES, YES, YES, YES),
     "streams.one": (lambda a, p: a.streams.one(p, "lobby"), YES, YES, YES, NO),
+    "calls.begin": (lambda a, p: a.calls.begin(p, "lobby"), NO, HIDDEN, HIDDEN, NO),  # nobody publishes to it
     "live.verdicts": (lambda a, p: a.live.verdicts(p, "lobby"), YES, YES, YES, NO),
     "live.follow": (lambda a, p: a.live.follow(p, ["lobby"], ["alert"], None), YES, YES, YES, NO),
     "pictures.newest": (lambda a, p: a.pictures.newest(p, "lobby"), YES, YES, YES, NO),

@@ -43,7 +43,10 @@ class Bench:
         self.clock = RecordingClock(datetime(2026, 1, 1, tzinfo=UTC))
         self.pipeline = Watched(0.5 - 7 * SESSION_S)
         self.learner = Learner(
-            MeasuredFile.open(path, header(), [of("lobby"), of("gate")], max_bytes), SESSION_S, self.clock
+            MeasuredFile.open(path, header(), [of("lobby"), of("gate")], max_bytes),
+            SESSION_S,
+            self.clock,
+            ["lobby", "gate"],
         )
         self.learner.begin(self.pipeline)
 

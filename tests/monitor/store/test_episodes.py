@@ -94,7 +94,7 @@ async def test_messages_after_one_are_found_for_who_was_away(url: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "index"),
     [
-        ({"streams": frozenset({"lobby"})}, "ix_alerts_stream_type_position"),
+        ({"streams": frozenset({"lobby"})}, "ix_alerts_configured_type_position"),
         ({"since": NOON, "until": NOON}, "ix_alerts_at"),
         ({"state": "open"}, "ix_alerts_alert_id"),
         ({"reviewed": False}, "ix_reviews_alert_id"),
@@ -123,6 +123,8 @@ async def test_alerts_of_an_older_version_are_found_by_time(sqlite_url: str, tmp
     for statement in (
         "DROP INDEX ix_alerts_at",
         "DROP INDEX ix_alerts_stream_type_position",
+        "DROP INDEX ix_alerts_configured_type_position",
+        "ALTER TABLE alerts DROP COLUMN configured",
         "ALTER TABLE alerts DROP COLUMN at",
         "UPDATE alembic_version SET version_num = '0003'",
     ):
@@ -131,6 +133,21 @@ async def test_alerts_of_an_older_version_are_found_by_time(sqlite_url: str, tmp
     database.close()
     async with opened(sqlite_url), reading(sqlite_url) as reader:
         assert await names(reader, since=NOON + timedelta(hours=2)) == ["episode-3", "episode-2"]
+        assert await names(reader, streams=frozenset({"lobby"})) == ["episode-3", "episode-2", "episode-1"]
+
+
+async def test_alerts_of_calls_are_found_by_their_stream_and_by_their_own_name(sqlite_url: str) -> None:
+    call = f"call-{'a' * 24}"
+    async with opened(sqlite_url) as store, reading(sqlite_url) as reader:
+        await store.record(an_alert(1, stream="lobby"), [])
+        await store.record(an_alert(2, stream=call, call_of="desk"), [])
+        await store.record(an_alert(3, stream="desk"), [])
+        assert await names(reader, streams=frozenset({"desk"})) == ["episode-3", "episode-2"]
+        assert await names(reader, streams=frozenset({call})) == ["episode-2"]
+        assert await names(reader, streams=frozenset({"lobby", call})) == ["episode-2", "episode-1"]
+        assert (await reader.call_of(call), await reader.call_of("lobby")) == ("desk", None)
+        told = await reader.recorded_after("id-1", 10, frozenset({"desk"}))
+        assert [alert.id for alert in told] == ["id-2", "id-3"]
 
 
 async def test_reading_goes_on_in_the_file_that_stands_there(sqlite_url: str, tmp_path: Path) -> None:

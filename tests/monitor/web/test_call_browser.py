@@ -44,7 +44,7 @@ def status_of(service: RunningService) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     config = {
-        "streams": [{"name": "call", "url": "whip:"}],
+        "streams": [{"name": "call", "url": "whip:"}, {"name": "desk", "url": "whip:", "sessions": "many"}],
         "mqtt": {"url": "embedded:"},
         "faces": {"min_face_px": 60},
     }
@@ -109,6 +109,37 @@ def test_a_second_visitor_is_told_that_somebody_else_publishes(service: RunningS
     expect(second.get_by_role("alert")).to_contain_text("The call cannot be watched", timeout=_WAIT_MS)
     second.close()
     page.get_by_role("button", name="Stop").click()
+
+
+def test_where_each_caller_gets_a_stream_two_share_at_once(service: RunningService, page: Page) -> None:
+    def calls() -> set[str]:
+        with urllib.request.urlopen(f"{service.web_url}/api/v1/streams") as answer:
+            return {stream["name"] for stream in json.load(answer)["items"] if stream["call_of"] == "desk"}
+
+    def share(visitor: Page) -> None:
+        visitor.set_default_timeout(_WAIT_MS)
+        visitor.goto(f"{service.web_url}/call")
+        visitor.get_by_role("link", name="desk").click()
+        visitor.get_by_label("I may share this call").check()
+        visitor.get_by_role("button", name="Use a camera").click()
+
+    browser = page.context.browser
+    assert browser is not None
+    first, second = (browser.new_context().new_page() for _ in range(2))
+    with Subscriber(service.mqtt_port, "gend/alerts/#") as subscriber:
+        share(first)
+        expect(first.locator("#faces li").first).to_contain_text("Likely manipulated", timeout=_WAIT_MS)
+        (one,) = calls()
+        assert subscriber.heard(f"gend/alerts/{one}", type="raised")["call_of"] == "desk"
+        share(second)
+        expect(second.locator("#faces li").first).to_be_visible(timeout=_WAIT_MS)
+        (other,) = calls() - {one}
+        first.get_by_role("button", name="Stop").click()
+        expect(first.locator("#summary-table tbody tr").first).to_contain_text("Likely manipulated")
+        wait_until(lambda: calls() == {other})
+        expect(second.locator("#state")).to_contain_text("Watching")
+    second.context.close()  # and the tab with it: its page says goodbye, or else the call is lost after a while
+    first.context.close()
 
 
 def test_there_is_no_page_for_streams_that_nobody_publishes_to(service: RunningService, page: Page) -> None:

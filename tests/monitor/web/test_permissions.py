@@ -60,6 +60,7 @@ EXPECTED: dict[tuple[str, str], Answers] = {
     ("GET", "/api/v1/scores/{job_id}"): Answers(401, 403, 404, 404, 403),
     ("GET", "/api/v1/streams"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/streams/{stream}"): Answers(401, 200, 200, 200, 403),
+    ("POST", "/api/v1/streams/{stream}/calls"): Answers(401, 403, 404, 404, 403),  # nobody publishes to it
     ("DELETE", "/api/v1/streams/{stream}/snooze"): Answers(401, 403, 204, 204, 403),
     ("POST", "/api/v1/streams/{stream}/snooze"): Answers(401, 403, 200, 200, 403),
     ("GET", "/api/v1/streams/{stream}/faces"): Answers(401, 200, 200, 200, 403),
@@ -69,6 +70,7 @@ EXPECTED: dict[tuple[str, str], Answers] = {
     ("GET", "/api/v1/system"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/version"): Answers(401, 200, 200, 200, 200),
     ("GET", "/assets/call/{name}"): Answers(404, 404, 404, 404, 404),
+    ("GET", "/call"): Answers(303, 404, 303, 303, 404),
     ("GET", "/call/{stream}"): Answers(303, 403, 200, 200, 404),
     ("GET", "/healthz"): Answers(200, 200, 200, 200, 200),
     ("GET", "/login"): Answers(200, 303, 303, 303, 303),
@@ -160,9 +162,14 @@ async def asked_by(site: Site, browser: httpx.AsyncClient, method: str, path: st
 @pytest.mark.anyio
 async def test_every_route_answers_whom_it_should_and_refuses_the_others(tmp_path: Path) -> None:
     calls = {"gate": StreamConfig.model_validate({"name": "gate", "url": "whip:", "token": "a token of its own"})}
+    publishing = Publishing(_Nobody(), calls.get, configured=calls.values, locked=True)
     async with (
         acting(tmp_path) as parts,
-        served(tmp_path, actions=parts.actions, publishing=Publishing(_Nobody(), calls.get, locked=True)) as site,
+        served(
+            tmp_path,
+            actions=parts.actions,
+            publishing=publishing,
+        ) as site,
     ):
         await parts.store.record(an_alert(1, stream="gate"), [])
         found = set(routes_of(site.app))
