@@ -152,6 +152,7 @@ class Calls:
         await self._listening(call.name)
         if call.name not in self._calls:
             raise NoCallsError(f"calls of {after} have just ended; try again")
+        self._lives[call.name] = _Life(_now_s())  # its time counts from when it can be published to
         return call
 
     def published(self, name: str) -> None:

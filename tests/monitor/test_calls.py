@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 from tests.webrtc_client import Film, Publisher
 
 TOKEN = "a token for the desk"
-LOST_S = 2
+LOST_S, UNUSED_S = 8, 12
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def service(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "mqtt": {"url": broker.url},
         "faces": {"min_face_px": 60},
         "evidence": {"folder": str(tmp_path_factory.mktemp("evidence")), "clip_s": 0},
-        "webrtc": {"max_calls": 3, "call_unused_s": 6, "call_lost_s": LOST_S},
+        "webrtc": {"max_calls": 3, "call_unused_s": UNUSED_S, "call_lost_s": LOST_S},
         "workers": {"isolation": "thread"},
     }
     with RunningService(tmp_path_factory.mktemp("service"), config) as running:
@@ -194,30 +194,24 @@ def test_plain_whip_with_the_streams_token_is_a_call_too(service: RunningService
         assert not calls(service)
 
 
-def test_more_calls_than_may_be_are_refused_and_those_that_are_not_used_go(service: RunningService) -> None:
-    for _ in range(3):
-        begin(service)
+def test_no_more_calls_than_may_be_and_those_that_are_not_used_or_lost_go(service: RunningService) -> None:
+    lost, *unused = [begin(service) for _ in range(3)]
     full = httpx.post(f"{service.web_url}/api/v1/streams/desk/calls")
     assert (full.status_code, full.headers["content-type"]) == (503, "application/problem+json")
     assert full.headers["retry-after"]
     assert full.json()["detail"] == "3 calls are on already; try again later"
-    with Publisher() as caller:
-        refused = caller.publish(f"{service.web_url}/whip/desk")
-        assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
-    wait_until(lambda: not calls(service))
-    service.wait_for_log("the call ends: nobody published for 6 s")
+    with Publisher() as caller, Publisher() as refused:
+        publish(service, caller, lost)
+        wait_until(lambda: streams(service)[lost["name"]]["status"]["state"] == "live")
+        caller.deaf_and_dumb = True
+        answer = refused.publish(f"{service.web_url}/whip/desk")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        wait_until(lambda: not calls(service))
+    service.wait_for_log(f"{lost['name']}: the call ends: no picture came for {LOST_S} s")
+    for call in unused:
+        service.wait_for_log(f"{call['name']}: the call ends: nobody published for {UNUSED_S} s")
     assert httpx.post(f"{service.web_url}/api/v1/streams/single/calls").status_code == 409
     assert httpx.post(f"{service.web_url}/api/v1/streams/none/calls").status_code == 404
-
-
-def test_a_caller_who_is_lost_may_come_back_for_a_while(service: RunningService) -> None:
-    with Publisher() as caller:
-        call = begin(service)
-        publish(service, caller, call)
-        wait_until(lambda: streams(service)[call["name"]]["status"]["state"] == "live")
-        caller.deaf_and_dumb = True
-        wait_until(lambda: not calls(service))
-    service.wait_for_log(f"{call['name']}: the call ends: no picture came for {LOST_S} s")
 
 
 def test_calls_end_with_their_stream_and_others_go_on(service: RunningService) -> None:
