@@ -112,6 +112,8 @@ async def serve(
             reload=None if source is None else partial(running.reloader.reload, source),
             fingerprint=None if writer is None else writer.signer.fingerprint,
             jobs=jobs,
+            added=None if source is None else source.added,
+            amend=running.reloader.amend,
         )
         figures = sample_registry(running.view.samples, partial(of_uploads, jobs))
         app = create_app(

@@ -5,6 +5,6 @@ Each action takes the `Principal` that asks, and begins by asking it.
 
 from monitor.actions.all import Actions
 from monitor.actions.build import new_actions
-from monitor.actions.errors import BusyError, ConflictError, NotFoundError, RefusedError
+from monitor.actions.errors import BusyError, ConflictError, FaultyError, NotFoundError, RefusedError
 
-__all__ = ["Actions", "BusyError", "ConflictError", "NotFoundError", "RefusedError", "new_actions"]
+__all__ = ["Actions", "BusyError", "ConflictError", "FaultyError", "NotFoundError", "RefusedError", "new_actions"]

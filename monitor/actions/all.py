@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from monitor.actions.adapters import AdapterActions
+from monitor.actions.added_streams import AddedStreamActions
 from monitor.actions.alerts import AlertActions
 from monitor.actions.calibrations import CalibrationActions
 from monitor.actions.configuration import ConfigurationActions
@@ -30,5 +31,6 @@ class Actions:
     calibrations: CalibrationActions
     adapters: AdapterActions
     configuration: ConfigurationActions
+    added_streams: AddedStreamActions
     scores: ScoreActions
     system: SystemActions

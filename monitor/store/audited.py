@@ -10,7 +10,7 @@ from sqlalchemy import Delete, Insert, Row, Select, Update, delete, insert, sele
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from monitor.access import AccountError, AuditEntry
+from monitor.access import AuditEntry, TakenError
 from monitor.store.account_rows import entry_of, entry_values
 from monitor.store.database import Database, uninterrupted
 from monitor.store.reader import existing
@@ -102,7 +102,7 @@ class AuditedStore:
                     await connection.execute(row)
                     await tell(connection, entry)
             except IntegrityError as error:
-                raise AccountError(taken) from error
+                raise TakenError(taken) from error
 
 
 async def tell(connection: AsyncConnection, entry: AuditEntry) -> None:

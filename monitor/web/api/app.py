@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
 from monitor.actions import Actions
+from monitor.web.api.added_streams import added_stream_routes
 from monitor.web.api.alerts import alert_routes
 from monitor.web.api.events import event_routes
 from monitor.web.api.evidence import evidence_routes
@@ -38,6 +39,7 @@ _TAGS = [
     {"name": "evidence", "description": "What was kept of alerts, signed."},
     {"name": "scores", "description": "Pictures and videos that are sent to be scored."},
     {"name": "system", "description": "The service itself."},
+    {"name": "configuration", "description": "What is watched: streams of the file, and those that are added."},
 ]
 
 _SECURITY = {
@@ -64,6 +66,7 @@ def create_api(actions: Actions, most_upload_bytes: int = 0) -> FastAPI:
         evidence_routes,
         score_routes,
         system_routes,
+        added_stream_routes,
     ):
         router: APIRouter = routes(actions)
         api.include_router(router)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from monitor.access import ForbiddenError
-from monitor.actions import BusyError, ConflictError, NotFoundError, RefusedError
+from monitor.actions import BusyError, ConflictError, FaultyError, NotFoundError, RefusedError
 from monitor.errors import StoreError
 
 MEDIA_TYPE = "application/problem+json"
@@ -88,6 +88,7 @@ def handle_strays(app: FastAPI, prefix: str) -> None:
 
 def handle_problems(app: FastAPI) -> None:
     """Has every error of the application answered so."""
+    app.add_exception_handler(FaultyError, _faulty)
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> Response:
@@ -129,3 +130,9 @@ def handle_problems(app: FastAPI) -> None:
     async def _failed(_: Request, _error: Exception) -> Response:
         # The server logs it with its traceback; nobody outside is to read that.
         return problem(500, "an error of the service; its log says more")
+
+
+async def _faulty(_: Request, error: Exception) -> Response:
+    assert isinstance(error, FaultyError)
+    errors = [FieldProblem(place=f"body.{place}", what=what) for place, what in error.faults]
+    return problem(422, f"{errors[0].place}: {errors[0].what}", errors=errors)

@@ -49,6 +49,12 @@ EXPECTED: dict[tuple[str, str], Answers] = {
     ("GET", "/api/v1/calibrations"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/calibrations/{stream}"): Answers(401, 200, 200, 200, 403),
     ("POST", "/api/v1/configuration/reload"): Answers(401, 403, 403, 409, 403),  # there is no file
+    ("GET", "/api/v1/configuration/streams"): Answers(401, 403, 403, 409, 403),
+    ("POST", "/api/v1/configuration/streams"): Answers(401, 403, 403, 409, 403),
+    ("POST", "/api/v1/configuration/streams/check"): Answers(401, 403, 403, 409, 403),
+    ("DELETE", "/api/v1/configuration/streams/{name}"): Answers(401, 403, 403, 409, 403),
+    ("GET", "/api/v1/configuration/streams/{name}"): Answers(401, 403, 403, 409, 403),
+    ("PUT", "/api/v1/configuration/streams/{name}"): Answers(401, 403, 403, 409, 403),
     ("GET", "/api/v1/events"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/evidence/{stream}/{package}/archive"): Answers(401, 404, 404, 404, 403),
     ("GET", "/api/v1/evidence/{stream}/{package}/files/{name:path}"): Answers(401, 404, 404, 404, 403),
@@ -95,7 +101,7 @@ NAMES = {
     "{alert_id}": "episode-1",
     "{package}": "20260131T120005Z-episode-1",
     "{name:path}": "alert.json",
-    "{name}": "nothing.js",
+    "{name}": "nothing",
     "{job_id}": "0" * 32,
     "{session}": "s1",
 }
@@ -104,6 +110,9 @@ SENT: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/alerts/{alert_id}/reviews"): {"json": {"answer": "right"}},
     ("POST", "/api/v1/streams/{stream}/snooze"): {"json": {"for_s": 600}},
     ("POST", "/api/v1/scores"): {"files": {"file": ("a.png", b"no picture")}},
+    ("POST", "/api/v1/configuration/streams"): {"json": {"name": "porch", "url": "whip:"}},
+    ("POST", "/api/v1/configuration/streams/check"): {"json": {"url": "whip:"}},
+    ("PUT", "/api/v1/configuration/streams/{name}"): {"json": {"url": "whip:"}},
     ("POST", "/whip/{stream}"): {"content": b"no description", "headers": {"Content-Type": "text/plain"}},
 }
 """What httpx sends along, by method and the route's path."""
