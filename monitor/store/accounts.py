@@ -44,7 +44,7 @@ class AccountStore(AuditedStore):
 
     @uninterrupted
     async def set_role(self, name: str, role: Role, streams: frozenset[str] | None, entry: AuditEntry) -> None:
-        """Changes what a user may do; it holds from their next request on.
+        """Changes what a user may do, and ends every session of theirs; of tokens it holds from the next request on.
 
         Raises:
             AccountError: there is no such user, or no admin would be left.
@@ -181,4 +181,5 @@ class AccountStore(AuditedStore):
                     raise LastAdminError(f"{name} is the only admin; make another one first")
                 if not (await connection.execute(change)).rowcount:
                     raise UnknownError(f"there is no user {name}")
+                await connection.execute(delete(sessions).where(sessions.c.user == name))
                 await tell(connection, entry)

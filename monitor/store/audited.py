@@ -61,6 +61,21 @@ class AuditedStore:
         newest = select(audit).order_by(audit.c.position.desc()).limit(limit)
         return [entry_of(row) for row in reversed(await self._rows(newest))]
 
+    async def audit_page(self, limit: int, before: int | None) -> list[tuple[int, AuditEntry]]:
+        """Lines with their places in the log, newest first.
+
+        Args:
+            limit: how many at the most.
+            before: a place: those that stand before it. None: the newest.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        newest = select(audit).order_by(audit.c.position.desc()).limit(limit)
+        if before is not None:
+            newest = newest.where(audit.c.position < before)
+        return [(row.position, entry_of(row)) for row in await self._rows(newest)]
+
     @uninterrupted
     async def tell(self, entry: AuditEntry) -> None:
         """Adds a line of what changed nothing here.

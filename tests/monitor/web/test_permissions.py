@@ -21,6 +21,7 @@ from monitor.access import Role
 from monitor.actions.publishing import Publishing
 from monitor.config import StreamConfig
 from monitor.messages import Reply
+from tests.monitor.access.cheap import PASSWORD
 from tests.monitor.actions.acting import acting
 from tests.monitor.store.examples import an_alert
 from tests.monitor.web.gated import Site, served
@@ -38,6 +39,17 @@ class Answers(NamedTuple):
 
 
 EXPECTED: dict[tuple[str, str], Answers] = {
+    ("GET", "/api/v1/account"): Answers(401, 200, 200, 200, 200),
+    ("PUT", "/api/v1/account/password"): Answers(401, 422, 422, 422, 422),  # tokens have none
+    ("GET", "/api/v1/audit"): Answers(401, 403, 403, 200, 403),
+    ("GET", "/api/v1/tokens"): Answers(401, 200, 200, 200, 200),
+    ("POST", "/api/v1/tokens"): Answers(401, 403, 403, 403, 403),  # a token makes none
+    ("DELETE", "/api/v1/tokens/{name}"): Answers(401, 403, 403, 404, 403),
+    ("GET", "/api/v1/users"): Answers(401, 403, 403, 200, 403),
+    ("POST", "/api/v1/users"): Answers(401, 403, 403, 201, 403),
+    ("DELETE", "/api/v1/users/{name}"): Answers(401, 403, 403, 404, 403),
+    ("PUT", "/api/v1/users/{name}"): Answers(401, 403, 403, 404, 403),
+    ("PUT", "/api/v1/users/{name}/password"): Answers(401, 403, 403, 404, 403),
     ("GET", "/api/v1/adapters"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/alerts"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/alerts.csv"): Answers(401, 200, 200, 200, 200),
@@ -110,6 +122,11 @@ SENT: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/alerts/{alert_id}/reviews"): {"json": {"answer": "right"}},
     ("POST", "/api/v1/streams/{stream}/snooze"): {"json": {"for_s": 600}},
     ("POST", "/api/v1/scores"): {"files": {"file": ("a.png", b"no picture")}},
+    ("PUT", "/api/v1/account/password"): {"json": {"current": PASSWORD, "password": "another good password"}},
+    ("POST", "/api/v1/tokens"): {"json": {"name": "child", "role": "viewer"}},
+    ("POST", "/api/v1/users"): {"json": {"name": "new", "role": "viewer", "password": PASSWORD}},
+    ("PUT", "/api/v1/users/{name}"): {"json": {"role": "viewer"}},
+    ("PUT", "/api/v1/users/{name}/password"): {"json": {"password": PASSWORD}},
     ("POST", "/api/v1/configuration/streams"): {"json": {"name": "porch", "url": "whip:"}},
     ("POST", "/api/v1/configuration/streams/check"): {"json": {"url": "whip:"}},
     ("PUT", "/api/v1/configuration/streams/{name}"): {"json": {"url": "whip:"}},

@@ -209,4 +209,4 @@ def test_whatever_is_asked_is_answered_as_declared(running: Running) -> None:
 
         ask()
         asked.append(operation.label)
-    assert len(asked) == 32
+    assert len(asked) == 43
