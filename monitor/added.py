@@ -6,6 +6,7 @@ The file stays its operator's and is never written to. Where it has a stream of 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,7 +180,7 @@ def _unfit(url: str, schemes: Sequence[str]) -> str | None:
         return f"{scheme}: cannot be added, only {known} (web.added_streams.schemes); others are for the file"
     if any(not "!" <= character <= "~" or character == "\\" for character in url):
         return "write blanks, backslashes and all but ASCII percent-encoded, and host names as xn--…"
-    options = url.partition("?")[2].split("&")
+    options = re.split(r"[?&]", url)[1:]  # FFmpeg's begin at the last question mark
     if scheme.startswith("rtsp") and {"udp", "multicast"} & set(options):
         return "only RTSP over TCP can be added: leave ?udp and ?multicast out"
     return None

@@ -117,6 +117,7 @@ async def test_a_stream_is_added_and_shown_without_its_password(tmp_path: Path) 
         ({"url": "rtsp://camera.test:99999/main"}, "url", ""),
         ({"url": "rtsp://evil.test\\@camera.test/main"}, "url", "percent-encoded"),
         ({"url": "rtsp://camera.test/main?udp"}, "url", "over TCP"),
+        ({"url": "rtsp://camera.test/main?channel=1?multicast"}, "url", "over TCP"),
         ({"url": CAMERA, "transport": "udp"}, "transport", "only tcp"),
         ({"url": CAMERA, "detect_url": "rtsp://127.0.0.1/"}, "detect_url", "not supported"),
         ({"url": CAMERA, "calibration": "/etc/passwd"}, "calibration", "names a file of this machine"),
