@@ -23,13 +23,15 @@ class Changes:
 
 
 def applicable(running: MonitorConfig, wanted: MonitorConfig) -> MonitorConfig:
-    """What can be taken over without a restart: streams, how faces are found and judged, workers and adapters."""
+    """What can be taken over without a restart: streams and which may be added, faces, judging, workers, adapters."""
     return running.model_copy(
         update={
             "streams": wanted.streams,
             "faces": wanted.faces.model_copy(update={"detector": running.faces.detector}),
             "workers": wanted.workers,
             "encoder": running.encoder.model_copy(update={"adapters": wanted.encoder.adapters}),
+            # Where added streams may lead is theirs already.
+            "web": running.web.model_copy(update={"added_streams": wanted.web.added_streams}),
             "decision": wanted.decision.model_copy(update={"learning": running.decision.learning}),
         }
     )

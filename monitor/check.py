@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from monitor.calibration_summary import duration, rate
 from monitor.calibrations import refusal_by_settings
-from monitor.config import PUBLISHED, MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig, StreamConfig
 from monitor.decision import read_calibration
 from monitor.errors import MonitorError
-from monitor.ingest.probe import start_probe
 from monitor.notify import check_target
 from monitor.notify_config import TargetConfig
 from monitor.publish import try_broker
+from monitor.stream_check import StreamCheck, check_stream
 from monitor.web import check_tls
 from monitor.web_config import WebConfig
 
@@ -37,21 +37,6 @@ class CalibrationCheck:
     threshold: float | None = None
     missing_hours: float | None = None
     """Real footage still needed; 0 where the promise is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamCheck:
-    """What was found of one stream; `error` says why it cannot be watched."""
-
-    name: str
-    ok: bool
-    codec: str | None = None
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
-    error: str | None = None
-    note: str | None = None
-    """What else is to be said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +83,7 @@ def calibration_line(found: CalibrationCheck) -> str:
 async def check(config: MonitorConfig, timeout_s: float) -> CheckReport:
     """Opens every stream and the broker at the same time, each for at most `timeout_s`."""
     streams, mqtt = await asyncio.gather(
-        asyncio.gather(*(_stream(stream, timeout_s) for stream in config.streams)), _mqtt(config, timeout_s)
+        asyncio.gather(*(check_stream(stream, timeout_s) for stream in config.streams)), _mqtt(config, timeout_s)
     )
     targets = await asyncio.to_thread(lambda: tuple(map(_target, config.notify)))
     calibrations = await asyncio.to_thread(lambda: tuple(_calibration(stream, config) for stream in config.streams))
@@ -107,25 +92,6 @@ async def check(config: MonitorConfig, timeout_s: float) -> CheckReport:
     web = await asyncio.to_thread(_web, config.web)
     ok = fitting and understood and web == "ok" and all(stream.ok for stream in streams) and mqtt in {"ok", "embedded"}
     return CheckReport(ok, tuple(streams), mqtt, targets, calibrations, web)
-
-
-async def _stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
-    if stream.scheme == PUBLISHED:
-        token = "with its token" if stream.token is not None else "without a token"
-        if stream.many:
-            note = f"waits for callers at /call/{stream.name} and /whip/{stream.name}, {token}"
-            return StreamCheck(stream.name, ok=True, note=note)
-        return StreamCheck(stream.name, ok=True, note=f"waits for a publisher at /whip/{stream.name}, {token}")
-    probing = asyncio.wrap_future(start_probe(stream, timeout_s))
-    await asyncio.wait([probing], timeout=timeout_s)
-    if not probing.done():
-        probing.cancel()
-        return StreamCheck(stream.name, ok=False, error=f"no picture within {timeout_s:g} s")
-    try:
-        found = probing.result()
-    except MonitorError as error:
-        return StreamCheck(stream.name, ok=False, error=str(error))
-    return StreamCheck(stream.name, True, found.codec, found.width, found.height, found.fps)
 
 
 def _calibration(stream: StreamConfig, config: MonitorConfig) -> CalibrationCheck:

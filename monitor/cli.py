@@ -24,7 +24,7 @@ from gend.cli_options import FaceDetectorOption
 from gend.errors import GendError
 from monitor.cli_accounts import audit, token, user
 from monitor.cli_calibrate import CALIBRATE_EXAMPLES, calibrate
-from monitor.cli_options import DEBUG, AsJson, ConfigFile, load, load_again
+from monitor.cli_options import DEBUG, AsJson, ConfigFile, hide_also, load, load_again
 from monitor.cli_reviews import review, reviews, snooze
 from monitor.config import MonitorConfig
 from monitor.errors import ConfigError, MonitorError
@@ -93,7 +93,8 @@ def run(config: ConfigFile) -> None:
         print(f"watching {watched}; alerts to {started.mqtt_url}, health at {started.web_url}", flush=True)
 
     try:
-        run_service(config, partial(load_again, config, set()), tell)
+        secrets: set[str] = set()
+        run_service(config, partial(load_again, config, secrets), tell, partial(hide_also, secrets))
     except (GendError, MonitorError) as error:
         # Not passed on: a thread may hang that an orderly end of the interpreter would wait for.
         leave_now(_report(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,16 @@ def load_again(path: Path, secrets: set[str]) -> MonitorConfig:
         ConfigError: as `load`.
     """
     config = load_config(path)
-    secrets.update(config.secrets())
-    set_up_logging(debug=DEBUG in sys.argv, secrets=secrets)
+    hide_also(secrets, config.secrets())
     return config
+
+
+def hide_also(secrets: set[str], more: Iterable[str]) -> None:
+    """Keeps more secrets out of the log from now on.
+
+    Args:
+        secrets: that are kept out of it already; the others are added.
+        more: the others.
+    """
+    secrets.update(more)
+    set_up_logging(debug=DEBUG in sys.argv, secrets=tuple(secrets))

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gend.adapter import file_sha256
 from gend.errors import GendError
+from monitor.added import AddedStreams, Merged
 from monitor.calibrations import StreamCalibrations, check_calibrations, read_calibrations
 from monitor.changes import Changes, applicable, changes
 from monitor.config import MonitorConfig, StreamConfig
@@ -33,6 +34,8 @@ class ConfigSource:
     watch: ConfigWatch
     read: Callable[[], MonitorConfig]
     """Reads and checks the file; raises ConfigError."""
+    added: AddedStreams | None = None
+    """What is watched besides the streams of the file; None: nothing."""
 
 
 class StreamKeeper(Protocol):
@@ -108,8 +111,28 @@ class Reloader:
                 _log.info("the configuration is taken over: %s", in_words(done))
 
     async def reload(self, source: ConfigSource) -> Changes:
-        """Reads the file and takes it over. Raises ConfigError where it is wrong, and as `take_over`."""
-        return await self.take_over(await asyncio.to_thread(source.read))
+        """Reads the file and takes it over, with what was added.
+
+        Raises:
+            ConfigError: it is wrong.
+            StoreError: what was added cannot be read.
+            as `take_over`.
+        """
+        async with self._one_at_a_time:
+            file = await asyncio.to_thread(source.read)
+            if source.added is None:
+                return await self._take_over(file)
+            return await self._take_over_merged(source.added, await source.added.merge(file))
+
+    async def amend(self, added: AddedStreams) -> Changes:
+        """Takes over what was added since, or is no more; the file is not read. Raises as `reload`."""
+        async with self._one_at_a_time:
+            return await self._take_over_merged(added, await added.merge(added.in_force.file))
+
+    async def _take_over_merged(self, added: AddedStreams, whole: Merged) -> Changes:
+        done = await self._take_over(whole.config)
+        added.take_over(whole)
+        return done
 
     async def take_over(self, wanted: MonitorConfig) -> Changes:
         """Ends, begins and judges streams as another configuration says.
@@ -125,22 +148,25 @@ class Reloader:
             GendError: an adapter cannot be used. In both cases nothing has changed.
         """
         async with self._one_at_a_time:
-            config = applicable(self._config, wanted)
-            if config != self._config and self._config.decision.learning is not None:
-                raise ConfigError("decision.learning: learns of the streams as they are; restart to change them")
-            check_protocols(config.streams)
-            calibrations = await asyncio.to_thread(self._calibrations, config)
-            await self._keeper.prepare(config)
-            # Read last, for it alone has an effect: the encoder has the new files from here on.
-            await asyncio.to_thread(self._parts.adapters.load, config)
-            recalibrated = {
-                stream.name
-                for stream in config.streams
-                if calibrations.of(stream.name) != self._parts.calibrations.of(stream.name)
-            }
-            done = changes(self._config, wanted, recalibrated)
-            await self._apply(config, calibrations, done)
-            return done
+            return await self._take_over(wanted)
+
+    async def _take_over(self, wanted: MonitorConfig) -> Changes:
+        config = applicable(self._config, wanted)
+        if config != self._config and self._config.decision.learning is not None:
+            raise ConfigError("decision.learning: learns of the streams as they are; restart to change them")
+        check_protocols(config.streams)
+        calibrations = await asyncio.to_thread(self._calibrations, config)
+        await self._keeper.prepare(config)
+        # Read last, for it alone has an effect: the encoder has the new files from here on.
+        await asyncio.to_thread(self._parts.adapters.load, config)
+        recalibrated = {
+            stream.name
+            for stream in config.streams
+            if calibrations.of(stream.name) != self._parts.calibrations.of(stream.name)
+        }
+        done = changes(self._config, wanted, recalibrated)
+        await self._apply(config, calibrations, done)
+        return done
 
     async def _apply(self, config: MonitorConfig, calibrations: StreamCalibrations, done: Changes) -> None:
         watched = {stream.name for stream in self._config.streams}

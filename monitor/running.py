@@ -6,10 +6,11 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from monitor.added import AddedStreams
 from monitor.config import MonitorConfig
 from monitor.config_watch import ConfigWatch
 from monitor.ingest import check_protocols
@@ -19,6 +20,7 @@ from monitor.parts import load_parts
 from monitor.publish import check_certificates
 from monitor.reloading import ConfigSource
 from monitor.service import Started, serve
+from monitor.steps import Parts
 from monitor.web import check_tls
 from monitor.web.dashboard import opened_dashboard
 
@@ -28,7 +30,12 @@ _log = logging.getLogger("monitor.service")
 _AT_MOST_S = 4.7
 
 
-def run_service(path: Path, read: Callable[[], MonitorConfig], on_started: Callable[[int, Started], None]) -> None:
+def run_service(
+    path: Path,
+    read: Callable[[], MonitorConfig],
+    on_started: Callable[[int, Started], None],
+    hide: Callable[[Iterable[str]], None] = lambda _: None,
+) -> None:
     """Runs the service until SIGTERM or SIGINT; then the process should be left at once.
 
     Where the file changes, and at SIGHUP, it is read again, and what can be taken over without a restart is. In a
@@ -41,6 +48,7 @@ def run_service(path: Path, read: Callable[[], MonitorConfig], on_started: Calla
         path: the configuration file.
         read: reads it.
         on_started: told how many streams are watched, and where the service is reached.
+        hide: keeps secrets of added streams out of the log.
 
     Raises:
         ConfigError: the file cannot be read or is wrong, a stream's protocol is unknown to this build of FFmpeg, a
@@ -55,15 +63,11 @@ def run_service(path: Path, read: Callable[[], MonitorConfig], on_started: Calla
     check_tls(config.web)
     for target in config.notify:
         check_target(target)
-    asyncio.Runner().run(_until_signal(config, watch, read, partial(on_started, len(config.streams))))
+    source = ConfigSource(watch, read, AddedStreams(config, path, hide))
+    asyncio.Runner().run(_until_signal(source, on_started))
 
 
-async def _until_signal(
-    config: MonitorConfig,
-    watch: ConfigWatch,
-    read: Callable[[], MonitorConfig],
-    on_started: Callable[[Started], None],
-) -> None:
+async def _until_signal(source: ConfigSource, on_started: Callable[[int, Started], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -71,14 +75,24 @@ async def _until_signal(
     if sys.stdin.isatty():  # then it says that the terminal is gone
         loop.add_signal_handler(signal.SIGHUP, _ask_to_stop, stop, signal.SIGHUP)
     else:
-        loop.add_signal_handler(signal.SIGHUP, watch.ask)
-    loading = asyncio.create_task(asyncio.to_thread(load_parts, config))
+        loop.add_signal_handler(signal.SIGHUP, source.watch.ask)
+    loading = asyncio.create_task(_loaded(source))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([loading, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if loading.done():
-        source = ConfigSource(watch, read)
-        await serve(config, loading.result(), stop, on_started, source=source, pages=opened_dashboard)
+        config, parts = loading.result()
+        await serve(
+            config, parts, stop, partial(on_started, len(config.streams)), source=source, pages=opened_dashboard
+        )
+
+
+async def _loaded(source: ConfigSource) -> tuple[MonitorConfig, Parts]:
+    """The whole configuration, with what was added, and its parts."""
+    assert source.added is not None
+    whole = await source.added.merge(source.added.in_force.file)
+    source.added.take_over(whole)
+    return whole.config, await asyncio.to_thread(load_parts, whole.config)
 
 
 def _ask_to_stop(stop: asyncio.Event, number: int) -> None:

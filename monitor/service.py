@@ -120,6 +120,8 @@ async def serve(
             jobs=jobs,
             publishing=running.publishing,
             calls=running.calls,
+            added=None if source is None else source.added,
+            amend=running.reloader.amend,
         )
         figures = sample_registry(running.view.samples, partial(of_uploads, jobs))
         app = create_app(

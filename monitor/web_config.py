@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from monitor.config_section import Section
+from monitor.reach_config import AddedStreamsConfig
 
 
 class WebConfig(Section):
@@ -49,6 +50,9 @@ class WebConfig(Section):
         "`auth` everybody may.",
     )
     audit_days: int = Field(default=365, ge=1, le=3650, description="Days after which the audit log forgets.")
+    added_streams: AddedStreamsConfig = Field(
+        default=AddedStreamsConfig(), description="What an admin may add by the API while the service runs."
+    )
 
     @field_validator("public_url")
     @classmethod

@@ -1,6 +1,15 @@
 """Who asks, and what they may: principals, and the passwords, sessions and tokens that prove them."""
 
-from monitor.access.accounts import AccountError, AuditEntry, StoredSession, Token, User
+from monitor.access.accounts import (
+    AccountError,
+    AuditEntry,
+    LastAdminError,
+    StoredSession,
+    TakenError,
+    Token,
+    UnknownError,
+    User,
+)
 from monitor.access.principal import LOCAL, ROLES, ForbiddenError, Principal, Role
 
 __all__ = [
@@ -9,9 +18,12 @@ __all__ = [
     "AccountError",
     "AuditEntry",
     "ForbiddenError",
+    "LastAdminError",
     "Principal",
     "Role",
     "StoredSession",
+    "TakenError",
     "Token",
+    "UnknownError",
     "User",
 ]

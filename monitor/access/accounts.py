@@ -22,6 +22,18 @@ class AccountError(MonitorError):
     """What was asked for cannot be done: a name is taken or unknown, a password too short, no admin would be left."""
 
 
+class TakenError(AccountError):
+    """There is one of that name already."""
+
+
+class UnknownError(AccountError):
+    """There is none of that name."""
+
+
+class LastAdminError(AccountError):
+    """Nobody would be left who may make another admin."""
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """Somebody who may log in.

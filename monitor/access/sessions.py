@@ -92,8 +92,8 @@ class Sessions:
         entry = AuditEntry(now, user.name, "login", None, source, "done")
         return session_id if await self._rows.begin_session(fingerprint(session_id), user, entry) else None
 
-    async def find(self, session_id: str) -> Session | None:
-        """The session with that id, if it holds; notes that it was used."""
+    async def find(self, session_id: str, *, note: bool = True) -> Session | None:
+        """The session with that id, if it holds; notes that it was used, unless `note` is false."""
         stored = await self._rows.session(fingerprint(session_id))
         if stored is None:
             return None
@@ -101,7 +101,7 @@ class Sessions:
         if now - stored.seen_at >= self._length or now - stored.began_at >= self._length * _AT_MOST:
             return None
         # A tenth, or sessions that are shorter than the grain of notes would end under whoever uses them.
-        if now - stored.seen_at >= min(TOUCH, self._length / 10):
+        if note and now - stored.seen_at >= min(TOUCH, self._length / 10):
             await self._uses.note(self._rows.touch_session(stored.fingerprint, now))
         return Session(stored.user.principal, csrf_token(session_id))
 

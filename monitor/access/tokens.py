@@ -38,8 +38,8 @@ class Tokens:
         self._now = now
         self._uses = Uses("tokens")
 
-    async def find(self, secret: str) -> Principal | None:
-        """Who presents it; None where it is unknown, revoked or expired. Notes that it was used."""
+    async def find(self, secret: str, *, note: bool = True) -> Principal | None:
+        """Who presents it; None where it is unknown, revoked or expired. Notes that it was used, if `note` is true."""
         if not secret.startswith(TOKEN_PREFIX) or len(secret) > _LONGEST:
             return None
         found = await self._rows.token(fingerprint(secret))
@@ -49,6 +49,6 @@ class Tokens:
         now = self._now()
         if token.expires_at is not None and now >= token.expires_at:
             return None
-        if token.used_at is None or now - token.used_at >= TOUCH:
+        if note and (token.used_at is None or now - token.used_at >= TOUCH):
             await self._uses.note(self._rows.touch_token(token.fingerprint, now))
         return token.principal(owner)

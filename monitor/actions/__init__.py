@@ -8,13 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from monitor.actions.errors import BusyError, ConflictError, NotFoundError, RefusedError
+from monitor.actions.errors import BusyError, ConflictError, FaultyError, NotFoundError, RefusedError
 
 if TYPE_CHECKING:
     from monitor.actions.all import Actions
     from monitor.actions.build import new_actions
 
-__all__ = ["Actions", "BusyError", "ConflictError", "NotFoundError", "RefusedError", "new_actions"]
+__all__ = ["Actions", "BusyError", "ConflictError", "FaultyError", "NotFoundError", "RefusedError", "new_actions"]
 
 # These stand on the whole service, of which `gend-monitor user`, that wants accounts alone, need not load anything.
 _WHERE_WANTED = {"Actions": "monitor.actions.all", "new_actions": "monitor.actions.build"}

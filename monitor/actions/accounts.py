@@ -12,6 +12,7 @@ from monitor.access.accounts import TOKEN_BEFORE_NAME, check_name, check_scope
 from monitor.access.fingerprints import fingerprint, new_token
 from monitor.access.login import Login
 from monitor.access.passwords import Passwords, check_password
+from monitor.actions.paging import MOST_PER_PAGE, Page, page, place
 from monitor.store import AccountStore
 
 Streams = frozenset[str] | None
@@ -59,7 +60,7 @@ class Accounts:
             await self._store.add_user(User(name, role, streams, hashed, self._now()), entry)
 
     async def set_role(self, who: Principal, source: str, name: str, *, role: Role, streams: Streams = None) -> None:
-        """Changes what a user may do, from their next request on; for admins."""
+        """Changes what a user may do, and ends their sessions; for admins."""
         entry = self._entry(who, "user.role", name, source, _scope(role, streams))
         async with self._allowed(who, "admin", entry):
             check_scope(role, streams)
@@ -153,6 +154,13 @@ class Accounts:
         """The newest lines of the log, oldest first; for admins."""
         async with self._allowed(who, "admin", self._entry(who, "audit.read", None, source)):
             return await self._store.audit(limit)
+
+    async def audit_page(self, who: Principal, source: str, limit: int, cursor: str | None) -> Page[AuditEntry]:
+        """A page of the log, newest first; for admins. Raises RefusedError, too, where the cursor is none."""
+        async with self._allowed(who, "admin", self._entry(who, "audit.read", None, source)):
+            limit = min(limit, MOST_PER_PAGE)
+            found = page(await self._store.audit_page(limit + 1, place(cursor)), limit, lambda line: line[0])
+            return Page([entry for _, entry in found.items], found.following)
 
     @asynccontextmanager
     async def _allowed(self, who: Principal, role: Role, entry: AuditEntry) -> AsyncIterator[None]:

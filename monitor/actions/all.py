@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from monitor.actions.adapters import AdapterActions
+from monitor.actions.added_streams import AddedStreamActions
 from monitor.actions.alerts import AlertActions
 from monitor.actions.board import BoardActions
 from monitor.actions.calibrations import CalibrationActions
@@ -36,5 +37,6 @@ class Actions:
     calibrations: CalibrationActions
     adapters: AdapterActions
     configuration: ConfigurationActions
+    added_streams: AddedStreamActions
     scores: ScoreActions
     system: SystemActions

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from monitor.actions.adapters import AdapterActions
+from monitor.actions.added_streams import AddedStreamActions
 from monitor.actions.alerts import AlertActions
 from monitor.actions.all import Actions
 from monitor.actions.board import BoardActions
@@ -23,6 +24,7 @@ from monitor.actions.scores import ScoreActions
 from monitor.actions.snoozes import SnoozeActions
 from monitor.actions.streams import StreamActions, Watched
 from monitor.actions.system import Service, SystemActions
+from monitor.added import AddedStreams
 from monitor.changes import Changes
 from monitor.clock import Clock
 from monitor.config import MonitorConfig
@@ -66,6 +68,8 @@ def new_actions(
     jobs: ScoreJobs | None = None,
     publishing: Publishing | None = None,
     calls: CallKeeper | None = None,
+    added: AddedStreams | None = None,
+    amend: Callable[[AddedStreams], Awaitable[Changes]] | None = None,
 ) -> Actions:
     """Hands each what it needs.
 
@@ -83,6 +87,8 @@ def new_actions(
         jobs: scores what is sent; None where nothing may be.
         publishing: knows who may publish; None: nobody.
         calls: begins calls.
+        added: streams besides those of the file; None where there is none.
+        amend: has the service take over what was added; None with `added`.
     """
     parts = configured.parts  # of which only the calibrations change
 
@@ -118,8 +124,13 @@ def new_actions(
         calibrations=CalibrationActions(names, promises),
         adapters=AdapterActions(names, parts.adapters),
         configuration=ConfigurationActions(reload),
+        added_streams=AddedStreamActions(None if amend is None else added, amend or _nothing),
         scores=ScoreActions(jobs),
         system=SystemActions(
             config, seen, parts.model, face_detector=parts.face_detector, notices=parts.encoder.notices
         ),
     )
+
+
+async def _nothing(_: AddedStreams) -> Changes:
+    raise AssertionError("nothing can be added to a service that was not started from a file")

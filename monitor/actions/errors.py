@@ -1,5 +1,7 @@
 """Why an action does not do what it was asked for, apart from `ForbiddenError`."""
 
+from collections.abc import Sequence
+
 from monitor.errors import MonitorError
 
 
@@ -18,6 +20,18 @@ class RefusedError(MonitorError):
     def __init__(self, field: str, why: str) -> None:
         super().__init__(why)
         self.field = field
+
+
+class FaultyError(MonitorError):
+    """What was sent cannot be meant, in one or several of its fields.
+
+    Args:
+        faults: fields, and what is wrong with each.
+    """
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{place}: {what}" for place, what in faults))
+        self.faults = tuple(faults)
 
 
 class ConflictError(MonitorError):

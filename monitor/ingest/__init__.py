@@ -9,6 +9,7 @@ from monitor.ingest.reader import Reader
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.sources import StreamReader, TakesPublishers, new_reader
 from monitor.ingest.status import ReaderStatistics, SourceStatus
+from monitor.ingest.way import Way
 
 __all__ = [
     "AvFrame",
@@ -20,6 +21,7 @@ __all__ = [
     "StreamProbe",
     "StreamReader",
     "TakesPublishers",
+    "Way",
     "check_protocols",
     "inspect_file",
     "new_reader",

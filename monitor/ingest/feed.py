@@ -14,6 +14,7 @@ from monitor.ingest.ring import PacketRing
 from monitor.ingest.source import Picture, Source
 from monitor.ingest.tally import Tally
 from monitor.ingest.timeline import Timeline
+from monitor.ingest.way import Way
 from monitor.messages import Frame
 
 _LATE_S = 1.0
@@ -91,6 +92,7 @@ class Feed:
         open_s: seconds of silence after which opening is given up.
         untrusted_s: seconds without a trusted picture after which a connection is given up.
         ring: keeps the packets of the last seconds; None: none are kept.
+        way: tells what to open.
     """
 
     def __init__(
@@ -105,8 +107,10 @@ class Feed:
         open_s: float,
         untrusted_s: float,
         ring: PacketRing | None = None,
+        way: Way | None = None,
     ) -> None:
         self._config = config
+        self._way = way or Way(config)
         self._on_frame = on_frame
         self._on_picture = on_picture
         self._wanted = wanted
@@ -177,7 +181,7 @@ class Feed:
     def _opened(self, turn: Turn) -> Iterator[Source]:
         with turn.inside_ffmpeg():
             source = Source.open(
-                self._config.url.get_secret_value(),
+                self._way.url(),
                 clock=self._clock,
                 tally=self._tally,
                 transport=self._config.transport,

@@ -14,6 +14,7 @@ from monitor.errors import SourceError
 from monitor.ingest.source import Picture, Source
 from monitor.ingest.status import SourceStatus
 from monitor.ingest.tally import Tally
+from monitor.ingest.way import Way
 from monitor.messages import Frame
 from monitor.webrtc_config import WebRtcConfig
 
@@ -69,9 +70,8 @@ def start_probe(config: StreamConfig, timeout_s: float) -> Future[StreamProbe]:
 def _look(config: StreamConfig, timeout_s: float) -> StreamProbe:
     if config.scheme in PULLED:
         return _fetch(config, timeout_s)
-    url = config.url.get_secret_value()
     with Source.open(
-        url,
+        Way(config).url(),
         clock=LiveClock(),
         tally=Tally(),
         transport=config.transport,

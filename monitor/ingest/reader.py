@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from monitor.added_stream import bound_of
 from monitor.clock import Clock
 from monitor.config import StreamConfig
 from monitor.errors import SourceError
@@ -19,7 +20,9 @@ from monitor.ingest.retry import Patience, Retry
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.status import ReaderStatistics, SourceStatus, Standing, logger
 from monitor.ingest.tally import Tally
+from monitor.ingest.way import Way
 from monitor.messages import Frame, StreamState
+from monitor.reach import Resolve, addresses_of
 from monitor.redact import Redactor, url_secrets
 
 _MOST_LEFT_BEHIND = 3
@@ -42,6 +45,7 @@ class Reader:
         wanted: asked with a frame's `at_s` before it is handed on; all are wanted without it.
         patience: how long to wait for what.
         ring: keeps the packets of the last seconds; None: none are kept.
+        resolve: looks hosts up, where the stream may not lead everywhere.
     """
 
     def __init__(
@@ -54,8 +58,10 @@ class Reader:
         wanted: Callable[[float], bool] | None = None,
         patience: Patience = DEFAULT_PATIENCE,
         ring: PacketRing | None = None,
+        resolve: Resolve = addresses_of,
     ) -> None:
         self._config = config
+        self._way = Way(config, resolve)
         self._patience = patience
         self._clock = clock
         self._tally = Tally()
@@ -69,6 +75,7 @@ class Reader:
             open_s=patience.open_s,
             untrusted_s=patience.untrusted_s,
             ring=ring,
+            way=self._way,
         )
         redact = Redactor(url_secrets(config.url.get_secret_value()))
         self._stopping = threading.Event()
@@ -162,6 +169,7 @@ class Reader:
             self._patience,
             self._clock,
             on_absence=lambda turn, reason: self._change(turn, "connecting", reason),
+            way=self._way if bound_of(self._config) is not None else None,
         )
         while True:
             began_s, frames_before = self._clock.now_s(), self._tally.frames

@@ -16,6 +16,7 @@ from monitor.clock import Clock
 from monitor.ingest.address import Address, AnsweredError, RefusedError
 from monitor.ingest.door import Door
 from monitor.ingest.feed import Turn
+from monitor.ingest.way import Way
 
 _LOOK_S = 0.5
 """Between two looks for somebody who listens."""
@@ -55,9 +56,18 @@ class Retry:
         patience: how long to wait for what.
         clock: tells how long it has been.
         on_absence: called with the reason where nobody listens at the address.
+        way: tells where that is now; None: where the URL says.
     """
 
-    def __init__(self, url: str, patience: Patience, clock: Clock, on_absence: Callable[[Turn, str], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        patience: Patience,
+        clock: Clock,
+        on_absence: Callable[[Turn, str], None],
+        way: Way | None = None,
+    ) -> None:
+        self._way = way
         self._listener = Address(url).listener()
         self._patience = patience
         self._clock = clock
@@ -86,9 +96,14 @@ class Retry:
 
     def _wait_for_listener(self, turn: Turn) -> bool:
         """Waits while nobody listens at the address, but not for ever; tells whether it had to."""
-        if self._listener is None:
+        listener = self._listener
+        if listener is not None and self._way is not None:
+            with turn.inside_ffmpeg():  # or as far out of reach
+                listener = self._way.listener()
+            turn.check()
+        if listener is None:
             return False
-        door, began_s, waited = Door(*self._listener), self._clock.now_s(), False
+        door, began_s, waited = Door(*listener), self._clock.now_s(), False
         while self._clock.now_s() - began_s < self._patience.longest_absence_s:
             with turn.inside_ffmpeg():  # or as far out of reach
                 closed = door.closed()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, select, update
 
-from monitor.access import AccountError, AuditEntry, Role, StoredSession, Token, User
+from monitor.access import AuditEntry, LastAdminError, Role, StoredSession, Token, UnknownError, User
 from monitor.store.account_rows import session_of, stream_list, token_of, token_values, user_of, user_values
 from monitor.store.audited import AuditedStore, Change, tell
 from monitor.store.database import uninterrupted
@@ -44,7 +44,7 @@ class AccountStore(AuditedStore):
 
     @uninterrupted
     async def set_role(self, name: str, role: Role, streams: frozenset[str] | None, entry: AuditEntry) -> None:
-        """Changes what a user may do; it holds from their next request on.
+        """Changes what a user may do, and ends every session of theirs; of tokens it holds from the next request on.
 
         Raises:
             AccountError: there is no such user, or no admin would be left.
@@ -74,7 +74,7 @@ class AccountStore(AuditedStore):
                     update(users).where(users.c.name == name).values(password_hash=password_hash)
                 )
                 if not changed.rowcount:
-                    raise AccountError(f"there is no user {name}")
+                    raise UnknownError(f"there is no user {name}")
                 await connection.execute(delete(sessions).where(sessions.c.user == name))
                 await tell(connection, entry)
 
@@ -168,7 +168,7 @@ class AccountStore(AuditedStore):
             AccountError: there is none of that name.
         """
         if not await self._write(delete(api_tokens).where(api_tokens.c.name == name), entry):
-            raise AccountError(f"there is no token {name}")
+            raise UnknownError(f"there is no token {name}")
 
     async def _change_user(self, name: str, change: Change, entry: AuditEntry, *, stays_admin: bool) -> None:
         with self._database.errors():
@@ -178,7 +178,8 @@ class AccountStore(AuditedStore):
                     await connection.scalars(select(users.c.name).where(users.c.role == "admin").with_for_update())
                 )
                 if not stays_admin and admins == {name}:
-                    raise AccountError(f"{name} is the only admin; make another one first")
+                    raise LastAdminError(f"{name} is the only admin; make another one first")
                 if not (await connection.execute(change)).rowcount:
-                    raise AccountError(f"there is no user {name}")
+                    raise UnknownError(f"there is no user {name}")
+                await connection.execute(delete(sessions).where(sessions.c.user == name))
                 await tell(connection, entry)

@@ -10,7 +10,7 @@ from sqlalchemy import Delete, Insert, Row, Select, Update, delete, insert, sele
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from monitor.access import AccountError, AuditEntry
+from monitor.access import AuditEntry, TakenError
 from monitor.store.account_rows import entry_of, entry_values
 from monitor.store.database import Database, uninterrupted
 from monitor.store.reader import existing
@@ -61,6 +61,21 @@ class AuditedStore:
         newest = select(audit).order_by(audit.c.position.desc()).limit(limit)
         return [entry_of(row) for row in reversed(await self._rows(newest))]
 
+    async def audit_page(self, limit: int, before: int | None) -> list[tuple[int, AuditEntry]]:
+        """Lines with their places in the log, newest first.
+
+        Args:
+            limit: how many at the most.
+            before: a place: those that stand before it. None: the newest.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        newest = select(audit).order_by(audit.c.position.desc()).limit(limit)
+        if before is not None:
+            newest = newest.where(audit.c.position < before)
+        return [(row.position, entry_of(row)) for row in await self._rows(newest)]
+
     @uninterrupted
     async def tell(self, entry: AuditEntry) -> None:
         """Adds a line of what changed nothing here.
@@ -102,7 +117,7 @@ class AuditedStore:
                     await connection.execute(row)
                     await tell(connection, entry)
             except IntegrityError as error:
-                raise AccountError(taken) from error
+                raise TakenError(taken) from error
 
 
 async def tell(connection: AsyncConnection, entry: AuditEntry) -> None:

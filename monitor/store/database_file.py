@@ -68,6 +68,7 @@ class DatabaseFile:
             held = (await connection.get_raw_connection()).driver_connection
             assert held is not None
             copy.unlink(missing_ok=True)
+            make_private(copy)
             await held.execute("VACUUM INTO ?", (str(copy),))
             # The log keeps its name: nothing in it may be taken for changes to the file that stands there next.
             await held.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -81,6 +82,15 @@ class DatabaseFile:
         except FileNotFoundError:
             return None
         return found.st_dev, found.st_ino
+
+
+def make_private(file: Path) -> None:
+    """Makes an empty file that its owner alone reads, if there is none yet; what SQLite puts beside it is so, too.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    os.close(os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _put(copy: Path, target: Path) -> None:

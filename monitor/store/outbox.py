@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from monitor.errors import StoreError
 from monitor.messages import Alert
 from monitor.store.database import Database, DiskFullError, uninterrupted
-from monitor.store.database_file import DatabaseFile
+from monitor.store.database_file import DatabaseFile, make_private
 from monitor.store.lock import Lock, take_lock
 from monitor.store.migrate import migrate
 from monitor.store.reader import AlertReader, decode, encode
@@ -101,6 +101,9 @@ class Store(AlertReader):
             undo.push_async_callback(engine.dispose)
             lock = await take_lock(database, engine)
             undo.push_async_callback(lock.release)
+            if database.file is not None:
+                with database.errors():
+                    make_private(database.file)
             await migrate(database)
             store = cls(database, engine, lock, keep_delivered)
             await store._begin_run()

@@ -140,6 +140,16 @@ audit = Table(
 )
 """Who did what; only ever added to, and forgotten by age. Names, not references: it outlives whom it tells of."""
 
+added_streams = Table(
+    "added_streams",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("settings", JSON, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+"""Streams besides those of the configuration file, with their passwords; `settings` has the fields of the file."""
+
 _waiting = outbox.c.delivered_at.is_(None)
 Index("ix_outbox_waiting", outbox.c.sink, outbox.c.position, sqlite_where=_waiting, postgresql_where=_waiting)
 Index("ix_outbox_delivered_at", outbox.c.delivered_at)

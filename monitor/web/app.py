@@ -82,7 +82,7 @@ def create_app(
         app.include_router(whip_router(publishing))
         app.include_router(call_routes(publishing))
     if actions is not None:
-        app.mount(PREFIX, create_api(actions, upload_bytes))
+        app.mount(PREFIX, create_api(actions, upload_bytes, None if gate is None else gate.accounts))
         handle_strays(app, "/api/")
 
     @app.get("/healthz")

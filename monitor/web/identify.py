@@ -1,8 +1,9 @@
 """Finds out who asks, before any route: by the cookie of a session, or by a token.
 
-Puts a `Principal` into `scope["principal"]`; where nobody is known, it is left out, and routes answer 401. Requests by
-cookie that change something must bring along the session's CSRF token too, since browsers send cookies whoever has
-made them ask; a token is sent by nobody but who has it.
+Puts a `Principal` into `scope["principal"]`, and into `scope["holds"]` what tells later whether it still is the same.
+Where nobody is known, both are left out, and routes answer 401. Requests by cookie that change something must bring
+along the session's CSRF token too, since browsers send cookies whoever has made them ask; a token is sent by nobody but
+who has it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,16 @@ class Identify:
                 text = f"send the session's CSRF token as header {CSRF_HEADER} or form field {CSRF_FIELD}"
                 await _refuse(scope, receive, send, 403, text)
                 return
-        await self._app({**scope, **known}, receive, send)
+
+        async def holds() -> bool:
+            """Whether who asked is still the same and may still the same; to be asked by what goes on for long."""
+            try:
+                now = await known_by(gate, scope, note=False)
+            except StoreError:  # nobody is cut off because the database is away
+                return True
+            return now.get("principal") == known.get("principal")
+
+        await self._app({**scope, **known, **({"holds": holds} if known else {})}, receive, send)
 
 
 def is_private(scope: Scope) -> bool:
@@ -86,8 +96,13 @@ def session_id(scope: Scope) -> str | None:
     return HTTPConnection(scope).cookies.get(cookie_name(scope))
 
 
-async def known_by(gate: Gate, scope: Scope) -> Scope:
+async def known_by(gate: Gate, scope: Scope, *, note: bool = True) -> Scope:
     """What is to be added to the scope: nothing, `principal`, or, with a session, `principal` and `csrf`.
+
+    Args:
+        gate: knows users and tokens.
+        scope: of the request.
+        note: whether this is a use of the session or token, by which they last longer.
 
     Raises:
         StoreError: the database does not answer.
@@ -96,13 +111,13 @@ async def known_by(gate: Gate, scope: Scope) -> Scope:
         return {}
     kind, _, secret = Headers(scope=scope).get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and secret.strip().startswith(TOKEN_PREFIX):
-        principal = await gate.tokens.find(secret.strip())
+        principal = await gate.tokens.find(secret.strip(), note=note)
         return {} if principal is None else {"principal": principal}
     claimed = session_id(scope)
     # The login has a proof of its own, and is nobody's: who was logged in before does not matter.
     if not claimed or (scope["path"] == LOGIN_PATH and scope.get("method") == "POST"):
         return {}
-    session = await gate.sessions.find(claimed)
+    session = await gate.sessions.find(claimed, note=note)
     return {} if session is None else {"principal": session.principal, "csrf": session.csrf}
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from aiortc.sdp import SessionDescription
 
 from monitor.errors import SourceError
 from monitor.ingest.webrtc.assembly import Codec
 from monitor.messages import Refusal
+from monitor.reach import refusal
+from monitor.reach_config import ReachConfig
 
 _MOST_BYTES = 64 * 1024
 _MOST_MEDIA = 8
@@ -102,6 +104,30 @@ def with_addresses(sdp: str, addresses: Iterable[str]) -> str:
                 priority = str(max(1, int(parts[3]) - (1 << 16) * (index + 1)))
                 lines.append(" ".join([f"{parts[0]}n{index}", *parts[1:3], priority, str(address), *parts[5:]]))
     return "\r\n".join(lines) + "\r\n"
+
+
+def leading_within(answer: str, within: ReachConfig, also: Collection[str]) -> str:
+    """An answer without the candidates by which a server would have us send packets elsewhere.
+
+    Args:
+        answer: of the server of an added stream.
+        within: where that may lead.
+        also: the addresses of the server itself, which are checked already.
+    """
+    kept = [
+        line
+        for line in answer.splitlines()  # as aiortc cuts it
+        if not line.startswith("a=candidate:") or _leads_within(line.split(), within, also)
+    ]
+    return "\r\n".join(kept) + "\r\n"
+
+
+def _leads_within(candidate: list[str], within: ReachConfig, also: Collection[str]) -> bool:
+    try:
+        address = ipaddress.ip_address(candidate[4])
+    except (IndexError, ValueError):  # a name by mDNS, too: nobody has checked where that leads
+        return False
+    return str(address) in also or refusal(address, within) is None
 
 
 def _sends(media: str) -> bool:

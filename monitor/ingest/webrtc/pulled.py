@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from monitor.added_stream import bound_of
 from monitor.backoff import Backoff
 from monitor.errors import SourceError
 from monitor.ingest.address import RefusedError
 from monitor.ingest.retry import Patience
+from monitor.ingest.webrtc.descriptions import leading_within
 from monitor.ingest.webrtc.reader import PeerReader
 from monitor.ingest.webrtc.session import Session
 from monitor.ingest.webrtc.whep import WhepClient
+from monitor.reach import Resolve, addresses_of
 from monitor.redact import one_line
 
 DEFAULT_PATIENCE = Patience()
@@ -23,12 +26,21 @@ class PulledReader(PeerReader):
     Args:
         *arguments: as `PeerReader`'s.
         patience: how long to wait between two tries.
+        resolve: looks hosts up, where the stream may not lead everywhere.
         **settings: as `PeerReader`'s.
     """
 
-    def __init__(self, *arguments: Any, patience: Patience = DEFAULT_PATIENCE, **settings: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        patience: Patience = DEFAULT_PATIENCE,
+        resolve: Resolve = addresses_of,
+        **settings: Any,
+    ) -> None:
         super().__init__(*arguments, **settings)
         self._patience = patience
+        self._resolve = resolve
+        self._within = bound_of(self._config)
         self._over = asyncio.Event()
 
     def _lost(self, how: str) -> str:
@@ -56,10 +68,13 @@ class PulledReader(PeerReader):
     async def _receive(self) -> None:
         """One connection, from its offer to its end. Raises SourceError where none comes about."""
         token = None if self._config.token is None else self._config.token.get_secret_value()
-        async with WhepClient(self._config.url.get_secret_value(), token) as server:
+        url = self._config.url.get_secret_value()
+        async with WhepClient(url, token, self._within, self._resolve) as server:
             session, place = Session("", self._receiver, self._end), None
             try:
                 answer, place = await server.ask(await session.peer.offer())
+                if self._within is not None:
+                    answer = leading_within(answer, self._within, server.addresses)
                 await session.peer.accept(answer)
                 self._over.clear()
                 self._take(session)

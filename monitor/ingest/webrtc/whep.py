@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
 from monitor.errors import SourceError
 from monitor.ingest.address import AnsweredError, RefusedError
+from monitor.reach import OutOfReachError, Resolve, addresses_of, checked_addresses
+from monitor.reach_config import ReachConfig
 from monitor.redact import one_line
 
 _SDP = "application/sdp"
@@ -26,13 +28,24 @@ class WhepClient:
     Args:
         url: `whep+https://…` or `whep+http://…`; credentials in it are sent as Basic authorization.
         token: sent as bearer token to that server, and to no other that it may point to; None: none.
+        within: where it may lead, redirects included; None: anywhere.
+        resolve: looks hosts up, where it is bound.
+
+    Attributes:
+        addresses: of the server that was asked last, where it is bound.
     """
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(
+        self, url: str, token: str | None, within: ReachConfig | None = None, resolve: Resolve = addresses_of
+    ) -> None:
         self._url = url.removeprefix("whep+")
         self._origin = _origin(self._url)
         self._token = token
-        self._client = httpx.AsyncClient(follow_redirects=False, timeout=_ANSWER_S)
+        self._within = within
+        self._resolve = resolve
+        self.addresses: tuple[str, ...] = ()
+        # A proxy would look the name up once more, out of our sight.
+        self._client = httpx.AsyncClient(follow_redirects=False, timeout=_ANSWER_S, trust_env=within is None)
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -72,19 +85,45 @@ class WhepClient:
         """Ends a session. That the server does not care is nobody's trouble: it sees the connection end."""
         try:
             async with asyncio.timeout(_GOODBYE_S):
-                await self._client.delete(session, headers=self._authorization(session))
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL):
+                target, headers, extensions = await self._checked(session)
+                headers |= self._authorization(session)
+                await self._client.delete(target, headers=headers, extensions=extensions)
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, SourceError):
             return
 
     async def _post(self, url: str, offer: str) -> tuple[int, httpx.Headers, bytes]:
-        headers = {"Content-Type": _SDP, "Accept": _SDP, **self._authorization(url)}
-        async with self._client.stream("POST", url, content=offer.encode(), headers=headers) as response:
+        target, host, extensions = await self._checked(url)
+        headers = {"Content-Type": _SDP, "Accept": _SDP, **host, **self._authorization(url)}
+        content = offer.encode()
+        async with self._client.stream(
+            "POST", target, content=content, headers=headers, extensions=extensions
+        ) as response:
             body = b""
             async for part in response.aiter_bytes():
                 body += part
                 if len(body) > _MOST_BYTES:
                     raise SourceError("cannot open: the server's answer is too large")
             return response.status_code, response.headers, body
+
+    async def _checked(self, url: str) -> tuple[httpx.URL, dict[str, str], dict[str, Any]]:
+        """What to connect to for an address, and the headers and extensions by which the server is the one named.
+
+        Raises:
+            RefusedError: it may not lead there.
+        """
+        target = httpx.URL(url)
+        if self._within is None:
+            return target, {}, {}
+        if f"whep+{target.scheme}" not in self._within.schemes:
+            raise RefusedError(f"cannot open: whep+{target.scheme}: is not among web.added_streams.schemes")
+        try:
+            checked = await asyncio.to_thread(checked_addresses, target.host, self._within, self._resolve)
+        except OutOfReachError as error:
+            raise RefusedError(f"cannot open: {error}") from None
+        self.addresses = tuple(checked)
+        # The certificate is held against the name, though the name is not looked up again.
+        extensions = {"sni_hostname": target.host} if target.scheme == "https" else {}
+        return target.copy_with(host=checked[0]), {"Host": target.netloc.decode("ascii")}, extensions
 
     def _understood(self, status: int, headers: httpx.Headers, body: bytes, url: str) -> tuple[str, str | None]:
         if status in {401, 403}:

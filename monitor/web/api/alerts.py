@@ -127,7 +127,7 @@ def alert_routes(actions: Actions) -> APIRouter:
         asking: Asking, request: Request, response: Response, query: Annotated[AlertPageQuery, Query()]
     ) -> PageShape[EpisodeShape]:
         found = await actions.alerts.find(asking, query.asked(), query.limit, query.cursor)
-        _link(request, response, found.following)
+        link(request, response, found.following)
         return PageShape(items=[EpisodeShape.of(episode) for episode in found.items], next=found.following)
 
     @router.get("/alerts.ndjson", responses={**declared(), **NDJSON}, summary="All of them, one a line")
@@ -154,7 +154,7 @@ def alert_routes(actions: Actions) -> APIRouter:
         asking: Asking, request: Request, response: Response, alert_id: AlertId, query: Annotated[PageQuery, Query()]
     ) -> PageShape[AlertShape]:
         found = await actions.alerts.messages(asking, alert_id, query.limit, query.cursor)
-        _link(request, response, found.following)
+        link(request, response, found.following)
         return PageShape(items=[AlertShape.of(message) for message in found.items], next=found.following)
 
     @router.post(
@@ -188,7 +188,8 @@ def _fields(episode: Episode) -> dict[str, object]:
     }
 
 
-def _link(request: Request, response: Response, cursor: str | None) -> None:
+def link(request: Request, response: Response, cursor: str | None) -> None:
+    """Tells where the next page is; nothing where there is none."""
     if cursor is not None:
         following = request.url.include_query_params(cursor=cursor)
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'

@@ -10,6 +10,9 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
 from monitor.actions import Actions
+from monitor.actions.accounts import Accounts
+from monitor.web.api.accounts import account_routes
+from monitor.web.api.added_streams import added_stream_routes
 from monitor.web.api.alerts import alert_routes
 from monitor.web.api.board import board_routes
 from monitor.web.api.events import event_routes
@@ -39,6 +42,8 @@ _TAGS = [
     {"name": "evidence", "description": "What was kept of alerts, signed."},
     {"name": "scores", "description": "Pictures and videos that are sent to be scored."},
     {"name": "system", "description": "The service itself."},
+    {"name": "accounts", "description": "Who may ask, and who did what."},
+    {"name": "configuration", "description": "What is watched: streams of the file, and those that are added."},
 ]
 
 _SECURITY = {
@@ -47,12 +52,13 @@ _SECURITY = {
 }
 
 
-def create_api(actions: Actions, most_upload_bytes: int = 0) -> FastAPI:
+def create_api(actions: Actions, most_upload_bytes: int = 0, accounts: Accounts | None = None) -> FastAPI:
     """Builds the application, to be mounted at `PREFIX`. It asks `scope["principal"]` who asks.
 
     Args:
         actions: what it does.
         most_upload_bytes: of a file that is sent to be scored.
+        accounts: users and tokens; None where the service has none.
     """
     api = FastAPI(title="gend-monitor", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     api.add_middleware(Wrapping, most_upload_bytes=most_upload_bytes)
@@ -66,9 +72,11 @@ def create_api(actions: Actions, most_upload_bytes: int = 0) -> FastAPI:
         evidence_routes,
         score_routes,
         system_routes,
+        added_stream_routes,
     ):
         router: APIRouter = routes(actions)
         api.include_router(router)
+    api.include_router(account_routes(accounts))
     document: dict[str, Any] = {}
 
     @api.get("/openapi.json", include_in_schema=False)

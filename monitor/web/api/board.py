@@ -15,6 +15,7 @@ from monitor.actions.board import BoardWatcher
 from monitor.config import STREAM_NAME
 from monitor.web.api.problems import declared
 from monitor.web.asking import Asking
+from monitor.web.standing import Standing
 
 _TILES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -43,7 +44,7 @@ def board_routes(actions: Actions) -> APIRouter:
             watcher.close()
             return Response(media_type="text/event-stream")
         return StreamingResponse(
-            _told(watcher),
+            _told(watcher, Standing(request.scope)),
             media_type="text/event-stream",
             headers={"X-Accel-Buffering": "no"},
             background=BackgroundTask(watcher.close),
@@ -52,10 +53,12 @@ def board_routes(actions: Actions) -> APIRouter:
     return router
 
 
-async def _told(watcher: BoardWatcher) -> AsyncIterator[str]:
+async def _told(watcher: BoardWatcher, standing: Standing) -> AsyncIterator[str]:
     try:
         yield ": tiles follow\n\n"
         async for stream, tile in watcher:
+            if not await standing.lasts():
+                return
             if tile is None:
                 yield f"event: gone\ndata: {json.dumps({'stream': stream})}\n\n"
             else:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from monitor.actions.live import Following, Missed
 from monitor.broadcast import News
+from monitor.web.standing import AGAIN_S, Standing
 
 _log = logging.getLogger("monitor.web")
 
@@ -30,16 +31,25 @@ class EventStream(Response):
         following: what is told; closed at the end, whatever happens.
         heartbeat_s: after so long without news a comment is sent, so that proxies keep the connection.
         gone_s: a client that takes nothing for so long is let go.
+        again_s: after so long it is asked again whether who listens still may.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, following: Following, *, heartbeat_s: float = HEARTBEAT_S, gone_s: float = _GONE_S) -> None:
+    def __init__(
+        self,
+        following: Following,
+        *,
+        heartbeat_s: float = HEARTBEAT_S,
+        gone_s: float = _GONE_S,
+        again_s: float = AGAIN_S,
+    ) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no"}, background=BackgroundTask(following.close))
         del self.headers["content-length"]
         self._following = following
         self._heartbeat_s = heartbeat_s
         self._gone_s = gone_s
+        self._again_s = again_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends until one of both is gone."""
@@ -48,16 +58,21 @@ class EventStream(Response):
             if not scope.get("head"):
                 leaving = asyncio.create_task(_gone(receive), name="listener leaves")
                 telling = asyncio.create_task(self._tell(send), name="listener is told")
+                ending = asyncio.create_task(Standing(scope, self._again_s).ended(), name="listener is known")
+                tasks = (telling, leaving, ending)
+                over: set[asyncio.Task[None]] = set()
                 try:
-                    await asyncio.wait([leaving, telling], return_when=asyncio.FIRST_COMPLETED)
+                    over, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 finally:
-                    leaving.cancel()
-                    telling.cancel()
-                    ended = await asyncio.gather(leaving, telling, return_exceptions=True)
-                self._raise(ended[1])
-                if ended[1] is not None:
+                    for task in tasks:
+                        task.cancel()
+                    told, *_ = await asyncio.gather(*tasks, return_exceptions=True)
+                self._raise(told)
+                if told is not None and ending not in over:
                     return
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._gone_s):
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._following.close()
 

@@ -17,6 +17,7 @@ from monitor.actions.pictures import Watching
 from monitor.web.api.problems import declared
 from monitor.web.api.streams import InPath
 from monitor.web.asking import Asking
+from monitor.web.standing import Standing
 
 _PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"description": "A JPEG.", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
@@ -58,7 +59,7 @@ def picture_routes(actions: Actions) -> APIRouter:
             watching.close()
             return Response(media_type="text/event-stream")
         return StreamingResponse(
-            _told(watching),
+            _told(watching, Standing(request.scope)),
             media_type="text/event-stream",
             headers={"X-Accel-Buffering": "no"},
             background=BackgroundTask(watching.close),
@@ -67,10 +68,10 @@ def picture_routes(actions: Actions) -> APIRouter:
     return router
 
 
-async def _told(watching: Watching) -> AsyncIterator[str]:
+async def _told(watching: Watching, standing: Standing) -> AsyncIterator[str]:
     said = ""
     try:
-        while not watching.over:
+        while not watching.over and await standing.lasts():
             faces, status = await watching.next()
             if status is not None and (now := payloads.stream_status(status)) != said:
                 said = now

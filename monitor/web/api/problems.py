@@ -14,8 +14,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from monitor.access import ForbiddenError
-from monitor.actions import BusyError, ConflictError, NotFoundError, RefusedError
+from monitor.access import AccountError, ForbiddenError, LastAdminError, TakenError, UnknownError
+from monitor.access.login import LoginError, TooManyTriesError
+from monitor.access.passwords import BusyError as PasswordsBusyError
+from monitor.actions import BusyError, ConflictError, FaultyError, NotFoundError, RefusedError
 from monitor.errors import StoreError
 
 MEDIA_TYPE = "application/problem+json"
@@ -47,6 +49,7 @@ _WHEN = {
     409: "It cannot be done as things stand.",
     413: "The body is too large.",
     422: "Something in the request cannot be meant.",
+    429: "Too many tries; wait `Retry-After` seconds.",
     503: "The store does not answer, or too many ask at once; try again after `Retry-After` seconds.",
 }
 
@@ -88,6 +91,11 @@ def handle_strays(app: FastAPI, prefix: str) -> None:
 
 def handle_problems(app: FastAPI) -> None:
     """Has every error of the application answered so."""
+    app.add_exception_handler(FaultyError, _faulty)
+    app.add_exception_handler(AccountError, _account)
+    app.add_exception_handler(LoginError, _not_proven)
+    app.add_exception_handler(TooManyTriesError, _too_many)
+    app.add_exception_handler(PasswordsBusyError, _too_busy)
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> Response:
@@ -129,3 +137,30 @@ def handle_problems(app: FastAPI) -> None:
     async def _failed(_: Request, _error: Exception) -> Response:
         # The server logs it with its traceback; nobody outside is to read that.
         return problem(500, "an error of the service; its log says more")
+
+
+async def _faulty(_: Request, error: Exception) -> Response:
+    assert isinstance(error, FaultyError)
+    errors = [FieldProblem(place=f"body.{place}", what=what) for place, what in error.faults]
+    return problem(422, f"{errors[0].place}: {errors[0].what}", errors=errors)
+
+
+async def _account(_: Request, error: Exception) -> Response:
+    if isinstance(error, UnknownError):
+        return problem(404, str(error))
+    if isinstance(error, TakenError | LastAdminError):
+        return problem(409, str(error))
+    return problem(422, str(error), errors=[FieldProblem(place="body", what=str(error))])
+
+
+async def _not_proven(_: Request, _error: Exception) -> Response:
+    return problem(403, "that is not your current password")
+
+
+async def _too_many(_: Request, error: Exception) -> Response:
+    assert isinstance(error, TooManyTriesError)
+    return problem(429, str(error), headers={"Retry-After": str(error.wait_s)})
+
+
+async def _too_busy(_: Request, error: Exception) -> Response:
+    return problem(503, str(error), headers={"Retry-After": _RETRY_S})

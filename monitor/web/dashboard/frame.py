@@ -131,7 +131,7 @@ def every(seconds: float, visitor: Visitor, show: Callable[[Principal], Awaitabl
 
     async def shown() -> None:
         try:
-            await show(await visitor.principal())
+            await show(await visitor.principal(note=False))
         except MonitorError as error:
             timer.deactivate()
             ui.notify(f"This page stands still: {error}", type="warning", timeout=0, close_button="Close")

@@ -30,8 +30,11 @@ class Visitor:
         self.csrf: str = request.scope.get("csrf", "")
         self.locked = gate is not None
 
-    async def principal(self) -> Principal:
+    async def principal(self, *, note: bool = True) -> Principal:
         """Who they are now, for an action.
+
+        Args:
+            note: whether they do something themselves, by which their login lasts longer.
 
         Raises:
             ForbiddenError: their login has ended, or they are no user any more.
@@ -39,7 +42,7 @@ class Visitor:
         """
         if self._gate is None:
             return LOCAL
-        who = (await known_by(self._gate, self._scope)).get("principal")
+        who = (await known_by(self._gate, self._scope, note=note)).get("principal")
         if not isinstance(who, Principal) or who.name != self.name:
             raise ForbiddenError("your login has ended: log in again")
         return who

@@ -121,6 +121,7 @@ async def test_alerts_of_an_older_version_are_found_by_time(sqlite_url: str, tmp
             await store.record(an_alert(number, at=NOON + timedelta(hours=number)), [])
     database = sqlite3.connect(tmp_path / "alerts.db")
     for statement in (
+        "DROP TABLE added_streams",
         "DROP INDEX ix_alerts_at",
         "DROP INDEX ix_alerts_stream_type_position",
         "DROP INDEX ix_alerts_configured_type_position",

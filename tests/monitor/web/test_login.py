@@ -143,7 +143,7 @@ async def test_a_session_lasts_as_long_as_it_is_used_and_not_for_ever(tmp_path: 
         assert (await used.get("/me")).status_code == 401
 
 
-async def test_sessions_end_with_a_new_password_another_role_holds_at_once(tmp_path: Path) -> None:
+async def test_sessions_end_with_a_new_password_and_with_another_role(tmp_path: Path) -> None:
     async with served(tmp_path, add=routes) as site:
         accounts = site.accounts
         assert accounts is not None
@@ -151,6 +151,8 @@ async def test_sessions_end_with_a_new_password_another_role_holds_at_once(tmp_p
         await site.add_user("root", "admin")
         browser, other = await site.logged_in("anna"), await site.logged_in("anna")
         await accounts.set_role(ADMIN, "cli", "anna", role="viewer")
+        assert [(await each.get("/me")).status_code for each in (browser, other)] == [401, 401]
+        browser, other = await site.logged_in("anna"), await site.logged_in("anna")
         assert (await browser.get("/me")).json()["role"] == "viewer"
         anna = Principal("anna", "viewer")
         with pytest.raises(LoginError):

@@ -21,6 +21,7 @@ from monitor.access import Role
 from monitor.actions.publishing import Publishing
 from monitor.config import StreamConfig
 from monitor.messages import Reply
+from tests.monitor.access.cheap import PASSWORD
 from tests.monitor.actions.acting import acting
 from tests.monitor.store.examples import an_alert
 from tests.monitor.web.gated import Site, served
@@ -38,6 +39,17 @@ class Answers(NamedTuple):
 
 
 EXPECTED: dict[tuple[str, str], Answers] = {
+    ("GET", "/api/v1/account"): Answers(401, 200, 200, 200, 200),
+    ("PUT", "/api/v1/account/password"): Answers(401, 422, 422, 422, 422),  # tokens have none
+    ("GET", "/api/v1/audit"): Answers(401, 403, 403, 200, 403),
+    ("GET", "/api/v1/tokens"): Answers(401, 200, 200, 200, 200),
+    ("POST", "/api/v1/tokens"): Answers(401, 403, 403, 403, 403),  # a token makes none
+    ("DELETE", "/api/v1/tokens/{name}"): Answers(401, 403, 403, 404, 403),
+    ("GET", "/api/v1/users"): Answers(401, 403, 403, 200, 403),
+    ("POST", "/api/v1/users"): Answers(401, 403, 403, 201, 403),
+    ("DELETE", "/api/v1/users/{name}"): Answers(401, 403, 403, 404, 403),
+    ("PUT", "/api/v1/users/{name}"): Answers(401, 403, 403, 404, 403),
+    ("PUT", "/api/v1/users/{name}/password"): Answers(401, 403, 403, 404, 403),
     ("GET", "/api/v1/adapters"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/alerts"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/alerts.csv"): Answers(401, 200, 200, 200, 200),
@@ -49,6 +61,12 @@ EXPECTED: dict[tuple[str, str], Answers] = {
     ("GET", "/api/v1/calibrations"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/calibrations/{stream}"): Answers(401, 200, 200, 200, 403),
     ("POST", "/api/v1/configuration/reload"): Answers(401, 403, 403, 409, 403),  # there is no file
+    ("GET", "/api/v1/configuration/streams"): Answers(401, 403, 403, 409, 403),
+    ("POST", "/api/v1/configuration/streams"): Answers(401, 403, 403, 409, 403),
+    ("POST", "/api/v1/configuration/streams/check"): Answers(401, 403, 403, 409, 403),
+    ("DELETE", "/api/v1/configuration/streams/{name}"): Answers(401, 403, 403, 409, 403),
+    ("GET", "/api/v1/configuration/streams/{name}"): Answers(401, 403, 403, 409, 403),
+    ("PUT", "/api/v1/configuration/streams/{name}"): Answers(401, 403, 403, 409, 403),
     ("GET", "/api/v1/events"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/evidence/{stream}/{package}/archive"): Answers(401, 404, 404, 404, 403),
     ("GET", "/api/v1/evidence/{stream}/{package}/files/{name:path}"): Answers(401, 404, 404, 404, 403),
@@ -98,7 +116,7 @@ NAMES = {
     "{alert_id}": "episode-1",
     "{package}": "20260131T120005Z-episode-1",
     "{name:path}": "alert.json",
-    "{name}": "nothing.js",
+    "{name}": "nothing",
     "{job_id}": "0" * 32,
     "{session}": "s1",
 }
@@ -107,6 +125,14 @@ SENT: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/alerts/{alert_id}/reviews"): {"json": {"answer": "right"}},
     ("POST", "/api/v1/streams/{stream}/snooze"): {"json": {"for_s": 600}},
     ("POST", "/api/v1/scores"): {"files": {"file": ("a.png", b"no picture")}},
+    ("PUT", "/api/v1/account/password"): {"json": {"current": PASSWORD, "password": "another good password"}},
+    ("POST", "/api/v1/tokens"): {"json": {"name": "child", "role": "viewer"}},
+    ("POST", "/api/v1/users"): {"json": {"name": "new", "role": "viewer", "password": PASSWORD}},
+    ("PUT", "/api/v1/users/{name}"): {"json": {"role": "viewer"}},
+    ("PUT", "/api/v1/users/{name}/password"): {"json": {"password": PASSWORD}},
+    ("POST", "/api/v1/configuration/streams"): {"json": {"name": "porch", "url": "whip:"}},
+    ("POST", "/api/v1/configuration/streams/check"): {"json": {"url": "whip:"}},
+    ("PUT", "/api/v1/configuration/streams/{name}"): {"json": {"url": "whip:"}},
     ("POST", "/whip/{stream}"): {"content": b"no description", "headers": {"Content-Type": "text/plain"}},
 }
 """What httpx sends along, by method and the route's path."""

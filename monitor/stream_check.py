@@ -1,0 +1,45 @@
+"""Tries one stream: whether it can be opened, and what it carries."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from monitor.config import PUBLISHED, StreamConfig
+from monitor.errors import MonitorError
+from monitor.ingest.probe import start_probe
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCheck:
+    """What was found of one stream; `error` says why it cannot be watched."""
+
+    name: str
+    ok: bool
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    error: str | None = None
+    note: str | None = None
+    """What else is to be said of it."""
+
+
+async def check_stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
+    """Opens a stream and decodes its first pictures, for at most `timeout_s`."""
+    if stream.scheme == PUBLISHED:
+        token = "with its token" if stream.token is not None else "without a token"
+        if stream.many:
+            note = f"waits for callers at /call/{stream.name} and /whip/{stream.name}, {token}"
+            return StreamCheck(stream.name, ok=True, note=note)
+        return StreamCheck(stream.name, ok=True, note=f"waits for a publisher at /whip/{stream.name}, {token}")
+    probing = asyncio.wrap_future(start_probe(stream, timeout_s))
+    await asyncio.wait([probing], timeout=timeout_s)
+    if not probing.done():
+        probing.cancel()
+        return StreamCheck(stream.name, ok=False, error=f"no picture within {timeout_s:g} s")
+    try:
+        found = probing.result()
+    except MonitorError as error:
+        return StreamCheck(stream.name, ok=False, error=str(error))
+    return StreamCheck(stream.name, True, found.codec, found.width, found.height, found.fps)
