@@ -210,4 +210,4 @@ def test_whatever_is_asked_is_answered_as_declared(running: Running) -> None:
 
         ask()
         asked.append(operation.label)
-    assert len(asked) == 45
+    assert len(asked) == 44
