@@ -16,10 +16,11 @@ from monitor.web.dashboard.board import board_page
 from monitor.web.dashboard.door import Door
 from monitor.web.dashboard.frame import Framing
 from monitor.web.dashboard.stream import stream_page
+from monitor.web.dashboard.streams import streams_page
 from monitor.web.gate import Gate
 
 _RECONNECT_S = 5.0
-BUILDERS = (board_page, stream_page)
+BUILDERS = (board_page, streams_page, stream_page)
 """One for each subject; a page that is not registered here is not there."""
 
 
