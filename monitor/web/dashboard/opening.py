@@ -11,14 +11,17 @@ from nicegui import app as pages
 from nicegui import ui
 
 from monitor.actions import Actions
+from monitor.web.dashboard.alert import alert_page
+from monitor.web.dashboard.alerts import alerts_page
 from monitor.web.dashboard.assets import asset_routes
 from monitor.web.dashboard.board import board_page
+from monitor.web.dashboard.calibration import calibration_page
 from monitor.web.dashboard.door import Door
 from monitor.web.dashboard.frame import Framing
 from monitor.web.gate import Gate
 
 _RECONNECT_S = 5.0
-_BUILDERS = (board_page,)
+_BUILDERS = (board_page, alerts_page, alert_page, calibration_page)
 
 
 @asynccontextmanager
