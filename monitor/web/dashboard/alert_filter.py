@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from monitor import payloads
+from monitor.messages import VerdictState
 from monitor.web.dashboard.alert_query import PageQuery
 from monitor.web.dashboard.alert_words import VERDICTS
 from monitor.web.dashboard.texts import link, part, text
@@ -36,14 +37,14 @@ def alert_filter(query: PageQuery, streams: Iterable[str]) -> None:
             link("Clear", "/alerts")
 
 
-def _capitals(words: Mapping[str, str]) -> dict[str, str]:
+def _capitals(words: Mapping[VerdictState, str]) -> dict[str, str]:
     return {name: said.capitalize() for name, said in words.items()}
 
 
 def _choice(label: str, name: str, chosen: str, options: Mapping[str, str]) -> None:
-    with part("label", "field"):
-        text("span", label)
-        with part("select", name=name):
+    with part("div", "field"):
+        text("label", label).props["for"] = f"by-{name}"
+        with part("select", name=name, id=f"by-{name}"):
             for value, said in options.items():
                 option = text("option", said)
                 option.props["value"] = value
@@ -52,8 +53,8 @@ def _choice(label: str, name: str, chosen: str, options: Mapping[str, str]) -> N
 
 
 def _when(label: str, name: str, at: datetime | None) -> None:
-    with part("label", "field moment"):
-        text("span", label)
-        chosen = part("input", name=name, type="datetime-local")
+    with part("div", "field moment"):
+        text("label", label).props["for"] = f"by-{name}"
+        chosen = part("input", name=name, id=f"by-{name}", type="datetime-local")
         if at is not None:
             chosen.props["data-at"] = payloads.rfc3339(at)

@@ -26,7 +26,7 @@ def what_next(promise: StreamPromise, asked: Asked, *, learns: bool) -> None:
         if promise.drift.text is not None:
             text("p", "What the camera sees has changed. If it stays like this, calibrate again on footage of now:")
         elif promise.missing_hours is None:
-            hours = duration(math.ceil(asked.hours_needed))
+            hours = f"{math.ceil(asked.hours_needed):,} hours"
             text(
                 "p", f"Calibrate it on footage of real people from this stream: {hours} at the least for what you ask."
             )
