@@ -13,10 +13,12 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Page, expect
 
+from monitor.demo.clip import make_clip
 from tests.monitor.service import RunningService
 from tests.monitor.store.examples import an_alert, fill, made, opened
-from tests.monitor.web.dashboard.browsing import WAIT_MS, a_browser, a_page, a_service, barriers, overflows
+from tests.monitor.web.dashboard.browsing import WAIT_MS, a_browser, a_page, barriers, overflows
 from tests.monitor.web.dashboard.people import add_users, log_in, make_viewer
+from tests.waiting import wait_until
 
 OLD = 30
 """Alerts on `lobby` of which nothing was kept."""
@@ -54,8 +56,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def service(folder: Path) -> Iterator[RunningService]:
     asyncio.run(_before(folder))
-    evidence = {"folder": str(folder / "evidence"), "clip_s": 3}
-    with a_service(folder, evidence=evidence, web={"port": 0, "auth": "users"}) as running:
+    make_clip(folder / "lobby.mp4", seconds=12, manipulated_from_s=0, names=["astronaut"])
+    config = {
+        "streams": [
+            {"name": "lobby", "url": f"file:{folder / 'lobby.mp4'}", "loop": True},
+            {"name": "gate", "url": "whip:"},
+        ],
+        "mqtt": {"url": "embedded:"},
+        "evidence": {"folder": str(folder / "evidence"), "clip_s": 3},
+        "web": {"port": 0, "auth": "users"},
+    }
+    with RunningService(folder, config) as running:
         yield running
 
 
@@ -234,3 +245,17 @@ def _watch_one_more(service: RunningService) -> None:
     service.path.write_text(yaml.safe_dump(config))
     assert service.process is not None
     service.process.send_signal(signal.SIGHUP)
+
+
+def test_nobody_listens_for_pages_that_were_closed(service: RunningService, browser: Browser) -> None:
+    with a_page(browser) as (page, _):
+        log_in(page, service.web_url, "vera", "/alerts")
+        expect(page.locator(ROWS)).to_have_count(25)
+        wait_until(lambda: _listeners(page, service))
+        page.goto(f"{service.web_url}/password")
+        wait_until(lambda: not _listeners(page, service))
+
+
+def _listeners(page: Page, service: RunningService) -> int:
+    count: int = page.request.get(f"{service.web_url}/api/v1/system").json()["listeners"]["subscribers"]
+    return count

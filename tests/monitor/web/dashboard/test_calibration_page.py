@@ -83,16 +83,16 @@ def test_each_stream_says_what_is_promised_and_what_to_do(service: RunningServic
 def test_pictures_are_drawn_and_told(service: RunningService, browser: Browser) -> None:
     with a_page(browser) as (page, complaints):
         page.goto(f"{service.web_url}/calibration")
-        few = page.get_by_role("region", name="few", exact=True).get_by_role("img")
+        few = page.get_by_role("region", name="few", exact=True).locator(".chart")
         expect(few.locator("svg path").first).to_be_attached()
         said = few.get_attribute("aria-label")
         assert said is not None
         assert "at most 0.17 false alarms a day; 0.1 asked for" in said
-        all_of_them = page.get_by_role("region", name="All streams").get_by_role("img")
+        all_of_them = page.get_by_role("region", name="All streams").locator(".chart")
         expect(all_of_them).to_have_attribute(
             "aria-label", "False alarms a day that are promised, 0.1 asked for: enough 0.098, few 0.17"
         )
-        assert page.get_by_role("region", name="none", exact=True).get_by_role("img").count() == 0
+        assert page.get_by_role("region", name="none", exact=True).locator(".chart").count() == 0
         assert complaints == []
 
 
