@@ -11,7 +11,7 @@ from monitor.evidence import EvidenceKeeper
 from monitor.figures import samples
 from monitor.health import Health
 from monitor.kin import Kin
-from monitor.learning import Learner
+from monitor.learning import Learner, LearningStatistics
 from monitor.live import Live
 from monitor.messages import Status
 from monitor.metrics import Sample
@@ -80,6 +80,10 @@ class View:
         """Whether scores no longer fit, of the streams that are compared with a calibration."""
         return self._pipeline.statistics().decision.drifted
 
+    def learning(self) -> LearningStatistics | None:
+        """What was learnt since the start; None where nothing is learnt."""
+        return None if self._learner is None else self._learner.statistics()
+
     def store_statistics(self) -> StoreStatistics:
         """What waits to be delivered."""
         return self._store.statistics()
@@ -112,6 +116,6 @@ class View:
             targets=self._notifier.statistics(),
             listeners=self.broadcast_statistics(),
             evidence=None if self._evidence is None else self._evidence.statistics(),
-            learning=None if self._learner is None else self._learner.statistics(),
+            learning=self.learning(),
             calls=self._calls.counts(),
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -26,7 +26,11 @@ from monitor.evidence.manifest import (
     plain_file,
     plain_folder,
 )
+from monitor.evidence.package import package_name
+from monitor.messages import Alert
 from monitor.store import Episode
+
+_PORTRAIT = "crops/01.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,27 @@ class EvidenceActions:
             return []
         return await asyncio.to_thread(_of_episode, config.folder / episode.raised.stream, alert_id)
 
+    async def portraits(self, principal: Principal, raised: Sequence[Alert]) -> dict[str, tuple[str, str]]:
+        """A picture of the face of each episode that still has one, for a list of them.
+
+        Args:
+            principal: who asks.
+            raised: the messages that began the episodes; those of streams that they may not see have no picture.
+
+        Returns:
+            Package and name of the file in it, by `alert_id`.
+        """
+        principal.require("viewer")
+        config = self._config()
+        if config is None:
+            return {}
+        packages = {
+            alert.alert_id: config.folder / alert.stream / package_name(alert)
+            for alert in raised
+            if principal.sees(alert.stream)
+        }
+        return await asyncio.to_thread(_portraits, packages)
+
     async def file(self, principal: Principal, stream: str, package: str, name: str) -> PackageFile:
         """One file of a package.
 
@@ -166,6 +191,14 @@ def _of_episode(folder: Path, alert_id: str) -> list[PackageView]:
             if manifest is not None:
                 found.append(PackageView(folder.name, path.name, manifest.created, manifest.signer, manifest.files))
     return found
+
+
+def _portraits(packages: Mapping[str, Path]) -> dict[str, tuple[str, str]]:
+    return {
+        alert_id: (package.name, _PORTRAIT)
+        for alert_id, package in packages.items()
+        if plain_folder(package.parent) and plain_folder(package) and _inside(package, _PORTRAIT)
+    }
 
 
 def _listed(package: Path) -> list[PackageFile]:

@@ -12,7 +12,12 @@ from monitor.calibration_summary import verdict
 from monitor.calibrations import StreamCalibrations
 from monitor.config import MonitorConfig
 from monitor.decision import Calibration
+from monitor.decision.promise import Aim, sessions_needed
 from monitor.kin import Kin
+from monitor.learning import LearningStatistics
+
+_DAY_HOURS = 24.0
+"""Length of a session where nobody has said another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,38 @@ class StreamPromise:
     drift: Drift
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What could be promised of one stream at which threshold, (n,) each, thresholds rising.
+
+    Attributes:
+        thresholds: evidence that would raise an alert.
+        promised_per_day: false alarms a day that would not be exceeded.
+        seen_per_day: those that the calibration's own sessions would have had.
+    """
+
+    thresholds: list[float]
+    promised_per_day: list[float]
+    seen_per_day: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for of every stream, and what it takes.
+
+    Attributes:
+        target_per_day: false alarms a day and stream.
+        confidence: share of calibrations in which the promise is to hold; None: on average.
+        session_hours: length of a session of a calibration that is made anew.
+        hours_needed: of real footage, at the least, until that can be promised.
+    """
+
+    target_per_day: float
+    confidence: float | None
+    session_hours: float
+    hours_needed: float
+
+
 class Watching(Protocol):
     """What is needed of the pipeline."""
 
@@ -86,6 +123,9 @@ class Watching(Protocol):
 
     def drifted(self) -> Mapping[str, bool]:
         """Whether scores no longer fit, of the streams that are compared with a calibration."""
+
+    def learning(self) -> LearningStatistics | None:
+        """What was learnt since the start; None where nothing is learnt."""
 
 
 class Promises:
@@ -112,6 +152,25 @@ class Promises:
         made = [calibrations.of(self._watching.kin.of(stream)) for stream in streams]
         found = list(zip(streams, made, drifts, strict=True))
         return await asyncio.to_thread(lambda: [self._promise(*each) for each in found])
+
+    async def curve(self, stream: str) -> Curve | None:
+        """That of a configured stream; None without a calibration."""
+        calibration, asked = self._calibrations().of(stream), self._config().decision
+        if calibration is None:
+            return None
+        curve = await asyncio.to_thread(calibration.promise_curve, asked)
+        return Curve(curve.thresholds.tolist(), curve.promised_per_day.tolist(), curve.seen_per_day.tolist())
+
+    def asked(self) -> Asked:
+        """Of every stream."""
+        asked = self._config().decision
+        hours = asked.session_hours or _DAY_HOURS
+        aim = Aim(asked.false_alarms_per_stream_day, hours, asked.max_alerts_per_session, asked.confidence)
+        return Asked(asked.false_alarms_per_stream_day, asked.confidence, hours, sessions_needed(aim) * hours)
+
+    def learning(self) -> LearningStatistics | None:
+        """What was learnt since the start; None where nothing is learnt."""
+        return self._watching.learning()
 
     def _promise(self, stream: str, calibration: Calibration | None, drift: Drift) -> StreamPromise:
         asked = self._config().decision

@@ -110,7 +110,12 @@ def make_package(
         **provenance.model_dump(),
     ).encoded()
     files |= {MANIFEST: manifest, SIGNATURE: signer.sign(manifest)}
-    return Package(alert.stream, f"{alert.at:%Y%m%dT%H%M%SZ}-{alert.alert_id}", files, clip.path)
+    return Package(alert.stream, package_name(alert), files, clip.path)
+
+
+def package_name(raised: Alert) -> str:
+    """Name of the folder of the episode that this message began."""
+    return f"{raised.at:%Y%m%dT%H%M%SZ}-{raised.alert_id}"
 
 
 def write_package(package: Package, folder: Path) -> Path:

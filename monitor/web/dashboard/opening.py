@@ -11,8 +11,11 @@ from nicegui import app as pages
 from nicegui import ui
 
 from monitor.actions import Actions
+from monitor.web.dashboard.alert import alert_page
+from monitor.web.dashboard.alerts import alerts_page
 from monitor.web.dashboard.assets import asset_routes
 from monitor.web.dashboard.board import board_page
+from monitor.web.dashboard.calibration import calibration_page
 from monitor.web.dashboard.door import Door
 from monitor.web.dashboard.frame import Framing
 from monitor.web.dashboard.stream import stream_page
@@ -20,7 +23,7 @@ from monitor.web.dashboard.streams import streams_page
 from monitor.web.gate import Gate
 
 _RECONNECT_S = 5.0
-BUILDERS = (board_page, streams_page, stream_page)
+BUILDERS = (board_page, stream_page, streams_page, alerts_page, alert_page, calibration_page)
 """One for each subject; a page that is not registered here is not there."""
 
 

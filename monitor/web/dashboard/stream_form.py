@@ -54,7 +54,7 @@ class StreamForm:
         ignore = json.dumps(now["ignore"]) if now.get("ignore") else ""
         self._fields["ignore"] = ui.textarea("Ignored parts of the picture", value=ignore)
         for name, field in self._fields.items():
-            field.props("outlined dense stack-label").classes("field")
+            field.props("outlined dense stack-label").classes("form-field")
             if name in _HINTS:
                 field.props["hint"] = _HINTS[name]
         self._said = ui.label().props('role="alert"').classes("said")

@@ -92,6 +92,9 @@ class Watched:
     def drifted(self) -> Mapping[str, bool]:
         return {}
 
+    def learning(self) -> None:
+        return None
+
     def health(self) -> Health:
         return Health(True, "ok", "ok", "connected", {"lobby": "live", "gate": "stalled"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import inspect
 import io
@@ -55,11 +56,15 @@ TABLE: dict[str, tuple[Ask, str, str, str, str]] = {
     "snoozes.begin": (lambda a, p: a.snoozes.begin(p, "lobby", SOON), NO, YES, YES, NO),
     "snoozes.end": (lambda a, p: a.snoozes.end(p, "lobby"), NO, YES, YES, NO),
     "evidence.packages": (lambda a, p: a.evidence.packages(p, "episode-1"), YES, YES, YES, HIDDEN),
+    "evidence.portraits": (lambda a, p: a.evidence.portraits(p, [an_alert(1)]), YES, YES, YES, YES),
     "evidence.file": (lambda a, p: a.evidence.file(p, "lobby", PACKAGE, "alert.json"), YES, YES, YES, NO),
     "evidence.files": (lambda a, p: a.evidence.files(p, "lobby", PACKAGE), YES, YES, YES, NO),
     "evidence.verification": (lambda a, p: a.evidence.verification(p, "lobby", PACKAGE), YES, YES, YES, NO),
     "calibrations.all": (lambda a, p: a.calibrations.all(p), YES, YES, YES, YES),
     "calibrations.one": (lambda a, p: a.calibrations.one(p, "lobby"), YES, YES, YES, NO),
+    "calibrations.curve": (lambda a, p: a.calibrations.curve(p, "lobby"), YES, YES, YES, NO),
+    "calibrations.asked": (lambda a, p: a.calibrations.asked(p), YES, YES, YES, YES),
+    "calibrations.learning": (lambda a, p: a.calibrations.learning(p), YES, YES, YES, YES),
     "adapters.all": (lambda a, p: a.adapters.all(p), YES, YES, YES, YES),
     "configuration.reload": (lambda a, p: a.configuration.reload(p), NO, NO, YES, NO),
     "added_streams.all": (lambda a, p: a.added_streams.all(p), NO, NO, YES, NO),
@@ -114,8 +119,6 @@ async def answer(ask: Ask, actions: Actions, principal: Principal) -> str:
 
 
 async def test_everybody_may_what_the_table_says(tmp_path: Path) -> None:
-    import asyncio
-
     (package,) = await asyncio.to_thread(written, tmp_path / "evidence", a_case(1), keep_hours=87600)
     assert package.name == PACKAGE
     people = (VIEWER, OPERATOR, ADMIN, ELSEWHERE)
@@ -131,6 +134,7 @@ async def test_everybody_may_what_the_table_says(tmp_path: Path) -> None:
 
 
 async def test_lists_leave_out_what_may_not_be_seen(tmp_path: Path) -> None:
+    await asyncio.to_thread(written, tmp_path / "evidence", a_case(1), a_case(2, stream="gate"), keep_hours=87600)
     async with acting(tmp_path) as parts:
         await parts.store.record(an_alert(1, stream="lobby"), [])
         await parts.store.record(an_alert(2, stream="gate"), [])
@@ -141,5 +145,7 @@ async def test_lists_leave_out_what_may_not_be_seen(tmp_path: Path) -> None:
         assert [episode.raised.stream for episode in page.items] == ["gate"]
         exported = [episode async for some in await actions.alerts.export(ELSEWHERE, ANY) for episode in some]
         assert [episode.raised.stream for episode in exported] == ["gate"]
+        shown = await actions.evidence.portraits(ELSEWHERE, [an_alert(1), an_alert(2, stream="gate")])
+        assert shown == {"episode-2": ("20260131T120005Z-episode-2", "crops/01.png")}
         assert list(actions.system.show(ELSEWHERE).health.streams) == ["gate"]
         assert list(actions.system.show(ELSEWHERE).workers.restarts) == ["gate"]

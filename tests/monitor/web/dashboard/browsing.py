@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from monitor.demo.clip import make_clip
 from tests.monitor.service import RunningService
@@ -41,6 +41,7 @@ def a_browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed")
+    expect.set_options(timeout=WAIT_MS)  # else 5 s, whatever pages are told
     with sync_playwright() as tool, tool.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as browser:
         yield browser
 
