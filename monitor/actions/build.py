@@ -108,8 +108,8 @@ def new_actions(
         calibrations=CalibrationActions(names, promises),
         adapters=AdapterActions(names, parts.adapters),
         configuration=ConfigurationActions(reload),
-        scores=ScoreActions(jobs),
+        scores=ScoreActions(jobs, round(config().web.upload_mb * 1e6)),
         system=SystemActions(
-            config, seen, parts.model, face_detector=parts.face_detector, notices=parts.encoder.notices
+            config, seen, parts.model, face_detector=parts.face_detector, notices=parts.encoder.notices, jobs=jobs
         ),
     )
