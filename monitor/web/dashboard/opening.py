@@ -15,10 +15,12 @@ from monitor.web.dashboard.assets import asset_routes
 from monitor.web.dashboard.board import board_page
 from monitor.web.dashboard.door import Door
 from monitor.web.dashboard.frame import Framing
+from monitor.web.dashboard.score_page import score_page
+from monitor.web.dashboard.system_page import system_page
 from monitor.web.gate import Gate
 
 _RECONNECT_S = 5.0
-_BUILDERS = (board_page,)
+_BUILDERS = (board_page, score_page, system_page)
 
 
 @asynccontextmanager

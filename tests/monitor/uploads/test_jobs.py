@@ -127,10 +127,15 @@ async def test_copies_beyond_their_share_go_the_oldest_first() -> None:
         assert len(now(jobs, one).pictures) == 1, "without a face it is shown all the same"
 
 
-async def test_chosen_adapter_judges_and_one_that_is_gone_is_told(tmp_path: Path, clip: bytes) -> None:
+@pytest.fixture
+def trusting(tmp_path: Path) -> Path:
+    """A fine-tune that takes everything for real."""
     own = cut_adapter(load_checkpoint("demo").model)
-    trusting = tmp_path / "trusting.safetensors"
-    replace(own, head_bias=own.head_bias + np.array([50, -50], np.float32)).save(trusting)
+    replace(own, head_bias=own.head_bias + np.array([50, -50], np.float32)).save(tmp_path / "trusting.safetensors")
+    return tmp_path / "trusting.safetensors"
+
+
+async def test_chosen_adapter_judges_and_one_that_is_gone_is_told(trusting: Path, clip: bytes) -> None:
     configured = {"trusting": str(trusting)}
     async with working(adapters=lambda: configured) as jobs:
         assert jobs.adapters == ("trusting",)

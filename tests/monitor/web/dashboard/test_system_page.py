@@ -1,0 +1,87 @@
+"""The page of the service itself, for admins and for those who see one stream only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.monitor.service import RunningService
+from tests.monitor.web.dashboard.browsing import a_browser, a_page, barriers, overflows
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    config = {
+        "streams": [{"name": name, "url": "whip:"} for name in ("call", "other")],
+        "mqtt": {"url": "embedded:"},
+    }
+    with RunningService(tmp_path_factory.mktemp("service"), config) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with a_browser() as running:
+        yield running
+
+
+def card(page: Page, title: str) -> str:
+    return f"section.card:has(h2:text-is('{title}'))"
+
+
+def test_says_whether_all_is_well_and_what_runs(service: RunningService, browser: Browser) -> None:
+    with a_page(browser) as (page, complaints):
+        page.goto(f"{service.web_url}/system")
+        expect(page.locator(".judged.clear")).to_contain_text("All is well")
+        expect(page.get_by_role("note")).to_have_text("demo encoder: not for real use")
+        parts = page.locator(card(page, "Parts"))
+        for words in ("scores faces", "keeps alerts", "connected"):
+            expect(parts).to_contain_text(words)
+        expect(page.locator(card(page, "Streams")).locator("li")).to_have_count(2)
+        judge = page.locator(card(page, "What judges"))
+        expect(judge).to_contain_text("demo")
+        digest = judge.locator(".digest")
+        expect(digest).to_have_attribute("title", re.compile("^[0-9a-f]{64}$"))
+        whole = digest.get_attribute("title")
+        assert whole is not None
+        expect(digest).to_have_text(f"{whole[:12]}…")
+        expect(page.locator(card(page, "Queues"))).to_contain_text("0 waiting")
+        up = page.locator(card(page, "What runs")).locator("dd").first
+        shown = up.inner_text()
+        expect(up).not_to_have_text(shown)  # it goes on by itself
+        for path in ("/metrics", "/api/v1/openapi.json"):
+            assert page.request.get(f"{service.web_url}{path}").ok
+            expect(page.locator(f'a[href="{path}"]')).to_be_visible()
+        assert complaints == []
+
+
+def test_configuration_is_read_again_and_what_came_of_it_is_told(service: RunningService, browser: Browser) -> None:
+    content = service.path.read_text()
+    try:
+        with a_page(browser) as (page, _):
+            page.goto(f"{service.web_url}/system")
+            button = page.get_by_role("button", name="Read the configuration again")
+            button.click()
+            expect(page.locator(".outcome.clear")).to_have_text("Read; no stream begins anew.")
+            service.path.write_text(content + "\nnonsense: true\n")
+            button.click()
+            expect(page.locator(".outcome.fake").first).to_contain_text("nothing is taken over")
+            expect(page.locator(".outcome.fake").first).to_contain_text("nonsense")
+            service.path.write_text(content.replace("demo", "yermandy/GenD_CLIP_L_14"))
+            button.click()
+            expect(page.locator(".outcome.suspect")).to_have_text("Waits for a restart: encoder.weights.")
+    finally:
+        service.path.write_text(content)
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_everybody_can_read_it_also_on_a_phone(service: RunningService, browser: Browser, colours: str) -> None:
+    with a_page(browser, width=360, colours="dark" if colours == "dark" else "light") as (page, _):
+        page.goto(f"{service.web_url}/system")
+        expect(page.locator("body")).to_have_class(re.compile(f"body--{colours}"))
+        expect(page.locator(".judged")).to_be_visible()
+        assert barriers(page) == []
+        assert not overflows(page)
