@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nicegui import events, ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from monitor.uploads import Job
 from monitor.web.dashboard.score_curve import Curve
 from monitor.web.dashboard.score_pictures import Follow, pictures
 from monitor.web.dashboard.score_words import HINT, clock, judgement, looked_at, side_of, tone_of
-from monitor.web.dashboard.texts import TextElement, text
+from monitor.web.dashboard.texts import text
 
 _MOST_ROWS = 200
 """Of each table; the files have all."""

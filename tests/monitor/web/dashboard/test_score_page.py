@@ -96,7 +96,7 @@ def test_result_is_told_in_words_pictures_and_numbers(service: RunningService, b
             re.compile(r"0:00\.0\s+face 1: [01]\.\d\d, above; face 2: 0\.\d\d, below")
         )
         image = shots.first.locator("img")
-        expect(image).to_have_js_property("complete", True)  # noqa: FBT003
+        expect(image).to_have_js_property("complete", True)
         assert image.evaluate("image => image.naturalWidth") > 100
         expect(page.get_by_role("img", name=re.compile("p.fake. over time of 2 faces")).locator("svg")).to_be_visible()
         expect(page.get_by_role("region", name="Each face over the file").locator("tbody tr")).to_have_count(2)
