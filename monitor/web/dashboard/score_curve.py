@@ -85,6 +85,6 @@ def _options(series: list[dict[str, Any]]) -> dict[str, Any]:
         "legend": {"top": 0, "type": "scroll"},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "name": "seconds", "nameLocation": "middle", "nameGap": 26, **axis},
-        "yAxis": {"type": "value", "min": 0, "max": 1, "name": "p(fake)", **axis},
+        "yAxis": {"type": "value", "min": 0, "max": 1, **axis},
         "series": series,
     }

@@ -183,4 +183,4 @@ class _Row:
         share = f"{job.done / job.due:.3f}" if job.due else "0"
         if self.bar.props.get("value") != share:
             self.bar.props["value"] = share
-        self.root.classes(replace="chosen" if self.is_chosen() else "")
+        self.root.classes(replace="shown" if self.is_chosen() else "")

@@ -11,7 +11,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from monitor.uploads import Job
 from monitor.web.dashboard.score_curve import Curve
 from monitor.web.dashboard.score_pictures import Follow, pictures
-from monitor.web.dashboard.score_words import HINT, clock, judgement, looked_at, side_of, tone_of
+from monitor.web.dashboard.score_words import HINT, FramesAbove, clock, judgement, looked_at, side_of, tone_of
 from monitor.web.dashboard.texts import text
 
 _MOST_ROWS = 200
@@ -30,7 +30,8 @@ def result_view(
         threshold: of p(fake), to begin with. It scores nothing anew: it says how what came out is shown.
         moved: told where it is moved to.
     """
-    follow: list[Follow] = [_verdict(result)]
+    above_in = FramesAbove(result)
+    follow: list[Follow] = [_verdict(result, above_in)]
     if result["tracks"]:
         follow.append(_threshold(threshold, moved, follow))
     _figures(result)
@@ -50,7 +51,7 @@ def result_view(
         video.props["aria-label"] = "Annotated video"
     if result["tracks"]:
         text("h3", "Faces")
-        follow.append(_tracks(result))
+        follow.append(_tracks(result, above_in))
         _details(result)
     text("p", looked_at(job.wish, weights)).classes("quiet small")
     _files(job)
@@ -58,12 +59,12 @@ def result_view(
         each(threshold)
 
 
-def _verdict(result: dict[str, Any]) -> Follow:
+def _verdict(result: dict[str, Any], above_in: FramesAbove) -> Follow:
     with ui.element("div").props('role="status"') as box:
         title, because = text("p").classes("title"), text("p")
 
     def follow(threshold: float) -> None:
-        judged = judgement(result, threshold)
+        judged = judgement(result, above_in, threshold)
         box.classes(replace=f"judged {judged.tone}")
         title.set_text(judged.title)
         because.set_text(judged.because)
@@ -110,8 +111,9 @@ def _figures(result: dict[str, Any]) -> None:
                 text("dd", value)
 
 
-def _tracks(result: dict[str, Any]) -> Follow:
-    tracks = sorted(result["tracks"], key=lambda track: -track["frames"])[:_MOST_ROWS]
+def _tracks(result: dict[str, Any], above_in: FramesAbove) -> Follow:
+    longest = sorted(result["tracks"], key=lambda track: -track["frames"])[:_MOST_ROWS]
+    tracks = sorted(longest, key=lambda track: track["id"])
     rows = [
         (
             f"{track['id']}",
@@ -120,18 +122,19 @@ def _tracks(result: dict[str, Any]) -> Follow:
             f"{track['mean']:.3f}",
             f"{track['median']:.3f}",
             "",
+            "",
         )
-        for track in sorted(tracks, key=lambda track: track["id"])
+        for track in tracks
     ]
-    means = [track["mean"] for track in sorted(tracks, key=lambda track: track["id"])]
-    head = ("Face", "Seen", "Frames", "Mean", "Median", "Threshold")
+    head = ("Face", "Seen", "Frames", "Mean", "Median", "Mean is", "Frames above")
     cells = _table("Each face over the file", head, rows)
     _more(len(result["tracks"]), len(tracks))
 
     def follow(threshold: float) -> None:
-        for row, mean in zip(cells, means, strict=True):
-            row[-1].set_text(side_of(mean, threshold))
-            row[-1].classes(replace=f"side {tone_of(mean, threshold)}")
+        for row, track in zip(cells, tracks, strict=True):
+            row[-2].set_text(side_of(track["mean"], threshold))
+            row[-2].classes(replace=f"side {tone_of(track['mean'], threshold)}")
+            row[-1].set_text(f"{above_in.of(track['id'], threshold):,}")
 
     return follow
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from monitor.uploads import Job, Wish
 
-Tone = Literal["fake", "clear", "inconclusive"]
+_SOME = 0.1
+"""Share of a face's frames that is told though their mean is low: a manipulation may begin late, or come and go."""
+
+Tone = Literal["fake", "suspect", "clear", "inconclusive"]
 
 HINT = (
     "This is one file against one number. p(fake) is the encoder's own estimate: no false-alarm rate is promised for "
@@ -30,11 +35,32 @@ class Judgement:
     because: str
 
 
-def judgement(result: dict[str, Any], threshold: float) -> Judgement:
-    """Holds each face's mean against a threshold.
+class FramesAbove:
+    """In how many frames each face reaches a threshold.
 
     Args:
         result: of a job.
+    """
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        self._p_fake: dict[int, list[float]] = defaultdict(list)
+        for face in result["details"]:
+            self._p_fake[face["track"]].append(face["p_fake"])
+        for values in self._p_fake.values():
+            values.sort()
+
+    def of(self, track: int, threshold: float) -> int:
+        """So many frames."""
+        values = self._p_fake[track]
+        return len(values) - bisect_left(values, threshold)
+
+
+def judgement(result: dict[str, Any], above_in: FramesAbove, threshold: float) -> Judgement:
+    """Holds each face's mean against a threshold, and says where single frames reach it.
+
+    Args:
+        result: of a job.
+        above_in: of the same.
         threshold: of p(fake); what reaches it is called manipulated.
     """
     tracks = result["tracks"]
@@ -44,6 +70,17 @@ def judgement(result: dict[str, Any], threshold: float) -> Judgement:
         return Judgement("inconclusive", "No face could be judged", why)
     above = [track for track in tracks if track["mean"] >= threshold]
     level = f"the threshold {threshold:.2f}"
+    if not above:
+        share, worst = max((above_in.of(track["id"], threshold) / track["frames"], track["id"]) for track in tracks)
+        if share >= _SOME:
+            track = next(track for track in tracks if track["id"] == worst)
+            count = above_in.of(worst, threshold)
+            return Judgement(
+                "suspect",
+                "Some frames look manipulated",
+                f"Face {worst} is at or above {level} in {count} of {track['frames']} frames; its mean is "
+                f"{track['mean']:.2f}.",
+            )
     if len(tracks) == 1:
         mean = f"Mean p(fake) {tracks[0]['mean']:.2f}"
         if above:
