@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fastapi import Request
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from monitor.access import Principal
 from monitor.actions import Actions
@@ -50,7 +51,7 @@ class _System:
         self._lost = text("p").classes("notice").props('role="alert"')
         self._lost.set_visibility(False)
         self._root = ui.element("div")
-        self._uptime = text("dd")
+        self._uptime: TextElement | None = None
 
     async def refresh(self) -> None:
         """Shows how it is now."""
@@ -72,7 +73,8 @@ class _System:
             self._root.clear()
             with self._root:
                 self._build(now)
-        self._uptime.set_text(uptime(now.uptime_s))
+        if self._uptime is not None:
+            self._uptime.set_text(uptime(now.uptime_s))
 
     def _build(self, now: System) -> None:
         said = summary(now)
