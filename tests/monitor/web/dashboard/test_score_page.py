@@ -19,6 +19,9 @@ from tests.monitor.service import RunningService
 from tests.monitor.web.dashboard.browsing import WAIT_MS, a_browser, a_page, barriers, overflows
 from tests.waiting import wait_until
 
+# The first of them starts a service and has two files scored.
+pytestmark = pytest.mark.timeout(400)
+
 VIDEO, PICTURE = "a <b>call<b>.mp4", "people.jpg"
 JOB_MS = 2 * WAIT_MS
 """Its process gives way to everything else on the machine."""
