@@ -221,8 +221,11 @@ class _Judge:
         return logits
 
     def _judge(self) -> None:
-        adapters = None if self._adapter is None else [self._adapter] * len(self._crops)
-        logits = self._detector.logits(np.stack(self._crops), adapters)
+        crops = np.stack(self._crops)
+        if self._adapter is None:
+            logits = self._detector.logits(crops)
+        else:
+            logits = self._detector.logits(crops, [self._adapter] * len(crops))
         if not np.isfinite(logits).all():
             raise GendError(f"weights {self._detector.identity.weights}: the encoder's answer is not a number")
         self._logits += logits.tolist()
