@@ -57,6 +57,8 @@ class FaceChoice:
     """The largest alone, as GenD's authors choose."""
     min_px: int = MIN_FACE_PX
     """Narrower ones are left out."""
+    most: int | None = None
+    """So many at the most, the largest of them; None for all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +146,13 @@ def still(pixels: Pixels) -> Frame:
 
 
 def score_frames(
-    frames: Iterable[Frame], detector: Detector, faces: FaceDetector, choice: FaceChoice, *, keep_pixels: bool = False
+    frames: Iterable[Frame],
+    detector: Detector,
+    faces: FaceDetector,
+    choice: FaceChoice,
+    *,
+    keep_pixels: bool = False,
+    adapter: str | None = None,
 ) -> Iterator[ScoredFrame]:
     """Scores frames one after the other, and gives each back once all of its faces are judged.
 
@@ -154,6 +162,7 @@ def score_frames(
         faces: finds them.
         choice: which of them are scored.
         keep_pixels: give the frames back with their pixels; up to `_MOST_HELD` of them then wait in memory.
+        adapter: the fine-tune of the detector that judges; None: the encoder as it is.
 
     Yields:
         Every frame, in the same order.
@@ -162,7 +171,7 @@ def score_frames(
         GendError: an encoder that answers with what is no number; whatever `frames`, `faces` and `detector` raise.
     """
     follower = Follower()
-    judge = _Judge(detector)
+    judge = _Judge(detector, adapter)
     held: list[_Held] = []
     for frame in frames:
         held.append(_look(frame, judge, faces, choice, follower) if frame.sampled else _Held(frame))
@@ -187,8 +196,9 @@ class _Held:
 class _Judge:
     """Has crops judged in batches, and answers in the order in which they came."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, adapter: str | None) -> None:
         self._detector = detector
+        self._adapter = adapter
         self._crops: list[Pixels] = []
         self._logits: list[float] = []
 
@@ -211,7 +221,11 @@ class _Judge:
         return logits
 
     def _judge(self) -> None:
-        logits = self._detector.logits(np.stack(self._crops))
+        crops = np.stack(self._crops)
+        if self._adapter is None:
+            logits = self._detector.logits(crops)
+        else:
+            logits = self._detector.logits(crops, [self._adapter] * len(crops))
         if not np.isfinite(logits).all():
             raise GendError(f"weights {self._detector.identity.weights}: the encoder's answer is not a number")
         self._logits += logits.tolist()
@@ -221,10 +235,12 @@ class _Judge:
 def _look(frame: Frame, judge: _Judge, faces: FaceDetector, choice: FaceChoice, follower: Follower) -> _Held:
     """Finds and follows the faces of a frame, and hands their crops over to be judged."""
     found = faces.detect(frame.pixels)
-    # From left to right: so they are numbered, and so people read them.
-    wide = sorted((face for face in found if _width(face) >= choice.min_px), key=lambda face: face.box[0])
+    wide = [face for face in found if _width(face) >= choice.min_px]
     held = _Held(frame, left_out=len(found) - len(wide))
-    for face in [max(wide, key=_area)] if wide and choice.largest else wide:
+    most = 1 if choice.largest else choice.most
+    chosen = wide if most is None else sorted(wide, key=_area, reverse=True)[:most]
+    # From left to right: so they are numbered, and so people read them.
+    for face in sorted(chosen, key=lambda face: face.box[0]):
         try:
             aligned = align(frame.pixels, face.landmarks)
         except PictureError:  # turned so far away that no upright face fits its landmarks

@@ -105,7 +105,9 @@ async def serve(
         running = _Running(config, parts, store, mqtt, provenances=provenances, writer=writer, learner=learner)
         await running.begin()
         gate = await stack.enter_async_context(opened_gate(config.web, url))
-        jobs = await stack.enter_async_context(taking_uploads(config, parts.face_detector))
+        jobs = await stack.enter_async_context(
+            taking_uploads(config, parts.face_detector, lambda: running.reloader.config.encoder.adapters)
+        )
         actions = new_actions(
             running.reloader,
             running.view,

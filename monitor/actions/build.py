@@ -125,9 +125,9 @@ def new_actions(
         adapters=AdapterActions(names, parts.adapters),
         configuration=ConfigurationActions(reload),
         added_streams=AddedStreamActions(None if amend is None else added, amend or _nothing),
-        scores=ScoreActions(jobs),
+        scores=ScoreActions(jobs, round(config().web.upload_mb * 1e6)),
         system=SystemActions(
-            config, seen, parts.model, face_detector=parts.face_detector, notices=parts.encoder.notices
+            config, seen, parts.model, face_detector=parts.face_detector, notices=parts.encoder.notices, jobs=jobs
         ),
     )
 

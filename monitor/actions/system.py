@@ -16,6 +16,7 @@ from monitor.health import Health
 from monitor.kin import Kin
 from monitor.messages import ModelIdentity
 from monitor.store import StoreStatistics
+from monitor.uploads import ScoreJobs, UploadStatistics
 from monitor.worker import WorkerStatistics
 
 _LIBRARIES = ("av", "openvino", "torch", "numpy", "opencv-python-headless", "fastapi", "sqlalchemy")
@@ -57,6 +58,8 @@ class System:
     store: StoreStatistics
     workers: Workers
     listeners: BroadcastStatistics
+    uploads: UploadStatistics | None
+    """None where nothing may be sent to be scored."""
 
 
 class Service(Protocol):
@@ -88,6 +91,7 @@ class SystemActions:
         model: what judges.
         face_detector: what finds faces.
         notices: what must be said wherever its answers are shown.
+        jobs: files that are sent to be scored; None where nothing may be.
         now_s: seconds on some clock that never goes back.
     """
 
@@ -99,6 +103,7 @@ class SystemActions:
         *,
         face_detector: str,
         notices: tuple[str, ...],
+        jobs: ScoreJobs | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
@@ -106,6 +111,7 @@ class SystemActions:
         self._model = model
         self._face_detector = face_detector
         self._notices = notices
+        self._jobs = jobs
         self._now_s = now_s
         self._began_s = now_s()
         self._versions = _versions()
@@ -134,6 +140,7 @@ class SystemActions:
                 {name: each.restarts for name, each in statistics.items() if principal.sees(kin.of(name))},
             ),
             self._service.broadcast_statistics(),
+            None if self._jobs is None else self._jobs.statistics(),
         )
 
 

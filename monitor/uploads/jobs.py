@@ -1,4 +1,7 @@
-"""The queue of files that wait to be scored, and the one that is; each file is removed as soon as it is over."""
+"""The queue of files that wait to be scored, and the one that is; each file is removed as soon as it is over.
+
+What was made of it, some frames and the annotated copy, stays as long as its job is known.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +24,15 @@ from pydantic import TypeAdapter, ValidationError
 from gend.tally import FileScore
 from monitor.errors import MonitorError
 from monitor.uploads.job import Job, JobState, Wish
-from monitor.uploads.task import Judge, Said, Task
+from monitor.uploads.task import UPLOAD, Judge, Said, Task, picture_name
 
 _log = logging.getLogger("monitor.uploads")
 
 _WAITING = 8
 _KEPT = 50
 """Jobs that are over and can still be asked for."""
+_COPIES_BYTES = 2_000_000_000
+"""Annotated copies, all together; the oldest go first. The newest stays, whatever it has."""
 _LONGEST_S = 3600.0
 _LINE_BYTES = 64_000_000
 """Of the result, which has a line of its own: of 100,000 faces about 20 MB."""
@@ -55,12 +61,24 @@ class ScoreJobs:
 
     Args:
         judge: by what.
+        adapters: files of the fine-tunes that may be chosen, by name; asked for each time.
         most_waiting: files that wait or are scored at the most.
         longest_s: a file that takes longer is given up.
+        copies_bytes: annotated copies that are kept, all together.
     """
 
-    def __init__(self, judge: Judge, *, most_waiting: int = _WAITING, longest_s: float = _LONGEST_S) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        *,
+        adapters: Callable[[], Mapping[str, str]] = dict,
+        most_waiting: int = _WAITING,
+        longest_s: float = _LONGEST_S,
+        copies_bytes: int = _COPIES_BYTES,
+    ) -> None:
         self._judge = judge
+        self._adapters = adapters
+        self._copies_bytes = copies_bytes
         self._most = most_waiting
         self._longest_s = longest_s
         self._jobs: OrderedDict[str, Job] = OrderedDict()
@@ -71,6 +89,11 @@ class ScoreJobs:
         self._counts = {"done": 0, "failed": 0, "cancelled": 0}
         self._claimed = 0
 
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Names of the fine-tunes that may be chosen now."""
+        return tuple(self._adapters())
+
     def jobs(self) -> list[Job]:
         """All that are known, the newest first."""
         return list(reversed(self._jobs.values()))
@@ -78,6 +101,18 @@ class ScoreJobs:
     def job(self, job_id: str) -> Job | None:
         """One of them; None where it is not known, or not any more."""
         return self._jobs.get(job_id)
+
+    def annotated(self, job_id: str) -> Path | None:
+        """The copy of a job's file in which each face is marked; None where there is none, or not any more."""
+        job = self._jobs.get(job_id)
+        return None if job is None or job.annotated is None else self._path(job_id) / job.annotated
+
+    def picture(self, job_id: str, frame: int) -> Path | None:
+        """A frame that was kept of a job's file, a JPEG; None where it was not."""
+        job = self._jobs.get(job_id)
+        if job is None or all(picture.frame != frame for picture in job.pictures):
+            return None
+        return self._path(job_id) / picture_name(frame)
 
     async def submit(self, owner: str, name: str, content: BinaryIO, wish: Wish) -> Job:
         """Takes a file.
@@ -102,16 +137,17 @@ class ScoreJobs:
         finally:
             self._claimed -= 1
         self._jobs[job.id] = job
-        self._forget()
         self._changed.set()
+        await self._forget()
         return job
 
     async def cancel(self, job_id: str) -> None:
         """Ends a job and forgets it; does nothing where it is not known."""
         job = self._jobs.pop(job_id, None)
-        if job is None or job.over:
+        if job is None:
             return
-        self._counts["cancelled"] += 1
+        if not job.over:
+            self._counts["cancelled"] += 1
         if job.state == "running":
             self._kill()
         await asyncio.to_thread(self._remove, job_id)
@@ -126,8 +162,11 @@ class ScoreJobs:
                     await self._changed.wait()
                     continue
                 await self._score(job)
-                await asyncio.to_thread(self._remove, job.id)
-                self._forget()
+                scored = self._jobs.get(job.id)
+                # One that was cancelled may have written until its process was gone.
+                remove = self._remove_upload if scored is not None and scored.state == "done" else self._remove
+                await asyncio.to_thread(remove, job.id)
+                await self._forget()
         finally:
             self._kill()
 
@@ -162,19 +201,16 @@ class ScoreJobs:
         if said.result is not None:
             result = _RESULT.dump_python(replace(said.result, path=job.file), mode="json")
         why = None if said.result is not None else said.error or "its process has ended over it"
-        self._jobs[job.id] = replace(running, state=state, result=result, error=why)
+        self._jobs[job.id] = replace(
+            running, state=state, result=result, pictures=said.pictures, annotated=said.annotated, error=why
+        )
 
     async def _ask(self, job: Job) -> Said:
         """Returns the last line of the process: the result, or why there is none."""
-        wish = job.wish
-        task = Task(
-            judge=self._judge,
-            path=str(self._path(job.id)),
-            frames=wish.frames,
-            stride=wish.stride,
-            largest=wish.largest,
-            min_face_px=wish.min_face_px,
-        )
+        adapter_file = None if job.wish.adapter is None else self._adapters().get(job.wish.adapter)
+        if job.wish.adapter is not None and adapter_file is None:
+            return Said(error=f"there is no adapter {job.wish.adapter} any more")
+        task = Task(judge=self._judge, folder=str(self._path(job.id)), wish=job.wish, adapter_file=adapter_file)
         process = self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -211,15 +247,26 @@ class ScoreJobs:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="gend-monitor-uploads-"))
         try:
-            with self._path(job_id).open("wb") as file:
+            self._path(job_id).mkdir()
+            with (self._path(job_id) / UPLOAD).open("wb") as file:
                 shutil.copyfileobj(content, file)
         except OSError:
             self._remove(job_id)
             raise
 
     def _remove(self, job_id: str) -> None:
+        """Everything of a job."""
         try:
-            self._path(job_id).unlink(missing_ok=True)
+            shutil.rmtree(self._path(job_id))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            _log.warning("an upload cannot be removed: %s", error)
+
+    def _remove_upload(self, job_id: str) -> None:
+        """What was sent; what was made of it stays."""
+        try:
+            (self._path(job_id) / UPLOAD).unlink(missing_ok=True)
         except OSError as error:
             _log.warning("an upload cannot be removed: %s", error)
 
@@ -227,7 +274,26 @@ class ScoreJobs:
         assert self._folder is not None
         return self._folder / job_id
 
-    def _forget(self) -> None:
+    async def _forget(self) -> None:
+        """What is too much of jobs that are over, and of their annotated copies, the oldest first."""
         over = [job.id for job in self._jobs.values() if job.over]
         for job_id in over[: max(0, len(over) - _KEPT)]:
-            del self._jobs[job_id]
+            self._jobs.pop(job_id, None)
+            await asyncio.to_thread(self._remove, job_id)
+        copies = [path for job_id in over if (path := self.annotated(job_id)) is not None]
+        for path in await asyncio.to_thread(_beyond, copies, self._copies_bytes):
+            job = self._jobs.get(path.parent.name)
+            if job is not None:
+                self._jobs[job.id] = replace(job, annotated=None)
+
+
+def _beyond(copies: list[Path], most_bytes: int) -> list[Path]:
+    """Removes the oldest of these files, which come first, until no more is left; never the newest."""
+    sizes = [path.stat().st_size if path.exists() else 0 for path in copies]
+    gone = []
+    for number, path in enumerate(copies[:-1]):
+        if sum(sizes[number:]) <= most_bytes:
+            break
+        path.unlink(missing_ok=True)
+        gone.append(path)
+    return gone

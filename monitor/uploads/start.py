@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from monitor.config import MonitorConfig
 from monitor.uploads.jobs import ScoreJobs
@@ -12,12 +12,15 @@ from monitor.uploads.task import Judge
 
 
 @contextlib.asynccontextmanager
-async def taking_uploads(config: MonitorConfig, face_detector: str) -> AsyncIterator[ScoreJobs | None]:
+async def taking_uploads(
+    config: MonitorConfig, face_detector: str, adapters: Callable[[], Mapping[str, str]] = dict
+) -> AsyncIterator[ScoreJobs | None]:
     """The queue, at work, by whose judge streams are judged as well; None where nothing may be sent.
 
     Args:
         config: `encoder`, and `web.upload_mb`.
         face_detector: the one that `auto` came to.
+        adapters: files of the fine-tunes that are configured now, by name.
     """
     if not config.web.upload_mb:
         yield None
@@ -31,7 +34,8 @@ async def taking_uploads(config: MonitorConfig, face_detector: str) -> AsyncIter
             device=encoder.device,
             max_logit_drift=encoder.max_logit_drift,
             face_detector=face_detector,
-        )
+        ),
+        adapters=adapters,
     )
     working = asyncio.create_task(jobs.run(), name="uploads")
     try:

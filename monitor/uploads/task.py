@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gend.tally import FileScore
+from monitor.uploads.job import KeyPicture, Wish
 
 
 class _Line(BaseModel):
@@ -28,11 +29,11 @@ class Task(_Line):
     """One file."""
 
     judge: Judge
-    path: str
-    frames: int | None
-    stride: int | None
-    largest: bool
-    min_face_px: int
+    folder: str
+    """Where the file lies, as `UPLOAD`, and everything that is made of it goes."""
+    wish: Wish
+    adapter_file: str | None
+    """Of `wish.adapter`."""
 
 
 class Said(_Line):
@@ -41,4 +42,15 @@ class Said(_Line):
     done: int = 0
     due: int = 0
     result: FileScore | None = None
+    pictures: tuple[KeyPicture, ...] = ()
+    annotated: str | None = None
     error: str | None = Field(default=None)
+
+
+UPLOAD = "upload"
+"""The file as it was sent."""
+
+
+def picture_name(frame: int) -> str:
+    """Name of the file of a frame that is kept."""
+    return f"{frame}.jpg"

@@ -18,7 +18,7 @@ from gend.faces import Face, FaceDetector, align
 from gend.faces.blazeface import BlazeFace
 from gend.model import Detector
 from gend.network import GenD
-from gend.score import FaceChoice, score_frames, score_image, score_video
+from gend.score import FaceChoice, score_frames, score_image, score_video, still
 from gend.video import Frame, Sampling, Video
 from tests.gend.fetched import fetched, offer_models
 from tests.gend.videos import write_video
@@ -103,6 +103,16 @@ def test_score_image_the_largest_face(detector: Detector, faces: FaceDetector) -
     largest = max(everybody.details, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
     (found,) = score_image(fetched("faces-t1"), detector, faces, largest=True).details
     assert found.box == largest.box
+
+
+def test_so_many_faces_at_the_most_are_the_largest_from_left_to_right(detector: Detector, faces: FaceDetector) -> None:
+    everybody = score_image(fetched("faces-t1"), detector, faces).details
+    with Image.open(fetched("faces-t1")) as picture:
+        frames = [still(np.asarray(picture.convert("RGB")))]
+    (scored,) = score_frames(frames, detector, faces, FaceChoice(most=3))
+    largest = sorted(everybody, key=lambda face: -(face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))[:3]
+    assert [face.box for face in scored.faces] == sorted(face.box for face in largest)
+    assert scored.left_out == 0, "as with the largest alone, the others are not meant"
 
 
 def test_score_image_of_nobody(detector: Detector, faces: FaceDetector) -> None:

@@ -65,6 +65,16 @@ class ListenersShape(Shape):
     dropped: int = Field(description="News that a listener was too slow for.")
 
 
+class UploadsShape(Shape):
+    """Files that are sent to be scored."""
+
+    waiting: int = Field(description="Those that wait now, or are scored.")
+    done: int
+    failed: int
+    cancelled: int
+    refused: int = Field(description="Those that came while too many waited.")
+
+
 class SystemShape(Shape):
     """Everything that is not a stream's."""
 
@@ -77,6 +87,7 @@ class SystemShape(Shape):
     store: StoreShape
     workers: WorkersShape
     listeners: ListenersShape
+    uploads: UploadsShape | None = Field(description="Null where nothing may be sent.")
 
     @classmethod
     def of(cls, system: System) -> Self:
@@ -95,6 +106,7 @@ class SystemShape(Shape):
             ),
             workers=WorkersShape(**asdict(system.workers)),
             listeners=ListenersShape(**asdict(system.listeners)),
+            uploads=None if system.uploads is None else UploadsShape(**asdict(system.uploads)),
         )
 
 

@@ -18,12 +18,23 @@ from monitor.web.dashboard.board import board_page
 from monitor.web.dashboard.calibration import calibration_page
 from monitor.web.dashboard.door import Door
 from monitor.web.dashboard.frame import Framing
+from monitor.web.dashboard.score_page import score_page
 from monitor.web.dashboard.stream import stream_page
 from monitor.web.dashboard.streams import streams_page
+from monitor.web.dashboard.system_page import system_page
 from monitor.web.gate import Gate
 
 _RECONNECT_S = 5.0
-BUILDERS = (board_page, stream_page, streams_page, alerts_page, alert_page, calibration_page)
+BUILDERS = (
+    board_page,
+    stream_page,
+    streams_page,
+    alerts_page,
+    alert_page,
+    calibration_page,
+    score_page,
+    system_page,
+)
 """One for each subject; a page that is not registered here is not there."""
 
 

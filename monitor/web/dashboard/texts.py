@@ -10,7 +10,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from monitor import payloads
 
 
-def text(tag: str, said: str, classes: str = "") -> TextElement:
+def text(tag: str, said: str = "", classes: str = "") -> TextElement:
     """An element with text in it."""
     element = TextElement(tag=tag, text=said)
     return element.classes(classes) if classes else element

@@ -16,7 +16,7 @@ import pytest
 from monitor.access import ForbiddenError, Principal
 from monitor.actions import Actions, ConflictError, NotFoundError
 from monitor.store import EpisodeFilter
-from monitor.uploads import Wish
+from monitor.uploads import KeyPicture, Wish
 from tests.monitor.actions.acting import ADMIN, ELSEWHERE, OPERATOR, VIEWER, acting
 from tests.monitor.evidence.examples import a_case, written
 from tests.monitor.store.examples import an_alert
@@ -76,6 +76,9 @@ TABLE: dict[str, tuple[Ask, str, str, str, str]] = {
     "scores.submit": (lambda a, p: a.scores.submit(p, "a.png", io.BytesIO(), Wish()), NO, YES, YES, YES),
     "scores.all": (lambda a, p: a.scores.all(p), NO, YES, YES, YES),
     "scores.one": (lambda a, p: a.scores.one(p, sent(a)), NO, HIDDEN, YES, YES),
+    "scores.offer": (lambda a, p: a.scores.offer(p), NO, YES, YES, YES),
+    "scores.annotated": (lambda a, p: a.scores.annotated(p, sent(a)), NO, HIDDEN, YES, YES),
+    "scores.picture": (lambda a, p: a.scores.picture(p, sent(a), 7), NO, HIDDEN, YES, YES),
     "scores.cancel": (lambda a, p: a.scores.cancel(p, sent(a)), NO, HIDDEN, YES, YES),
     "system.versions": (lambda a, p: a.system.versions(p), YES, YES, YES, YES),
     "system.show": (lambda a, p: a.system.show(p), YES, YES, YES, YES),
@@ -125,7 +128,10 @@ async def test_everybody_may_what_the_table_says(tmp_path: Path) -> None:
     async with acting(tmp_path) as parts:
         await parts.store.record(an_alert(1), [])
         for _ in people:  # as many as may be cancelled
-            await parts.jobs.submit("vera", "a.png", io.BytesIO(), Wish())
+            job = await parts.jobs.submit("vera", "a.png", io.BytesIO(), Wish())
+            # Nobody works on it here: as if somebody had.
+            pictures = (KeyPicture(7, 0.3, 640, 480),)
+            parts.jobs._jobs[job.id] = dataclasses.replace(job, annotated="annotated.png", pictures=pictures)
         found = {
             name: tuple([await answer(ask, parts.actions, person) for person in people])
             for name, (ask, *_) in TABLE.items()

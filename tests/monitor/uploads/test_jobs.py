@@ -6,14 +6,21 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
+from gend.adapter import cut_adapter
+from gend.checkpoint import load_checkpoint
+from gend.video import Video
 from monitor.config import MonitorConfig
 from monitor.demo.clip import make_clip
-from monitor.uploads import Job, ScoreJobs, Wish, taking_uploads
+from monitor.uploads import Job, Judge, ScoreJobs, Wish, taking_uploads
 from monitor.uploads.jobs import TooManyError
 from tests.waiting import PATIENCE_S
 
@@ -50,7 +57,8 @@ def now(jobs: ScoreJobs, job: Job) -> Job:
 
 
 def files(jobs: ScoreJobs) -> list[Path]:
-    return [] if jobs._folder is None else list(jobs._folder.iterdir())
+    """What was sent."""
+    return [] if jobs._folder is None else [path for path in jobs._folder.rglob("*") if path.name == "upload"]
 
 
 async def test_video_is_scored_with_every_face_and_removed(clip: bytes) -> None:
@@ -71,10 +79,110 @@ async def test_video_is_scored_with_every_face_and_removed(clip: bytes) -> None:
     assert not folder.exists()
 
 
+async def test_pictures_and_an_annotated_copy_stay_as_long_as_the_job_is_known(tmp_path: Path, clip: bytes) -> None:
+    sent = tmp_path / "call.mp4"
+    sent.write_bytes(clip)
+    async with taking() as jobs:
+        wish = Wish(per_second=5, annotate=True, most_faces=1)
+        job = await jobs.submit("anna", "call.mp4", io.BytesIO(clip), wish)
+        await until(lambda: now(jobs, job).over)
+        done = now(jobs, job)
+        await until(lambda: not files(jobs))
+        assert (done.state, done.error, done.annotated) == ("done", None, "annotated.mp4")
+        assert done.result is not None
+        assert done.result["frames"] == done.done == done.due == 30
+        looked_at = {face["frame"] for face in done.result["details"]}
+        assert 6 <= len(done.pictures) <= 13
+        assert {picture.frame for picture in done.pictures} <= looked_at
+        highest = max(done.result["details"], key=lambda face: face["p_fake"])
+        assert highest["frame"] in {picture.frame for picture in done.pictures}
+        for picture in done.pictures:
+            path = jobs.picture(job.id, picture.frame)
+            assert path is not None
+            with Image.open(path) as shown:
+                assert (shown.format, shown.width * picture.height) == ("JPEG", shown.height * picture.width)
+        copy = jobs.annotated(job.id)
+        assert copy is not None
+        assert Video(copy).frames_stored == Video(sent).frames_stored
+        assert jobs.picture(job.id, 1) is None, "it was not looked at"
+        assert jobs._folder is not None
+        assert {path.name for path in (jobs._folder / job.id).iterdir()} == {
+            "annotated.mp4",
+            *(f"{picture.frame}.jpg" for picture in done.pictures),
+        }
+        await jobs.cancel(job.id)
+        assert list(jobs._folder.iterdir()) == []
+        assert jobs.statistics().cancelled == 0, "it was over before"
+
+
+async def test_copies_beyond_their_share_go_the_oldest_first() -> None:
+    async with working(copies_bytes=1) as jobs:
+        one, two = [await jobs.submit("anna", name, a_picture(), Wish(annotate=True)) for name in ("1.jpg", "2.jpg")]
+        await until(lambda: now(jobs, two).over and now(jobs, one).annotated is None)
+        assert (now(jobs, one).state, now(jobs, two).annotated) == ("done", "annotated.png")
+        assert jobs.annotated(one.id) is None
+        left = jobs.annotated(two.id)
+        assert left is not None
+        assert left.exists()
+        assert len(now(jobs, one).pictures) == 1, "without a face it is shown all the same"
+
+
+@pytest.fixture
+def trusting(tmp_path: Path) -> Path:
+    """A fine-tune that takes everything for real."""
+    own = cut_adapter(load_checkpoint("demo").model)
+    replace(own, head_bias=own.head_bias + np.array([50, -50], np.float32)).save(tmp_path / "trusting.safetensors")
+    return tmp_path / "trusting.safetensors"
+
+
+async def test_chosen_adapter_judges_and_one_that_is_gone_is_told(trusting: Path, clip: bytes) -> None:
+    configured = {"trusting": str(trusting)}
+    async with working(adapters=lambda: configured) as jobs:
+        assert jobs.adapters == ("trusting",)
+        plain = await jobs.submit("anna", "call.mp4", io.BytesIO(clip), Wish(frames=2))
+        tuned = await jobs.submit("anna", "call.mp4", io.BytesIO(clip), Wish(frames=2, adapter="trusting"))
+        await until(lambda: now(jobs, tuned).over)
+        configured.clear()
+        gone = await jobs.submit("anna", "call.mp4", io.BytesIO(clip), Wish(frames=2, adapter="trusting"))
+        await until(lambda: now(jobs, gone).over)
+        judged, trusted = now(jobs, plain).result, now(jobs, tuned).result
+        assert judged is not None
+        assert trusted is not None
+        assert judged["mean"] > 0.5
+        assert trusted["mean"] < 1e-6
+        assert now(jobs, gone).error == "there is no adapter trusting any more"
+
+
+def a_picture() -> io.BytesIO:
+    """One without a face."""
+    content = io.BytesIO()
+    Image.new("RGB", (300, 200)).save(content, "JPEG")
+    content.seek(0)
+    return content
+
+
+@asynccontextmanager
+async def working(**options: Any) -> AsyncIterator[ScoreJobs]:
+    jobs = ScoreJobs(
+        Judge(
+            weights="demo", engine="auto", precision="auto", device="auto", max_logit_drift=0.1, face_detector="auto"
+        ),
+        **options,
+    )
+    task = asyncio.create_task(jobs.run())
+    try:
+        yield jobs
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await jobs.aclose()
+
+
 BAD = {
     b"neither": "cannot read it as a picture or video: Invalid data found when processing input",
     b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n": "neither a picture nor a video, but a list of others",
     b"ffconcat version 1.0\nfile /etc/passwd\n": "neither a picture nor a video, but a list of others",
+    b"\0\0\0\x18ftypheic" + bytes(100): "HEIF pictures are not supported; convert it to JPEG or PNG",
     b"": "cannot read it as a picture or video: Invalid data found when processing input",
 }
 
@@ -101,6 +209,7 @@ async def test_no_more_wait_than_may_and_what_is_cancelled_makes_room(clip: byte
         await until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
         await until(lambda: not files(jobs))
         assert jobs.jobs() == []
+        await until(lambda: jobs._folder is not None and not list(jobs._folder.iterdir()))
         assert jobs.statistics().cancelled == 8
         again = await jobs.submit("anna", "again.mp4", io.BytesIO(b"no"), Wish())
         await until(lambda: now(jobs, again).over)

@@ -76,6 +76,10 @@ EXPECTED: dict[tuple[str, str], Answers] = {
     ("POST", "/api/v1/scores"): Answers(401, 403, 202, 202, 403),
     ("DELETE", "/api/v1/scores/{job_id}"): Answers(401, 403, 404, 404, 403),
     ("GET", "/api/v1/scores/{job_id}"): Answers(401, 403, 404, 404, 403),
+    ("GET", "/api/v1/scores/{job_id}/annotated"): Answers(401, 403, 404, 404, 403),
+    ("GET", "/api/v1/scores/{job_id}/faces.csv"): Answers(401, 403, 404, 404, 403),
+    ("GET", "/api/v1/scores/{job_id}/pictures/{frame}"): Answers(401, 403, 404, 404, 403),
+    ("GET", "/api/v1/scores/{job_id}/result.json"): Answers(401, 403, 404, 404, 403),
     ("GET", "/api/v1/streams"): Answers(401, 200, 200, 200, 200),
     ("GET", "/api/v1/streams/{stream}"): Answers(401, 200, 200, 200, 403),
     ("POST", "/api/v1/streams/{stream}/calls"): Answers(401, 403, 404, 404, 403),  # nobody publishes to it
@@ -118,6 +122,7 @@ NAMES = {
     "{name:path}": "alert.json",
     "{name}": "nothing",
     "{job_id}": "0" * 32,
+    "{frame}": "0",
     "{session}": "s1",
 }
 """What is put into paths; the stream is one that the half-blind viewer may not see, and what else there is is its."""

@@ -15,6 +15,7 @@ import pytest
 from monitor import payloads
 from monitor.access import Principal
 from monitor.messages import Verdict
+from monitor.uploads import Wish
 from monitor.web.api import create_api
 from monitor.web.api.models import AlertShape, StatusShape, VerdictShape
 from tests.monitor.actions.acting import ELSEWHERE, OPERATOR, SINCE, VIEWER, acting
@@ -306,3 +307,31 @@ async def test_principal_of_one_stream_may_ask_for_no_other(tmp_path: Path) -> N
         assert (await http.get("/events?stream=lobby")).status_code == 403
         async with client(parts.actions) as local:
             assert (await local.get("/alerts?stream=lobby")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "why"),
+    [
+        ({"adapter": "door"}, "body.adapter", "there is no adapter door; there is: none"),
+        ({"frames": "8", "stride": "2"}, "body.stride", "give one of frames, stride and per_second"),
+        ({"stride": "2", "per_second": "2"}, "body.per_second", "give one of frames, stride and per_second"),
+    ],
+)
+async def test_how_a_file_is_looked_at_must_be_possible(
+    tmp_path: Path, fields: dict[str, str], place: str, why: str
+) -> None:
+    async with asked(tmp_path, OPERATOR) as (http, _):
+        answer = await http.post("/scores", files={"file": ("a.png", b"")}, data=fields)
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"place": place, "what": why}]
+
+
+async def test_wishes_arrive_and_what_is_not_made_yet_is_not_there(tmp_path: Path) -> None:
+    fields = {"per_second": "2.5", "most_faces": "2", "annotate": "true", "min_face_px": "50"}
+    async with asked(tmp_path, OPERATOR) as (http, parts):
+        sent = (await http.post("/scores", files={"file": ("a.png", b"")}, data=fields)).json()
+        (job,) = parts.jobs.jobs()
+        assert job.wish == Wish(per_second=2.5, most_faces=2, annotate=True, min_face_px=50)
+        for part in ("result.json", "faces.csv", "annotated", "pictures/0"):
+            assert (await http.get(f"/scores/{sent['id']}/{part}")).status_code == 404
+        assert (await http.get("/system")).json()["uploads"]["waiting"] == 1

@@ -17,6 +17,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from schemathesis import checks
 from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
@@ -150,13 +151,23 @@ def test_picture_that_is_sent_is_scored(running: Running) -> None:
         next(tape.decode(video=0)).to_image().save(  # type: ignore[no-untyped-call]
             picture, "JPEG"
         )
-    sent = running.http.post("/scores", files={"file": ("../me.jpg", picture.getvalue())})
+    sent = running.http.post("/scores", files={"file": ("../me.jpg", picture.getvalue())}, data={"annotate": "true"})
     assert (sent.status_code, sent.json()["file"]) == (202, "me.jpg")
     address = sent.headers["location"].removeprefix("/api/v1")
     whole = wait_until(lambda: finished(running, address), 100)
     assert (whole["state"], whole["error"]) == ("done", None)
     assert (whole["result"]["path"], whole["result"]["faces"]) == ("me.jpg", 1)
     assert 0 <= whole["result"]["details"][0]["p_fake"] <= 1
+    assert ([picture["frame"] for picture in whole["pictures"]], whole["annotated"]) == ([0], True)
+    assert running.http.get(f"{address}/result.json").json() == whole["result"]
+    table = running.http.get(f"{address}/faces.csv")
+    assert table.text.startswith("frame,at_s,track,x0,y0,x1,y1,confidence,logit,p_fake\n0,0.000,1,")
+    for part, kind in (("annotated", "image/png"), ("pictures/0", "image/jpeg")):
+        shown = running.http.get(f"{address}/{part}")
+        assert (shown.status_code, shown.headers["content-type"]) == (200, kind)
+        with Image.open(io.BytesIO(shown.content)) as image:
+            assert image.height > 100
+    assert running.http.get(f"{address}/pictures/1").status_code == 404
     assert [job["id"] for job in running.http.get("/scores").json()["items"]] == [whole["id"]]
     assert running.http.delete(address).status_code == 204
     assert running.http.get(address).status_code == 404
@@ -191,6 +202,7 @@ def test_whatever_is_asked_is_answered_as_declared(running: Running) -> None:
         "package": f"{running.alert['at'][:19].replace('-', '').replace(':', '')}Z-{running.alert['alert_id']}",
         "name": "alert.json",
         "job_id": "0" * 32,
+        "frame": 0,
     }
     asked = []
     for found in schema.exclude(path=ENDLESS).get_all_operations():
@@ -210,4 +222,4 @@ def test_whatever_is_asked_is_answered_as_declared(running: Running) -> None:
 
         ask()
         asked.append(operation.label)
-    assert len(asked) == 44
+    assert len(asked) == 48

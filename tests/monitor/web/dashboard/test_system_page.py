@@ -1,0 +1,145 @@
+"""The page of the service itself, for admins and for those who see one stream only."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from monitor.access import Principal
+from monitor.web import opened_gate
+from monitor.web_config import WebConfig
+from tests.monitor.access.cheap import CHEAP, PASSWORD
+from tests.monitor.service import RunningService
+from tests.monitor.web.dashboard.browsing import a_browser, a_page, barriers, overflows
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    config = {
+        "streams": [{"name": name, "url": "whip:"} for name in ("call", "other")],
+        "mqtt": {"url": "embedded:"},
+        "web": {"port": 0, "auth": "users"},
+    }
+    folder = tmp_path_factory.mktemp("service")
+    with RunningService(folder, config) as running, ThreadPoolExecutor(1) as beside:
+        beside.submit(asyncio.run, add_users(folder)).result()
+        yield running
+
+
+async def add_users(folder: Path) -> None:
+    """An admin, and a viewer of one stream."""
+    config, url = WebConfig.model_validate({"auth": "users"}), f"sqlite+aiosqlite:///{folder}/alerts.db"
+    async with opened_gate(config, url, hasher=CHEAP) as gate:
+        assert gate is not None
+        cli = Principal("cli:tests", "admin")
+        await gate.accounts.add_user(cli, "cli", "anna", role="admin", password=PASSWORD, streams=None)
+        streams = frozenset({"call"})
+        await gate.accounts.add_user(cli, "cli", "vera", role="viewer", password=PASSWORD, streams=streams)
+
+
+@contextmanager
+def logged_in(
+    browser: Browser, service: RunningService, name: str = "anna", path: str = "/system", *, phone: str | None = None
+) -> Iterator[tuple[Page, list[str]]]:
+    """The page, as a user sees it."""
+    width, colours = (1280, "light") if phone is None else (360, phone)
+    with a_page(browser, width=width, colours="dark" if colours == "dark" else "light") as (page, complaints):
+        page.goto(f"{service.web_url}{path}")
+        page.get_by_label("User name").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**{path}")
+        yield page, complaints
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with a_browser() as running:
+        yield running
+
+
+def card(page: Page, title: str) -> str:
+    return f"section.card:has(h2:text-is('{title}'))"
+
+
+def test_says_whether_all_is_well_and_what_runs(service: RunningService, browser: Browser) -> None:
+    with logged_in(browser, service) as (page, complaints):
+        expect(page.locator(".judged.clear")).to_contain_text("All is well")
+        expect(page.get_by_role("note")).to_have_text("demo encoder: not for real use")
+        parts = page.locator(card(page, "Parts"))
+        for words in ("scores faces", "keeps alerts", "connected"):
+            expect(parts).to_contain_text(words)
+        expect(page.locator(card(page, "Streams")).locator("li")).to_have_count(2)
+        judge = page.locator(card(page, "What judges"))
+        expect(judge).to_contain_text("demo")
+        digest = judge.locator(".digest")
+        expect(digest).to_have_attribute("title", re.compile("^[0-9a-f]{64}$"))
+        whole = digest.get_attribute("title")
+        assert whole is not None
+        expect(digest).to_have_text(f"{whole[:12]}…")
+        expect(page.locator(card(page, "Queues"))).to_contain_text("0 waiting")
+        up = page.locator(card(page, "What runs")).locator("dd").first
+        shown = up.inner_text()
+        expect(up).not_to_have_text(shown)  # it goes on by itself
+        for path in ("/metrics", "/api/v1/openapi.json"):
+            assert page.request.get(f"{service.web_url}{path}").ok
+            expect(page.locator(f'a[href="{path}"]')).to_be_visible()
+        assert complaints == []
+
+
+def test_configuration_is_read_again_and_what_came_of_it_is_told(service: RunningService, browser: Browser) -> None:
+    content = service.path.read_text()
+    try:
+        with logged_in(browser, service) as (page, _):
+            button = page.get_by_role("button", name="Read the configuration again")
+            button.click()
+            expect(page.locator(".outcome.clear")).to_have_text("Read; no stream begins anew.")
+            service.path.write_text(content + "\nnonsense: true\n")
+            button.click()
+            expect(page.locator(".outcome.fake").first).to_contain_text("nothing is taken over")
+            expect(page.locator(".outcome.fake").first).to_contain_text("nonsense")
+            service.path.write_text(content.replace("demo", "yermandy/GenD_CLIP_L_14"))
+            button.click()
+            expect(page.locator(".outcome.suspect")).to_have_text("Waits for a restart: encoder.weights.")
+    finally:
+        service.path.write_text(content)
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_everybody_can_read_it_also_on_a_phone(service: RunningService, browser: Browser, colours: str) -> None:
+    with logged_in(browser, service, phone=colours) as (page, _):
+        expect(page.locator("body")).to_have_class(re.compile(f"body--{colours}"))
+        expect(page.locator(".judged")).to_be_visible()
+        assert barriers(page) == []
+        assert not overflows(page)
+
+
+def test_a_viewer_sees_their_streams_and_changes_nothing(service: RunningService, browser: Browser) -> None:
+    with logged_in(browser, service, "vera") as (page, complaints):
+        streams = page.locator(card(page, "Streams")).locator("li")
+        expect(streams).to_have_count(1)
+        expect(streams).to_contain_text("call")
+        expect(page.get_by_role("button", name="Read the configuration again")).to_have_count(0)
+        expect(page.get_by_role("link", name="Score files")).to_have_count(0)
+        page.goto(f"{service.web_url}/score")
+        expect(page.locator(".notice")).to_have_text("This takes the role operator; yours is viewer.")
+        expect(page.locator("form#score")).to_have_count(0)
+        assert complaints == []
+
+
+def test_a_login_that_has_ended_is_told_and_nothing_is_done(service: RunningService, browser: Browser) -> None:
+    with logged_in(browser, service) as (page, _):
+        other = page.context.new_page()
+        other.goto(f"{service.web_url}/score")
+        other.get_by_role("button", name="Log out").click()
+        other.wait_for_url("**/login**")
+        page.get_by_role("button", name="Read the configuration again").click()
+        expect(page.locator(".outcome.fake")).to_have_text("your login has ended: log in again")
+        expect(page.get_by_role("alert")).to_contain_text("your login has ended")
