@@ -44,7 +44,7 @@ def score_form(visitor: Visitor, offer: Offer, weights: str) -> None:
             with ui.element("div").classes("option"):
                 text("label", "Smallest face, pixels wide").props('for="min_face_px"')
                 _number("min_face_px", 30, 'min="1" max="10000" step="1" name="min_face_px"')
-        with ui.element("div").classes("row"):
+        with ui.element("div").classes("sendoff"):
             with ui.element("label").classes("only"):
                 ui.element("input").props('type="checkbox" name="annotate" checked')
                 text("span", "Make an annotated copy; of a long video this takes a while")
