@@ -31,6 +31,7 @@ def stream_page(framing: Framing, actions: Actions) -> None:
         try:
             view = await actions.streams.one(who, stream)
         except (NotFoundError, ForbiddenError) as error:
+            ui.context.client.status_code = 404
             with framing.page(visitor, who, "No such stream", "/"):
                 ui.label(str(error))
                 ui.link("Back to the board", "/")

@@ -52,7 +52,7 @@ class StreamForm:
         )
         self._fields["stall_s"] = ui.number("Stalled after, seconds", value=now.get("stall_s"))
         ignore = json.dumps(now["ignore"]) if now.get("ignore") else ""
-        self._fields["ignore"] = ui.textarea("Ignored parts of the picture", value=ignore)
+        self._fields["ignore"] = ui.textarea("Ignored parts of the picture", value=ignore).props("rows=2")
         for name, field in self._fields.items():
             field.props("outlined dense stack-label").classes("form-field")
             if name in _HINTS:

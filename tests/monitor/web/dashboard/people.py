@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 from playwright.sync_api import Page
 
 from monitor.access import Principal, Role
@@ -11,6 +16,12 @@ from tests.monitor.access.cheap import CHEAP, PASSWORD
 
 _ADMIN = Principal("cli:tests", "admin")
 _WEB = WebConfig.model_validate({"auth": "users"})
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """In a thread of its own: Playwright has an event loop in that of the tests."""
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(asyncio.run, work).result()
 
 
 async def add_users(url: str, users: dict[str, tuple[Role, frozenset[str] | None]]) -> None:

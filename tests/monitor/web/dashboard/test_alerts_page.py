@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import signal
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 from monitor.demo.clip import make_clip
 from tests.monitor.service import RunningService
 from tests.monitor.store.examples import an_alert, fill, made, opened
-from tests.monitor.web.dashboard.browsing import WAIT_MS, a_browser, a_page, barriers, overflows
-from tests.monitor.web.dashboard.people import add_users, log_in, make_viewer
+from tests.monitor.web.dashboard.browsing import WAIT_MS, a_page, barriers, overflows
+from tests.monitor.web.dashboard.people import add_users, log_in, make_viewer, run
 from tests.waiting import wait_until
 
 OLD = 30
@@ -42,12 +40,6 @@ async def _before(folder: Path) -> None:
     )
 
 
-def run(asked: object) -> None:
-    """Playwright's loop runs in this thread."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(asked)).result()  # type: ignore[arg-type]
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("service")
@@ -55,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(folder: Path) -> Iterator[RunningService]:
-    asyncio.run(_before(folder))
+    run(_before(folder))
     make_clip(folder / "lobby.mp4", seconds=12, manipulated_from_s=0, names=["astronaut"])
     config = {
         "streams": [
@@ -67,12 +59,6 @@ def service(folder: Path) -> Iterator[RunningService]:
         "web": {"port": 0, "auth": "users"},
     }
     with RunningService(folder, config) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(service: RunningService) -> Iterator[Browser]:
-    with a_browser() as running:
         yield running
 
 
@@ -173,7 +159,7 @@ def test_whoever_is_no_operator_any_more_is_refused(service: RunningService, bro
         expect(page.get_by_text("Alerts of gate call people.")).to_be_visible()
         run(make_viewer(f"sqlite+aiosqlite:///{folder}/alerts.db", "olga"))
         button.click()
-        expect(page.get_by_text("this takes the role operator; yours is viewer").first).to_be_visible()
+        expect(page.get_by_text("your login has ended").first).to_be_visible()
     with a_page(browser) as (page, _):
         log_in(page, service.web_url, "vera", "/alerts/episode-100")
         expect(page.get_by_text("Nobody has said anything yet.")).to_be_visible()

@@ -15,7 +15,7 @@ from monitor.decision import Calibration, Encoder, sampling_policy
 from monitor.decision.calibration import QualityCurve, RealPeople, Session, Track
 from monitor.parts import load_parts
 from tests.monitor.service import RunningService
-from tests.monitor.web.dashboard.browsing import a_browser, a_page, barriers, overflows
+from tests.monitor.web.dashboard.browsing import a_page, barriers, overflows
 
 STREAMS = [{"name": name, "url": "whip:"} for name in ("enough", "few", "none")]
 
@@ -52,12 +52,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
         "decision": {"learning": str(folder / "all.learnt")},
     }
     with RunningService(folder, config) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(service: RunningService) -> Iterator[Browser]:
-    with a_browser() as running:
         yield running
 
 

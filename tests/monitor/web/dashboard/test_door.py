@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import httpx
 import pytest
 from nicegui import Client
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from monitor.access import Principal, Role
-from monitor.access.passwords import Passwords
-from monitor.actions.accounts import Accounts
-from monitor.store import AccountStore
+from monitor.access import ROLES, Role
 from monitor.web.dashboard.frame import Framing
 from monitor.web.dashboard.opening import BUILDERS
-from tests.monitor.access.cheap import CHEAP, PASSWORD
+from tests.monitor.access.cheap import PASSWORD
 from tests.monitor.service import RunningService
 from tests.monitor.web.dashboard.browsing import a_page, a_service
+from tests.monitor.web.dashboard.people import add_users, log_in, run
 
 USERS: dict[str, tuple[Role, frozenset[str] | None]] = {
     "vera": ("viewer", None),
@@ -33,10 +29,20 @@ USERS: dict[str, tuple[Role, frozenset[str] | None]] = {
     "gabi": ("viewer", frozenset({"gate"})),
 }
 
+# Pages whose contents take more than to look, and who may not.
+TAKES: dict[str, Role] = {"/score": "operator", "/streams": "admin"}
+LESS = {"operator": {"vera", "gabi"}, "admin": {"vera", "gabi", "otto"}}
+
 # Path of each page, one to ask for, and words that stand on it for viewer, operator, admin and who may see `gate` only.
 PAGES: dict[str, tuple[str, tuple[str, str, str, str]]] = {
     "/": ("/", ("Board", "Board", "Board", "Board")),
     "/streams/{stream}": ("/streams/lobby", ("lobby", "lobby", "lobby", "No such stream")),
+    "/streams": ("/streams", ("Streams", "Streams", "Streams", "Streams")),
+    "/alerts": ("/alerts", ("Alerts", "Alerts", "Alerts", "Alerts")),
+    "/alerts/{alert_id}": ("/alerts/nothing", ("No such alert", "No such alert", "No such alert", "No such alert")),
+    "/calibration": ("/calibration", ("Calibration", "Calibration", "Calibration", "Calibration")),
+    "/score": ("/score", ("Score files", "Score files", "Score files", "Score files")),
+    "/system": ("/system", ("System", "System", "System", "System")),
 }
 
 
@@ -44,21 +50,8 @@ PAGES: dict[str, tuple[str, tuple[str, str, str, str]]] = {
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     folder = tmp_path_factory.mktemp("locked")
     with a_service(folder, web={"port": 0, "auth": "users"}) as running:
-        asyncio.run(_add_users(f"sqlite+aiosqlite:///{folder / 'alerts.db'}"))
+        run(add_users(f"sqlite+aiosqlite:///{folder / 'alerts.db'}", USERS))
         yield running
-
-
-async def _add_users(url: str) -> None:
-    store = await AccountStore.open(url)
-    passwords = Passwords(CHEAP)
-    try:
-        accounts = Accounts(store, passwords, None, lambda: datetime.now(UTC))
-        for name, (role, streams) in USERS.items():
-            root = Principal("cli:tests", "admin")
-            await accounts.add_user(root, "cli", name, role=role, password=PASSWORD, streams=streams)
-    finally:
-        passwords.close()
-        await store.aclose()
 
 
 @contextmanager
@@ -107,7 +100,10 @@ def test_pages_are_as_the_table_says(locked: RunningService) -> None:
         with logged_in(locked, name) as client:
             for path, words in PAGES.values():
                 answer = client.get(path)
-                assert (answer.status_code, path) == (200, path)
+                refused = [role for role in ROLES if f"his takes the role {role}" in answer.text]
+                assert refused == ([TAKES[path]] if path in TAKES and name in LESS[TAKES[path]] else [])
+                status = 404 if words[number].startswith("No such") else 200
+                assert (answer.status_code, path) == (status, path)
                 assert f"{words[number]} - gend-monitor" in answer.text, (name, path)
 
 
@@ -143,17 +139,9 @@ def test_a_socket_is_for_who_has_asked_for_the_page(locked: RunningService) -> N
         assert (polled.status_code, polled.text) == (400, "connect by WebSocket\n")
 
 
-def log_in(page: Page, service: RunningService, name: str, path: str) -> None:
-    page.goto(service.web_url + path)
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"**{path}")
-
-
 def test_what_is_clicked_is_done_as_who_one_is_then(locked: RunningService, browser: Browser) -> None:
     with a_page(browser) as (page, _):
-        log_in(page, locked, "otto", "/streams/gate")
+        log_in(page, locked.web_url, "otto", "/streams/gate")
         expect(page.get_by_role("link", name="otto (operator)")).to_be_visible()
         page.get_by_role("button", name="15 minutes").click()
         expect(page.get_by_text("Alerts call nobody until")).to_be_visible()
@@ -167,7 +155,7 @@ def test_what_is_clicked_is_done_as_who_one_is_then(locked: RunningService, brow
 
 def test_viewers_are_shown_no_buttons_of_operators(locked: RunningService, browser: Browser) -> None:
     with a_page(browser) as (page, _):
-        log_in(page, locked, "gabi", "/streams/gate")
+        log_in(page, locked.web_url, "gabi", "/streams/gate")
         expect(page.get_by_role("heading", name="gate")).to_be_visible()
         expect(page.get_by_role("button", name="15 minutes")).to_have_count(0)
         expect(page.get_by_role("link", name="Streams", exact=True)).to_have_count(0)

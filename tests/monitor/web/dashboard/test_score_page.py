@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from monitor.demo.clip import make_clip
 from tests.monitor.service import RunningService
-from tests.monitor.web.dashboard.browsing import WAIT_MS, a_browser, a_page, barriers, overflows
+from tests.monitor.web.dashboard.browsing import WAIT_MS, a_page, barriers, overflows
 from tests.waiting import wait_until
 
 # The first of them starts a service and has two files scored.
@@ -48,12 +48,6 @@ def service(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         "web": {"port": 0, "upload_mb": 2},
     }
     with RunningService(tmp_path_factory.mktemp("service"), config) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as running:
         yield running
 
 

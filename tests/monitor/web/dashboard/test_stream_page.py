@@ -59,7 +59,7 @@ def test_a_stream_that_is_not_there_is_said_to_be_so(service: RunningService, br
         expect(page.get_by_text("there is no stream attic")).to_be_visible()
         page.get_by_role("link", name="Back to the board").click()
         expect(page.get_by_role("heading", name="Board")).to_be_visible()
-        assert complaints == []
+        assert [each for each in complaints if "404" not in each] == []
 
 
 def test_a_phone_shows_it_too(service: RunningService, browser: Browser) -> None:

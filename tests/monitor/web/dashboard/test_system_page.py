@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from monitor.access import Principal
-from monitor.web import opened_gate
-from monitor.web_config import WebConfig
-from tests.monitor.access.cheap import CHEAP, PASSWORD
+from monitor.access import Role
 from tests.monitor.service import RunningService
-from tests.monitor.web.dashboard.browsing import a_browser, a_page, barriers, overflows
+from tests.monitor.web.dashboard.browsing import a_page, barriers, overflows
+from tests.monitor.web.dashboard.people import add_users, log_in, run
+
+USERS: dict[str, tuple[Role, frozenset[str] | None]] = {
+    "anna": ("admin", None),
+    "vera": ("viewer", frozenset({"call"})),
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +28,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
         "web": {"port": 0, "auth": "users"},
     }
     folder = tmp_path_factory.mktemp("service")
-    with RunningService(folder, config) as running, ThreadPoolExecutor(1) as beside:
-        beside.submit(asyncio.run, add_users(folder)).result()
+    with RunningService(folder, config) as running:
+        run(add_users(f"sqlite+aiosqlite:///{folder}/alerts.db", USERS))
         yield running
-
-
-async def add_users(folder: Path) -> None:
-    """An admin, and a viewer of one stream."""
-    config, url = WebConfig.model_validate({"auth": "users"}), f"sqlite+aiosqlite:///{folder}/alerts.db"
-    async with opened_gate(config, url, hasher=CHEAP) as gate:
-        assert gate is not None
-        cli = Principal("cli:tests", "admin")
-        await gate.accounts.add_user(cli, "cli", "anna", role="admin", password=PASSWORD, streams=None)
-        streams = frozenset({"call"})
-        await gate.accounts.add_user(cli, "cli", "vera", role="viewer", password=PASSWORD, streams=streams)
 
 
 @contextmanager
@@ -51,18 +40,8 @@ def logged_in(
     """The page, as a user sees it."""
     width, colours = (1280, "light") if phone is None else (360, phone)
     with a_page(browser, width=width, colours="dark" if colours == "dark" else "light") as (page, complaints):
-        page.goto(f"{service.web_url}{path}")
-        page.get_by_label("User name").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(f"**{path}")
+        log_in(page, service.web_url, name, path)
         yield page, complaints
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as running:
-        yield running
 
 
 def card(page: Page, title: str) -> str:
