@@ -66,7 +66,7 @@ def _options() -> dict[str, Any]:
                 ":formatter": "s => s === 0 ? 'now' : s > -120 ? `${Math.round(s)} s` : `${Math.round(s / 60)} min`"
             },
         },
-        "yAxis": {"type": "value", "min": 0, "name": "evidence", "nameLocation": "end", "axisLine": {"onZero": False}},
+        "yAxis": {"type": "value", "min": 0, "axisLine": {"onZero": False}},
         "series": [],
     }
 

@@ -123,7 +123,7 @@ class _Figures:
     """A list of names with what was counted; only what has changed is sent."""
 
     def __init__(self) -> None:
-        self._list = ui.element("dl").classes("figures")
+        self._list = ui.element("dl").classes("counted")
         self._labels: dict[str, ui.label] = {}
 
     def show(self, figures: dict[str, str]) -> None:

@@ -36,9 +36,11 @@ class Tile {
     this.root.className = `tile ${alerting ? "alerting" : status.state} ${top?.state ?? "nobody"}`;
     this.badges.replaceChildren();
     if (alerting) this.badges.append(element("span", "badge alert", "Alert"));
+    // A session raises so many alerts at the most (`decision.max_alerts_per_session`).
+    else if (top?.state === "fake") this.badges.append(element("span", "badge", "Alert raised before"));
     if (status.snoozed_until) this.badges.append(element("span", "badge", "Snoozed"));
     this.state.textContent = stateInWords(status);
-    this.held.textContent = top ? `${plural(followed.length, "face")}: ${verdictInWords(top.state).toLowerCase()}` : "no face in sight";
+    this.held.textContent = top ? heldInWords(top, followed) : "no face in sight";
     const level = top?.threshold ? Math.max(0, top.evidence / top.threshold) : 0;
     this.bar.style.width = `${Math.min(100, 100 * level)}%`;
     this.meter.hidden = this.evidence.hidden = !top?.threshold;
@@ -46,6 +48,13 @@ class Tile {
     this.notes.textContent = notes.join("; ");
     this.notes.hidden = notes.length === 0;
   }
+}
+
+// What is held of the face that speaks loudest, and of how many that is held.
+function heldInWords(top, followed) {
+  const alike = followed.filter((face) => face.state === top.state).length;
+  const faces = plural(followed.length, "face");
+  return `${alike < followed.length ? `${alike} of ${faces}` : faces}: ${verdictInWords(top.state).toLowerCase()}`;
 }
 
 class Board {
