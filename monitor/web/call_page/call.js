@@ -1,7 +1,8 @@
 // The page on which a call is shared, and what is seen of it is shown.
 
 import { Faces, summaryRow } from "./faces.js";
-import { Publisher, problem } from "./whip.js";
+import { Lasting } from "./lasting.js";
+import { refused } from "./whip.js";
 import { secondsInWords } from "./words.js";
 
 const STATES = {
@@ -10,12 +11,15 @@ const STATES = {
   stalled: "No picture arrives. Is the window minimised, or the connection lost?",
   stopped: "Stopped",
 };
+const LOST = "The connection was lost. Trying again…";
+const LISTEN_AGAIN_MS = 2000;
+const CALL_BEGINS_MS = 20000;
 
 const element = (id) => document.getElementById(id);
 const said = (name) => document.querySelector(`meta[name=${name}]`).content;
 const main = document.querySelector("main");
 const stream = said("stream");
-let sharing = null; // { media, publisher, events, faces, beganMs }
+let sharing = null; // { media, link, events, told, faces, beganMs }, told: what was last said of the stream
 
 element("server").textContent = location.host;
 const canShareWindows = navigator.mediaDevices?.getDisplayMedia !== undefined;
@@ -38,7 +42,7 @@ element("again").addEventListener("click", () => {
   show("begin");
   element("consent").focus();
 });
-window.addEventListener("pagehide", () => sharing?.publisher.stop());
+window.addEventListener("pagehide", () => sharing?.link.close());
 
 function show(...sections) {
   for (const section of document.querySelectorAll("main > section")) section.hidden = !sections.includes(section.id);
@@ -68,7 +72,7 @@ async function begin(choose) {
   } catch (error) {
     for (const track of media.getTracks()) track.stop();
     sharing?.events?.close();
-    sharing?.publisher.stop();
+    sharing?.link.close();
     sharing = null;
     show("begin");
     say("Nothing is shared.");
@@ -79,44 +83,63 @@ async function begin(choose) {
 async function share(media) {
   say(STATES.connecting);
   const faces = new Faces(element("outlines"), element("faces"), element("nobody"));
-  const watched = await place();
-  const publisher = new Publisher(watched.url, watched.headers, (state) => {
-    if (state === "failed") end("The connection was lost.");
+  const call = { media, faces, events: null, told: STATES.connecting, beganMs: performance.now() };
+  call.link = new Lasting(media, place, {
+    published: (name) => listen(call, name),
+    connected: () => say(call.told),
+    disconnected: () => say(STATES.stalled),
+    lost: () => {
+      call.events?.close();
+      call.events = null;
+      call.told = STATES.connecting;
+      element("outlines").replaceChildren(); // the faces move on, and nobody follows them
+      say(LOST);
+    },
+    over: end,
   });
-  sharing = { media, publisher, events: null, faces, beganMs: performance.now() };
+  sharing = call;
   element("video").srcObject = media;
   for (const track of media.getVideoTracks()) track.addEventListener("ended", () => end());
   show("live", "people");
-  await publisher.publish(media);
-  if (sharing !== null) sharing.events = listen(watched.name, faces);
+  await call.link.open();
 }
 
 // Where to publish to: the stream itself, or, where each caller gets one of their own, that one.
 async function place() {
   const headers = { "X-CSRF-Token": said("csrf") };
-  if (said("calls") !== "many") return { name: stream, url: `/whip/${stream}`, headers };
-  const answer = await fetch(`/api/v1/streams/${stream}/calls`, { method: "POST", headers });
-  if (answer.status !== 201) throw new Error(await problem(answer));
+  if (said("calls") !== "many") return { name: stream, url: `/whip/${stream}`, headers, own: false };
+  const signal = AbortSignal.timeout(CALL_BEGINS_MS);
+  const answer = await fetch(`/api/v1/streams/${stream}/calls`, { method: "POST", headers, signal });
+  if (answer.status !== 201) throw await refused(answer);
   const { name, whip_url: url, token } = await answer.json();
-  return { name, url, headers: { ...headers, Authorization: `Bearer ${token}` } };
+  return { name, url, headers: { ...headers, Authorization: `Bearer ${token}` }, own: true };
 }
 
-function listen(name, faces) {
+function listen(call, name) {
+  call.events?.close();
   const events = new EventSource(`/api/v1/streams/${name}/faces`);
-  events.addEventListener("faces", ({ data }) => faces.show(JSON.parse(data)));
+  call.events = events;
+  events.addEventListener("faces", ({ data }) => call.faces.show(JSON.parse(data)));
   events.addEventListener("status", ({ data }) => {
     const { state, degraded } = JSON.parse(data);
-    say([STATES[state] ?? state, ...degraded].join(" · "));
+    call.told = [STATES[state] ?? state, ...degraded].join(" · ");
+    say(call.told);
   });
-  return events;
+  // After a cut browsers ask again by themselves, but for some errors.
+  events.addEventListener("error", () => {
+    if (events.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => {
+      if (sharing === call && call.events === events) listen(call, name);
+    }, LISTEN_AGAIN_MS);
+  });
 }
 
 function end(why = "") {
   if (sharing === null) return;
-  const { media, publisher, events, faces, beganMs } = sharing;
+  const { media, link, events, faces, beganMs } = sharing;
   sharing = null;
   events?.close();
-  publisher.stop();
+  link.close();
   for (const track of media.getTracks()) track.stop();
   element("video").srcObject = null;
   const rows = faces.summary();
