@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
-from starlette.background import BackgroundTask
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
 
 from monitor.actions import Actions
 from monitor.actions.board import BoardWatcher
 from monitor.config import STREAM_NAME
+from monitor.web.api.event_stream import EventStream
 from monitor.web.api.problems import declared
 from monitor.web.asking import Asking
-from monitor.web.standing import Standing
 
 _TILES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -36,32 +35,17 @@ def board_routes(actions: Actions) -> APIRouter:
     )
     async def board(
         asking: Asking,
-        request: Request,
         stream: Annotated[str | None, Query(pattern=STREAM_NAME, description="Of this one alone.")] = None,
     ) -> Response:
         watcher = actions.board.watch(asking, stream)
-        if request.scope.get("head"):
-            watcher.close()
-            return Response(media_type="text/event-stream")
-        return StreamingResponse(
-            _told(watcher, Standing(request.scope)),
-            media_type="text/event-stream",
-            headers={"X-Accel-Buffering": "no"},
-            background=BackgroundTask(watcher.close),
-        )
+        return EventStream(_told(watcher), watcher.close)
 
     return router
 
 
-async def _told(watcher: BoardWatcher, standing: Standing) -> AsyncIterator[str]:
-    try:
-        yield ": tiles follow\n\n"
-        async for stream, tile in watcher:
-            if not await standing.lasts():
-                return
-            if tile is None:
-                yield f"event: gone\ndata: {json.dumps({'stream': stream})}\n\n"
-            else:
-                yield f"event: tile\ndata: {tile}\n\n"
-    finally:
-        watcher.close()
+async def _told(watcher: BoardWatcher) -> AsyncGenerator[str]:
+    async for stream, tile in watcher:
+        if tile is None:
+            yield f"event: gone\ndata: {json.dumps({'stream': stream})}\n\n"
+        else:
+            yield f"event: tile\ndata: {tile}\n\n"

@@ -1,20 +1,17 @@
-"""News as server-sent events (WHATWG HTML, section 9.2), to a client that may be slow, or gone without a word."""
+"""Server-sent events (WHATWG HTML, section 9.2), to a client that may be slow, or gone without a word."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from monitor.actions.live import Following, Missed
-from monitor.broadcast import News
-from monitor.web.standing import AGAIN_S, Standing
+from monitor.web.standing import AGAIN_S, ended
 
 _log = logging.getLogger("monitor.web")
 
@@ -25,11 +22,12 @@ _RETRY_MS = 3000
 
 
 class EventStream(Response):
-    """Tells news until the client or the service goes.
+    """Tells events until the client or the service goes, or whoever listens may no more.
 
     Args:
-        following: what is told; closed at the end, whatever happens.
-        heartbeat_s: after so long without news a comment is sent, so that proxies keep the connection.
+        events: each as it goes over the wire.
+        close: ends what they come from; called once or twice at the end, whatever happens.
+        heartbeat_s: after so long without an event a comment is sent, so that proxies keep the connection.
         gone_s: a client that takes nothing for so long is let go.
         again_s: after so long it is asked again whether who listens still may.
     """
@@ -38,15 +36,17 @@ class EventStream(Response):
 
     def __init__(
         self,
-        following: Following,
+        events: AsyncGenerator[str],
+        close: Callable[[], None],
         *,
         heartbeat_s: float = HEARTBEAT_S,
         gone_s: float = _GONE_S,
         again_s: float = AGAIN_S,
     ) -> None:
-        super().__init__(headers={"X-Accel-Buffering": "no"}, background=BackgroundTask(following.close))
+        super().__init__(headers={"X-Accel-Buffering": "no"}, background=BackgroundTask(close))
         del self.headers["content-length"]
-        self._following = following
+        self._events = events
+        self._close = close
         self._heartbeat_s = heartbeat_s
         self._gone_s = gone_s
         self._again_s = again_s
@@ -58,7 +58,7 @@ class EventStream(Response):
             if not scope.get("head"):
                 leaving = asyncio.create_task(_gone(receive), name="listener leaves")
                 telling = asyncio.create_task(self._tell(send), name="listener is told")
-                ending = asyncio.create_task(Standing(scope, self._again_s).ended(), name="listener is known")
+                ending = asyncio.create_task(ended(scope, self._again_s), name="listener is known")
                 tasks = (telling, leaving, ending)
                 over: set[asyncio.Task[None]] = set()
                 try:
@@ -74,7 +74,7 @@ class EventStream(Response):
                 async with asyncio.timeout(self._gone_s):
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            self._following.close()
+            self._close()
 
     async def _tell(self, send: Send) -> None:
         pieces = self._pieces()
@@ -85,8 +85,7 @@ class EventStream(Response):
 
     async def _pieces(self) -> AsyncGenerator[str]:
         yield f"retry: {_RETRY_MS}\n\n"
-        news = aiter(self._following)
-        coming = asyncio.ensure_future(anext(news, None))
+        coming = asyncio.ensure_future(anext(self._events, None))
         try:
             while True:
                 done, _ = await asyncio.wait([coming], timeout=self._heartbeat_s)
@@ -96,17 +95,12 @@ class EventStream(Response):
                 each = coming.result()
                 if each is None:
                     return
-                yield self._event(each)
-                coming = asyncio.ensure_future(anext(news, None))
+                yield each
+                coming = asyncio.ensure_future(anext(self._events, None))
         finally:
             coming.cancel()
-
-    def _event(self, news: News | Missed) -> str:
-        # Every event has the id of the last alert, for alerts alone are told again to who was away.
-        last = f"id: {self._following.last_id}\n" if self._following.last_id else ""
-        if isinstance(news, Missed):
-            return f"{last}event: dropped\ndata: {json.dumps({'dropped': news.news})}\n\n"
-        return f"{last}event: {news.type}\ndata: {news.data}\n\n"
+            await asyncio.wait([coming])
+            await self._events.aclose()
 
     def _raise(self, error: object) -> None:
         if isinstance(error, TimeoutError):

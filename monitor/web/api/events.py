@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
 from monitor.actions import Actions
+from monitor.actions.live import Following, Missed
 from monitor.broadcast import NEWS_TYPES, NewsType
 from monitor.web.api.event_stream import EventStream
 from monitor.web.api.models import StreamName
@@ -39,6 +42,16 @@ def event_routes(actions: Actions) -> APIRouter:
         ] = None,
     ) -> Response:
         following = await actions.live.follow(asking, stream, types or NEWS_TYPES, last_event_id or None)
-        return EventStream(following)
+        return EventStream(told(following), following.close)
 
     return router
+
+
+async def told(following: Following) -> AsyncGenerator[str]:
+    """News as events. Each has the id of the last alert, for alerts alone are told again to who was away."""
+    async for news in following:
+        last = f"id: {following.last_id}\n" if following.last_id else ""
+        if isinstance(news, Missed):
+            yield f"{last}event: dropped\ndata: {json.dumps({'dropped': news.news})}\n\n"
+        else:
+            yield f"{last}event: {news.type}\ndata: {news.data}\n\n"

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
-from starlette.background import BackgroundTask
+from fastapi import APIRouter
+from fastapi.responses import Response
 
 from monitor import payloads
 from monitor.actions import Actions, NotFoundError
 from monitor.actions.pictures import Watching
+from monitor.web.api.event_stream import EventStream
 from monitor.web.api.problems import declared
 from monitor.web.api.streams import InPath
 from monitor.web.asking import Asking
-from monitor.web.standing import Standing
 
 _PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"description": "A JPEG.", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
@@ -53,30 +52,19 @@ def picture_routes(actions: Actions) -> APIRouter:
         response_class=Response,
         summary="Its faces as they move",
     )
-    async def faces(asking: Asking, stream: InPath, request: Request) -> Response:
+    async def faces(asking: Asking, stream: InPath) -> Response:
         watching = actions.pictures.watch(asking, stream)
-        if request.scope.get("head"):
-            watching.close()
-            return Response(media_type="text/event-stream")
-        return StreamingResponse(
-            _told(watching, Standing(request.scope)),
-            media_type="text/event-stream",
-            headers={"X-Accel-Buffering": "no"},
-            background=BackgroundTask(watching.close),
-        )
+        return EventStream(_told(watching), watching.close)
 
     return router
 
 
-async def _told(watching: Watching, standing: Standing) -> AsyncIterator[str]:
+async def _told(watching: Watching) -> AsyncGenerator[str]:
     said = ""
-    try:
-        while not watching.over and await standing.lasts():
-            faces, status = await watching.next()
-            if status is not None and (now := payloads.stream_status(status)) != said:
-                said = now
-                yield f"event: status\ndata: {now}\n\n"
-            # Of a moment without a picture something is told as well: it shows whether anybody listens.
-            yield ": no picture\n\n" if faces is None else f"event: faces\ndata: {json.dumps(asdict(faces))}\n\n"
-    finally:
-        watching.close()
+    while not watching.over:
+        faces, status = await watching.next()
+        if status is not None and (now := payloads.stream_status(status)) != said:
+            said = now
+            yield f"event: status\ndata: {now}\n\n"
+        if faces is not None:
+            yield f"event: faces\ndata: {json.dumps(asdict(faces))}\n\n"

@@ -19,6 +19,7 @@ from monitor.messages import Event, Status, Verdict
 from monitor.metrics import sample_registry
 from monitor.web import Health, WebServer, create_app
 from monitor.web.api.event_stream import EventStream
+from monitor.web.api.events import told
 from monitor.web_config import WebConfig
 from tests.monitor.actions.acting import ADMIN, SINCE, Acting, acting
 from tests.monitor.store.examples import an_alert
@@ -181,7 +182,7 @@ async def test_slow_listener_loses_the_oldest_is_told_so_and_holds_nobody_up(tmp
 async def test_listener_that_takes_nothing_is_let_go(tmp_path: Path) -> None:
     async with acting(tmp_path) as parts:
         following = await parts.actions.live.follow(ADMIN, [], ["event"], None)
-        response = EventStream(following, gone_s=0.2)
+        response = EventStream(told(following), following.close, gone_s=0.2)
         stuck = asyncio.Event()
 
         async def never() -> dict[str, str]:
@@ -214,7 +215,7 @@ async def test_connection_without_news_is_kept_by_heartbeats(tmp_path: Path) -> 
                 sent.append(message.get("body", b""))
 
         async with asyncio.timeout(PATIENCE_S):
-            await EventStream(following, heartbeat_s=0.05)({"type": "http"}, leaves, take)
+            await EventStream(told(following), following.close, heartbeat_s=0.05)({"type": "http"}, leaves, take)
         assert parts.live.broadcast.statistics().subscribers == 0
     assert sent[1] == b"retry: 3000\n\n"
 
