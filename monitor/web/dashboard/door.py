@@ -32,8 +32,11 @@ class Door:
     """ASGI middleware inside NiceGUI's application, after everything that stands before all our routes.
 
     Who is not known is sent to log in. A socket is let in only for a page that was built for the same name: whoever
-    learns the id of somebody else's page cannot act by it. Pages answer with a Content-Security-Policy whose nonce is
-    put on every script that they begin with, so that none which was smuggled in is run.
+    learns the id of somebody else's page cannot act by it (`sockets.py` sees to it that it does not speak for another
+    page later). One for a page that is not there any more goes on to NiceGUI, which has the browser load the page anew.
+
+    Pages answer with a Content-Security-Policy whose nonce is put on the scripts of NiceGUI's template, in which all
+    that comes from elsewhere is escaped: what gets into the page later, by whatever mistake, is not run.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -105,8 +108,9 @@ def _refused(scope: Scope) -> RedirectResponse | PlainTextResponse:
 def _may_connect(scope: Scope) -> bool:
     who = scope.get("principal")
     page_id = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("client_id", [""])[0]
-    page = Client.instances.get(page_id)
-    if not isinstance(who, Principal) or page is None:
+    if not isinstance(who, Principal) or not page_id:
         return False
+    if (page := Client.instances.get(page_id)) is None:
+        return True
     built_for = page.request.scope.get("principal")
     return isinstance(built_for, Principal) and built_for.name == who.name

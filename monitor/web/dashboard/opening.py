@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from nicegui import app as pages
-from nicegui import ui
+from nicegui import core, ui
 
 from monitor.actions import Actions
 from monitor.web.dashboard.alert import alert_page
@@ -19,6 +19,7 @@ from monitor.web.dashboard.calibration import calibration_page
 from monitor.web.dashboard.door import Door
 from monitor.web.dashboard.frame import Framing
 from monitor.web.dashboard.score_page import score_page
+from monitor.web.dashboard.sockets import bind_messages
 from monitor.web.dashboard.stream import stream_page
 from monitor.web.dashboard.streams import streams_page
 from monitor.web.dashboard.system_page import system_page
@@ -54,6 +55,7 @@ async def opened_dashboard(app: FastAPI, actions: Actions, gate: Gate | None) ->
     for build in BUILDERS:
         build(framing, actions)
     pages.add_middleware(Door)
+    bind_messages(core.sio)
     pages.config.socket_io_js_transports = ["websocket"]
     ui.run_with(
         app,

@@ -82,7 +82,7 @@ class Board {
     follow({
       tile: (told) => this.show(told),
       gone: (name) => this.remove(name),
-      connected: (is) => this.connected(is),
+      lost: (why) => this.stand(why),
     });
     setTimeout(() => this.arrange(), 2000);
   }
@@ -104,8 +104,8 @@ class Board {
     this.arrange();
   }
 
-  connected(is) {
-    this.lost = !is;
+  stand(why) {
+    this.lost = why;
     this.arrange();
   }
 
@@ -123,7 +123,7 @@ class Board {
     const alerts = tiles.filter((tile) => tile.alerting).length;
     const live = tiles.filter((tile) => tile.live).length;
     const said = this.lost
-      ? "The service does not answer. Trying again…"
+      ? this.lost
       : `${plural(tiles.length, "stream")}, ${live} live, ${alerts ? plural(alerts, "alert") : "no alert"}`;
     if (this.told.textContent !== said) this.told.textContent = said;
     this.grid.classList.toggle("lost", Boolean(this.lost));

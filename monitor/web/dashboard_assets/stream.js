@@ -18,7 +18,7 @@ class Stream {
       stream: root.dataset.stream,
       tile: (told) => this.show(told),
       gone: () => this.say("This stream is watched no more."),
-      connected: (is) => is || this.say("The service does not answer. Trying again…"),
+      lost: (why) => why && this.say(why),
     });
   }
 

@@ -62,13 +62,30 @@ export function plural(count, one) {
   return count === 1 ? `1 ${one}` : `${count} ${one}s`;
 }
 
-// Follows the tiles of all streams, or of one. Tells `tile` and `gone`, and by `connected` whether they come at all.
-export function follow({ stream = null, tile, gone, connected }) {
+const AGAIN_MS = 3000;
+const NO_ANSWER = "The service does not answer. Trying again…";
+const LOGGED_OUT = "Your login has ended. Log in again.";
+
+// Follows the tiles of all streams, or of one. Tells `tile` and `gone`; and by `lost` why none come, empty once they do.
+export function follow({ stream = null, tile, gone, lost }) {
   const query = stream === null ? "" : `?stream=${encodeURIComponent(stream)}`;
   const source = new EventSource(`/api/v1/board${query}`);
-  source.addEventListener("open", () => connected(true));
-  source.addEventListener("error", () => connected(false));
+  source.addEventListener("open", () => lost(""));
+  source.addEventListener("error", async () => {
+    lost(NO_ANSWER);
+    if (source.readyState !== EventSource.CLOSED) return;
+    // An answer that is none, such as 401 or 503, is final for the browser, and not for us.
+    if (await loggedOut()) lost(LOGGED_OUT);
+    setTimeout(() => follow({ stream, tile, gone, lost }), AGAIN_MS);
+  });
   source.addEventListener("tile", (event) => tile(JSON.parse(event.data)));
   source.addEventListener("gone", (event) => gone(JSON.parse(event.data).stream));
-  return source;
+}
+
+async function loggedOut() {
+  try {
+    return (await fetch("/api/v1/version", { method: "HEAD" })).status === 401;
+  } catch {
+    return false;
+  }
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,8 @@ from tests.monitor.service import RunningService
 from tests.waiting import PATIENCE_S
 
 WAIT_MS = PATIENCE_S * 1000
+_SCREENSHOTS = Path(__file__).parents[4] / "build" / "screenshots"
+"""What each page looked like at the end of each test is kept there."""
 _WCAG_AA = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 
 
@@ -59,8 +63,15 @@ def a_page(
     page.on("pageerror", lambda error: complaints.append(str(error)))
     try:
         yield page, complaints
+        page.screenshot(path=_SCREENSHOTS / f"{_name_of_test()}-{width}-{colours}.png", full_page=True)
     finally:
         context.close()
+
+
+def _name_of_test() -> str:
+    """File and name of the test that runs, as a file may be called."""
+    test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0].rpartition("/")[2]
+    return re.sub("[^a-z0-9_]+", "-", test.replace(".py::", "-").lower()).strip("-")
 
 
 def barriers(page: Page, *, but: str | None = None) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -12,7 +15,8 @@ import pytest
 from nicegui import Client
 from playwright.sync_api import Browser, expect
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
+from websockets.sync.connection import Connection
 
 from monitor.access import ROLES, Role
 from monitor.web.dashboard.frame import Framing
@@ -21,6 +25,7 @@ from tests.monitor.access.cheap import PASSWORD
 from tests.monitor.service import RunningService
 from tests.monitor.web.dashboard.browsing import a_page, a_service
 from tests.monitor.web.dashboard.people import add_users, log_in, run
+from tests.waiting import wait_until
 
 USERS: dict[str, tuple[Role, frozenset[str] | None]] = {
     "vera": ("viewer", None),
@@ -64,17 +69,37 @@ def logged_in(service: RunningService, name: str) -> Iterator[httpx.Client]:
 
 
 def page_id(client: httpx.Client, path: str = "/") -> str:
-    found = re.search(r'"client_id": ?"([0-9a-f-]{36})"|\'client_id\': ?\'([0-9a-f-]{36})\'', client.get(path).text)
+    return id_in(client.get(path).text)
+
+
+def id_in(page_html: str) -> str:
+    found = re.search(r"""["']client_id["']: ?["']([0-9a-f-]{36})["']""", page_html)
     assert found is not None
-    return found.group(1) or found.group(2)
+    return found.group(1)
+
+
+def dialled(service: RunningService, client_id: str, client: httpx.Client | None, **headers: str) -> ClientConnection:
+    """The socket of a page, as a browser opens it."""
+    cookies = "" if client is None else "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    url = f"{service.web_url.replace('http', 'ws')}/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+    asked = f"&client_id={client_id}&implicit_handshake=true&tab_id=tab-{client_id}&document_id=document-{client_id}"
+    return connect(url + asked, additional_headers={"Cookie": cookies, **headers})
 
 
 def join(service: RunningService, client_id: str, client: httpx.Client | None, **headers: str) -> str:
-    """Opens the socket of a page as a browser does; the first word from the other side."""
-    cookies = "" if client is None else "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-    url = f"{service.web_url.replace('http', 'ws')}/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
-    with connect(f"{url}&client_id={client_id}", additional_headers={"Cookie": cookies, **headers}) as socket:
+    """The first word from the other side."""
+    with dialled(service, client_id, client, **headers) as socket:
         return str(socket.recv(timeout=30))
+
+
+@contextmanager
+def opened(service: RunningService, client_id: str, client: httpx.Client) -> Iterator[Connection]:
+    """A socket that NiceGUI has taken for the page's."""
+    with dialled(service, client_id, client) as socket:
+        assert str(socket.recv(timeout=30)).startswith("0{")
+        socket.send("40")
+        assert str(socket.recv(timeout=30)).startswith("40{")
+        yield socket
 
 
 def test_every_page_is_in_the_table() -> None:
@@ -129,14 +154,48 @@ def test_a_socket_is_for_who_has_asked_for_the_page(locked: RunningService) -> N
             (page, vera, {}),
             (page, None, {}),
             ("", anna, {}),
-            ("00000000-0000-4000-8000-000000000000", anna, {}),
             (page, anna, {"Origin": "http://evil.example"}),
         ]
         for client_id, client, headers in refusals:
             with pytest.raises(InvalidStatus, match="403"):
                 join(locked, client_id, client, **headers)
+        assert join(locked, "00000000-0000-4000-8000-000000000000", anna).startswith("0{")  # and is told to load anew
         polled = anna.get(f"/_nicegui_ws/socket.io/?EIO=4&transport=polling&client_id={page}")
         assert (polled.status_code, polled.text) == (400, "connect by WebSocket\n")
+
+
+def speak(socket: Connection, name: str, message: object) -> None:
+    socket.send("42" + json.dumps([name, message]))
+
+
+def press(page_html: str, label: str) -> dict[str, Any]:
+    """What a browser sends where the button is pressed, but whose page it is."""
+    found = re.search(r"String\.raw`(.*?)`\), \{", page_html, re.DOTALL)
+    assert found is not None
+    elements = json.loads(html.unescape(found.group(1)))
+    number, button = next((n, each) for n, each in elements.items() if each.get("props", {}).get("label") == label)
+    listener = next(each for each in button["events"] if each["type"] == "click")["listener_id"]
+    return {"id": int(number), "listener_id": listener, "args": []}
+
+
+def test_a_socket_speaks_for_its_own_page_alone(locked: RunningService) -> None:
+    def snoozed(client: httpx.Client) -> bool:
+        return client.get("/api/v1/streams/gate").json()["status"]["snoozed_until"] is not None
+
+    with logged_in(locked, "otto") as otto, logged_in(locked, "vera") as vera:
+        page = otto.get("/streams/gate").text
+        otto_id, vera_id, pressed = id_in(page), page_id(vera), press(page, "2 hours")
+        with opened(locked, otto_id, otto) as his, opened(locked, vera_id, vera) as hers:
+            speak(hers, "event", {**pressed, "client_id": otto_id})
+            speak(hers, "log", {"client_id": vera_id, "level": "error", "message": "written by a browser"})
+            speak(hers, "event", {"client_id": vera_id, "id": 999999, "args": []})
+            speak(hers, "event", [])
+            time.sleep(1)
+            assert not snoozed(otto)
+            speak(his, "event", {**pressed, "client_id": otto_id})
+            wait_until(lambda: snoozed(otto))
+        otto.delete("/api/v1/streams/gate/snooze")
+    assert "written by a browser" not in locked.log_text()
 
 
 def test_what_is_clicked_is_done_as_who_one_is_then(locked: RunningService, browser: Browser) -> None:
