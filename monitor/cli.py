@@ -90,7 +90,7 @@ def run(config: ConfigFile) -> None:
 
     def tell(streams: int, started: Started) -> None:
         watched = "1 stream" if streams == 1 else f"{streams} streams"
-        print(f"watching {watched}; alerts to {started.mqtt_url}, health at {started.web_url}", flush=True)
+        print(f"watching {watched}; alerts to {started.mqtt_url}, pages at {started.web_url}", flush=True)
 
     try:
         secrets: set[str] = set()
