@@ -83,10 +83,10 @@ def test_a_time_out_of_something_else_is_not_taken_for_the_limit() -> None:
 _LOGGING = """
 import logging
 serve = show.serve
-async def noisy(*arguments):
+async def noisy(*arguments, **named):
     logging.getLogger("monitor.ingest").warning("the stream stutters")
     logging.getLogger("monitor.service").warning("the service is worried")
-    await serve(*arguments)
+    await serve(*arguments, **named)
 show.serve = noisy
 """
 

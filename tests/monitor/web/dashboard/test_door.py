@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -221,3 +223,52 @@ def test_viewers_are_shown_no_buttons_of_operators(locked: RunningService, brows
         page.get_by_role("link", name="Board").click()
         expect(page.locator(".tile")).to_have_count(1)
         expect(page.locator(".tile")).to_contain_text("gate")
+
+
+def changed_by_people(database: Path) -> dict[str, list[Any]]:
+    """All that people have ever said or set by pages."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as store:
+        return {
+            table: store.execute(f"SELECT * FROM {table}").fetchall()
+            for table in ("reviews", "snoozes", "added_streams")
+        }
+
+
+def test_no_button_does_anything_once_the_login_has_ended(locked: RunningService, browser: Browser) -> None:
+    database = locked.path.parent / "alerts.db"
+    with a_page(browser) as (page, _), logged_in(locked, "otto") as otto:
+        log_in(page, locked.web_url, "anna", "/")
+        tabs = []
+        for path in ("/streams/gate", "/streams", "/system", "/score"):
+            tabs.append(page.context.new_page())
+            tabs[-1].goto(locked.web_url + path)
+            expect(tabs[-1].locator("main button").first).to_be_visible()
+        stream, streams, system, score = tabs
+        streams.bring_to_front()
+        streams.get_by_role("button", name="Add a stream").click()
+        form = streams.get_by_role("dialog", name="Add a stream")
+        form.get_by_label("Name").fill("door")
+        form.get_by_label("Address").fill("whip:")
+        before, jobs = changed_by_people(database), otto.get("/api/v1/scores").json()
+        page.bring_to_front()
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url("**/login")
+
+        for tab in (stream, system):
+            tab.bring_to_front()
+            buttons = tab.locator("main button:visible")
+            for number in range(buttons.count()):
+                buttons.nth(number).click()
+            expect(tab.get_by_text("your login has ended").first).to_be_visible()
+        streams.bring_to_front()
+        for name in ("Try it", "Save"):
+            form.get_by_role("button", name=name).click()
+        expect(streams.get_by_text("your login has ended").first).to_be_visible()
+        score.bring_to_front()
+        score.locator("input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no"})
+        score.get_by_role("button", name="Score").click()
+        expect(score.locator("main")).to_contain_text(re.compile("[Ll]og in"))
+
+        assert changed_by_people(database) == before
+        assert otto.get("/api/v1/scores").json() == jobs
+        assert "reloaded" not in locked.log_text()
