@@ -9,10 +9,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from functools import cached_property
+
+import cv2
 
 from monitor.messages import Crop, Logit, Pixels, Verdict, VerdictState
 
 _REMEMBERED_S = 600.0
+_SHOWN_PX = 112
 _CROPS = 6
 _CROPS_APART_S = 1.0
 _WAITING = 3
@@ -23,9 +27,9 @@ _POINTS = 600
 _POINTS_APART_S = 1.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # without slots, so that it holds its JPEG
 class RecentCrop:
-    """A crop, and what the encoder said of it.
+    """A crop, and what the encoder said of it. One object for all who look.
 
     Attributes:
         at_s: on the service's clock, seconds.
@@ -36,6 +40,13 @@ class RecentCrop:
     at_s: float
     pixels: Pixels
     logit: float
+
+    @cached_property
+    def jpeg(self) -> bytes:
+        """It, small; encoded when somebody asks first, which takes a millisecond."""
+        small = cv2.resize(self.pixels, (_SHOWN_PX, _SHOWN_PX), interpolation=cv2.INTER_AREA)
+        _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+        return jpeg.tobytes()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from monitor.messages import Crop, Logit, Verdict
@@ -106,3 +107,15 @@ def test_the_track_heard_of_longest_ago_goes_where_there_are_too_many() -> None:
     tell(faces, 12, "0")
     show(faces, 13, "12")
     assert [track.track for track in faces.of("lobby", 13)] == ["12", "0", *map(str, range(11, 1, -1))]
+
+
+def test_a_crop_is_encoded_once_for_all_who_look() -> None:
+    faces = RecentFaces()
+    faces.crop(Crop("lobby", "1", 1.0, np.full((224, 224, 3), (200, 30, 10), np.uint8), 0.5, 100))
+    answer(faces, 1.0)
+    (first,), (second,) = faces.of("lobby", 1), faces.of("lobby", 2)
+    assert first.crops[0].jpeg is second.crops[0].jpeg
+    picture = cv2.imdecode(np.frombuffer(first.crops[0].jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert picture is not None
+    assert picture.shape == (112, 112, 3)
+    assert np.abs(picture.astype(int) - (200, 30, 10)).max() < 8
