@@ -91,8 +91,9 @@ async def test_who_says_nothing_is_left_in_time_and_no_process_stays(silent: soc
 
 async def test_a_look_that_nobody_waits_for_any_more_ends(silent: socket.socket) -> None:
     checking = asyncio.create_task(check_stream(camera(silent), PATIENCE_S))
-    while not children():
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(PATIENCE_S):
+        while not children():
+            await asyncio.sleep(0.02)
     checking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await checking
