@@ -5,6 +5,7 @@ The file stays its operator's and is never written to. Where it has a stream of 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -90,7 +91,8 @@ class AddedStreams:
         Raises:
             StoreError: it cannot be read.
         """
-        whole = merged(file, await read_added(self.url))
+        rows = await read_added(self.url)
+        whole = await asyncio.to_thread(merged, file, rows)
         self._hide(whole.config.secrets())
         return whole
 
@@ -103,12 +105,24 @@ class AddedStreams:
 
 
 def merged(file: MonitorConfig, rows: Sequence[AddedRow]) -> Merged:
-    """Merges; what cannot be watched any more is left out rather than keeping all else from being watched."""
-    config, left_out = file, {}
+    """Merges; what cannot be watched any more is left out rather than keeping all else from being watched.
+
+    Checking the whole takes its time, and is done once for each where one of them is left out: not for the event loop.
+    """
+    of_file = {stream.name for stream in file.streams}
+    left_out = {
+        row.name: "the configuration file has a stream of the same name, which is watched instead"
+        for row in rows
+        if row.name in of_file
+    }
+    rows = [row for row in rows if row.name not in of_file]
+    if not rows:
+        return Merged(file, file, left_out)
+    try:
+        return Merged(file, _whole(file, [added_stream(file, row.name, row.settings) for row in rows]), left_out)
+    except (FaultyStreamError, ValidationError, ConfigError):
+        config = file  # which of them it is, is found one by one
     for row in rows:
-        if row.name in {stream.name for stream in file.streams}:
-            left_out[row.name] = "the configuration file has a stream of the same name, which is watched instead"
-            continue
         try:
             config = with_stream(config, row.name, row.settings)
         except FaultyStreamError as error:
@@ -128,16 +142,23 @@ def with_stream(config: MonitorConfig, name: str, settings: Mapping[str, Any]) -
         FaultyStreamError: it is none, or does not go with the rest of the configuration.
     """
     stream = added_stream(config, name, settings)
-    sections = {section: getattr(config, section) for section in MonitorConfig.model_fields}
     try:
-        # Whole, so that whatever holds between a stream and the rest holds of added ones, too.
-        whole = MonitorConfig.model_validate({**sections, "streams": [*config.streams, stream]})
+        return _whole(config, [stream])
     except ValidationError as error:
         raise FaultyStreamError([_of_the_stream(name, what) for _, what in faults(error)]) from None
-    try:
-        check_protocols([stream])
     except ConfigError as error:
         raise FaultyStreamError([_of_the_stream(name, str(error))]) from None
+
+
+def _whole(config: MonitorConfig, streams: Sequence[AddedStreamConfig]) -> MonitorConfig:
+    """With more streams, checked whole, so that whatever holds between a stream and the rest holds of added ones, too.
+
+    Raises:
+        ValidationError, ConfigError: one of them does not go with it.
+    """
+    sections = {section: getattr(config, section) for section in MonitorConfig.model_fields}
+    whole = MonitorConfig.model_validate({**sections, "streams": [*config.streams, *streams]})
+    check_protocols(streams)
     return whole
 
 

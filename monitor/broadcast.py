@@ -19,6 +19,8 @@ NEWS_TYPES: tuple[NewsType, ...] = ("verdict", "alert", "event", "status")
 
 _WAITING = 256
 _SUBSCRIBERS = 64
+_SHARE = 16
+"""Of one login, so that nobody alone keeps all others from listening."""
 
 
 class FullError(MonitorError):
@@ -63,7 +65,10 @@ class BroadcastStatistics:
 class Subscription:
     """The queue of one listener; made by `Broadcast.subscribe`."""
 
-    def __init__(self, streams: Collection[str] | None, types: Collection[str], waiting: int) -> None:
+    def __init__(
+        self, streams: Collection[str] | None, types: Collection[str], waiting: int, who: str | None = None
+    ) -> None:
+        self.who = who
         self._streams = streams
         self._types = types
         self._news: deque[News] = deque()
@@ -113,30 +118,41 @@ class Broadcast:
 
     Args:
         most: who may listen at once.
+        share: how often one login may.
         waiting: news that wait for one listener at the most; beyond that the oldest is dropped.
     """
 
-    def __init__(self, most: int = _SUBSCRIBERS, waiting: int = _WAITING) -> None:
+    def __init__(self, most: int = _SUBSCRIBERS, waiting: int = _WAITING, share: int = _SHARE) -> None:
         self._most = most
+        self._share = share
         self._waiting = waiting
         self._subscriptions: set[Subscription] = set()
         self._refused = self._dropped = 0
         self._closed = False
 
-    def subscribe(self, streams: Collection[str] | None = None, types: Collection[str] = NEWS_TYPES) -> Subscription:
+    def subscribe(
+        self,
+        streams: Collection[str] | None = None,
+        types: Collection[str] = NEWS_TYPES,
+        who: str | None = None,
+    ) -> Subscription:
         """Begins to listen; end it by `unsubscribe`.
 
         Args:
             streams: to these; None: to all.
             types: for these.
+            who: name of the login, whose share is counted; None: of nobody.
 
         Raises:
-            FullError: as many listen as may, or the service stops.
+            FullError: as many listen as may, all together or by this login, or the service stops.
         """
         if self._closed or len(self._subscriptions) >= self._most:
             self._refused += 1
             raise FullError("the service stops" if self._closed else f"{self._most} listen already; try again later")
-        subscription = Subscription(streams, types, self._waiting)
+        if who is not None and sum(each.who == who for each in self._subscriptions) >= self._share:
+            self._refused += 1
+            raise FullError(f"{who} listens {self._share} times already; close some of the pages")
+        subscription = Subscription(streams, types, self._waiting, who)
         self._subscriptions.add(subscription)
         return subscription
 

@@ -53,6 +53,11 @@ class Call:
     owner: Principal | None
     proof: str | None
 
+    @property
+    def counted_as(self) -> str | None:
+        """Of whose share it takes; None: of nobody's."""
+        return None if self.owner is None else self.owner.counted_as
+
     def proven(self, token: str | None) -> bool:
         """Whether a token is this call's."""
         return self.proof is not None and token is not None and same(fingerprint(token), self.proof)
@@ -129,7 +134,7 @@ class Calls:
 
         Raises:
             NoCallsError: there is no such stream of `sessions: many`.
-            FullError: as many calls are on as may.
+            FullError: as many calls are on as may, all together or of this owner, who gets half of them.
             GendError: the face detector cannot be had; only where workers are threads.
         """
         async with self._configured.standing:
@@ -139,6 +144,10 @@ class Calls:
                 raise NoCallsError(f"there is no stream {after} that takes calls")
             if len(self._calls) + len(self._ending) >= config.webrtc.max_calls:
                 raise FullError(f"{config.webrtc.max_calls} calls are on already; try again later")
+            share = (config.webrtc.max_calls + 1) // 2
+            who = None if owner is None else owner.counted_as
+            if who is not None and sum(call.counted_as == who for call in self._calls.values()) >= share:
+                raise FullError(f"{who} has begun {share} calls that are on already; end one of them")
             proof = None if token is None else fingerprint(token)
             call = Call(_new_name(), after, owner, proof)
             self._calls[call.name], self._lives[call.name] = call, _Life(_now_s())

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from monitor.answers import Answer, Answers
 from monitor.clock import Clock, LiveClock, epoch_s
@@ -52,6 +53,8 @@ _log = logging.getLogger("monitor.pipeline")
 
 _MAILBOX_CAPACITY = 4096
 _STATUS_EVERY_S = 1.0
+_UNWATCHED = "is not watched at this moment"
+_A = TypeVar("_A", Clip, Reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,23 +334,34 @@ class Pipeline:
         Returns:
             What comes of it. A process that hangs may never answer.
         """
+        if stream not in self._workers:
+            return _answered(Clip(stream, 0, None, f"{stream} {_UNWATCHED}"))
         number, answer = self._clips.expect()
         self._workers[stream].ask(ClipRequest(stream, number, str(stem)))
         return answer
 
     def publish(self, stream: str, session: str, sdp: str) -> Future[Reply]:
-        """Offers a publisher's connection to the worker of a stream. A process that hangs may never answer."""
+        """Offers a publisher's connection to the worker of a stream. A process that hangs may never answer.
+
+        Of a stream that is not watched now, as while another configuration is taken over, it is refused.
+        """
+        if stream not in self._workers:
+            return _answered(Reply(stream, 0, refusal="unavailable", reason=f"{stream} {_UNWATCHED}; try again"))
         number, answer = self._replies.expect()
         self._workers[stream].ask(Offer(stream, number, session, sdp))
         return answer
 
     def leave(self, stream: str, session: str) -> Future[Reply]:
-        """Ends a publisher's session. A process that hangs may never answer."""
+        """Ends a publisher's session. A process that hangs may never answer; a stream not watched now has none."""
+        if stream not in self._workers:
+            return _answered(Reply(stream, 0, refusal="unknown", reason="there is no such session"))
         number, answer = self._replies.expect()
         self._workers[stream].ask(Leave(stream, number, session))
         return answer
 
     def _receive(self, message: Tracked) -> None:
+        if message.stream not in self._workers:
+            return  # of a thread that was blocked when its stream was watched no more, and left behind
         if isinstance(message, Preview):
             self._on_preview(message)
             return
@@ -427,3 +441,10 @@ class Pipeline:
             fps=round(reader.fps, 1) if source.state == "live" else 0.0,
             faces=statistics.tracking.faces if source.state == "live" else 0,
         )
+
+
+def _answered(answer: _A) -> Future[_A]:
+    """What nobody needs to be asked for."""
+    future: Future[_A] = Future()
+    future.set_result(answer)
+    return future

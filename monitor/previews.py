@@ -13,6 +13,8 @@ _LOOK_S = 5.0
 _FRESH_S = 2.0
 """What was kept from before nobody looked is no news to who looks again."""
 _LOOKING = 64
+_SHARE = 16
+"""Of one login, so that nobody alone keeps all others from looking."""
 
 
 class FullError(MonitorError):
@@ -22,7 +24,8 @@ class FullError(MonitorError):
 class Looking:
     """Somebody who looks at a stream; made by `Previews.look`. It must be closed."""
 
-    def __init__(self, previews: Previews, stream: str) -> None:
+    def __init__(self, previews: Previews, stream: str, who: str | None = None) -> None:
+        self.who = who
         self._previews = previews
         self._stream = stream
         self._seen_s: float | None = None
@@ -74,15 +77,21 @@ class Previews:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._keep, preview)
 
-    def look(self, stream: str) -> Looking:
+    def look(self, stream: str, who: str | None = None) -> Looking:
         """Begins to look at a stream.
 
+        Args:
+            stream: at which.
+            who: name of the login, whose share is counted; None: of nobody.
+
         Raises:
-            FullError: as many look as may.
+            FullError: as many look as may, all together or by this login.
         """
         if len(self._looking) >= _LOOKING:
             raise FullError(f"{_LOOKING} look at streams already; try again later")
-        looking = Looking(self, stream)
+        if who is not None and sum(each.who == who for each in self._looking) >= _SHARE:
+            raise FullError(f"{who} looks at {_SHARE} streams already; close some of the pages")
+        looking = Looking(self, stream, who)
         self._looking.add(looking)
         return looking
 

@@ -388,6 +388,7 @@ class _Running:
         else:
             self._states.pop(call, None)
             self.previews.forget(call)
+            self.recent.forget(call)
             self.live.forget(call)
             if self._evidence is not None:
                 self._evidence.memory.forget(call)
@@ -409,9 +410,10 @@ class _Running:
             self._tell_alert_state(stream)
 
     async def _tell_status(self) -> None:
-        """Renews frame rates and face counts; changes of state are told when they happen."""
+        """Renews frame rates and face counts; changes of state are told when they happen. What is old is forgotten."""
         while True:
             await asyncio.sleep(_STATUS_EVERY_S)
+            self.recent.expire(self.clock.now_s())
             for status in self.view.statuses():
                 if status != self._states.get(status.stream):
                     self._output(status)

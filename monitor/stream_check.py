@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from monitor.added_stream import AddedStreamConfig
 from monitor.config import PUBLISHED, StreamConfig
-from monitor.errors import MonitorError
-from monitor.ingest.probe import start_probe
+from monitor.errors import MonitorError, SourceError
+from monitor.ingest.probe import StreamProbe, start_probe
+from monitor.ingest.probe_apart import probe_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +28,30 @@ class StreamCheck:
 
 
 async def check_stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
-    """Opens a stream and decodes its first pictures, for at most `timeout_s`."""
+    """Opens a stream and decodes its first pictures, for at most `timeout_s`.
+
+    One that somebody wants to add, who need not be the machine's operator, is decoded by a process of its own.
+    """
     if stream.scheme == PUBLISHED:
         token = "with its token" if stream.token is not None else "without a token"
         if stream.many:
             note = f"waits for callers at /call/{stream.name} and /whip/{stream.name}, {token}"
             return StreamCheck(stream.name, ok=True, note=note)
         return StreamCheck(stream.name, ok=True, note=f"waits for a publisher at /whip/{stream.name}, {token}")
+    try:
+        if isinstance(stream, AddedStreamConfig):
+            found = await probe_apart(stream, timeout_s)
+        else:
+            found = await _probe_here(stream, timeout_s)
+    except MonitorError as error:
+        return StreamCheck(stream.name, ok=False, error=str(error))
+    return StreamCheck(stream.name, True, found.codec, found.width, found.height, found.fps)
+
+
+async def _probe_here(stream: StreamConfig, timeout_s: float) -> StreamProbe:
     probing = asyncio.wrap_future(start_probe(stream, timeout_s))
     await asyncio.wait([probing], timeout=timeout_s)
     if not probing.done():
         probing.cancel()
-        return StreamCheck(stream.name, ok=False, error=f"no picture within {timeout_s:g} s")
-    try:
-        found = probing.result()
-    except MonitorError as error:
-        return StreamCheck(stream.name, ok=False, error=str(error))
-    return StreamCheck(stream.name, True, found.codec, found.width, found.height, found.fps)
+        raise SourceError(f"no picture within {timeout_s:g} s")
+    return probing.result()

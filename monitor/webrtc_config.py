@@ -48,7 +48,11 @@ class WebRtcConfig(Section):
     )
 
     max_calls: int = Field(
-        default=8, ge=1, le=1000, description="Calls at once, of all streams of `sessions: many` together."
+        default=8,
+        ge=1,
+        le=1000,
+        description="Calls at once, of all streams of `sessions: many` together; "
+        "one login has half of them at the most.",
     )
     call_unused_s: float = Field(
         default=60, ge=1, le=3600, description="Seconds after which a call goes that nobody has published to."

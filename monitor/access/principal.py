@@ -35,6 +35,11 @@ class Principal:
         """Whether they may know of the stream; of a call, whether they may of the stream that it is a call of."""
         return self.streams is None or (call_of or stream) in self.streams
 
+    @property
+    def counted_as(self) -> str | None:
+        """By what name is counted what one login may have some of; None: whoever sits at this machine has all."""
+        return None if self == LOCAL else self.name
+
     def may(self, role: Role) -> bool:
         """Whether theirs is that role, or one that may more."""
         return ROLES.index(self.role) >= ROLES.index(role)

@@ -190,6 +190,8 @@ class AddedStreamActions:
     async def check(self, principal: Principal, settings: Mapping[str, Any], source: str) -> StreamCheck:
         """Tries a stream without adding it, as `gend-monitor check` does; one at a time, for 15 s at the most.
 
+        What it sends is decoded by a process of its own.
+
         Args:
             principal: who asks.
             settings: as for `add`, where `name` may be left out; of an added stream's name, as for `change`.
@@ -234,7 +236,7 @@ class AddedStreamActions:
 
     async def _check(self, added: AddedStreams, others: list[AddedRow], name: str, sent: Mapping[str, Any]) -> None:
         try:
-            with_stream(merged(added.in_force.file, others).config, name, sent)
+            await asyncio.to_thread(lambda: with_stream(merged(added.in_force.file, others).config, name, sent))
         except FaultyStreamError as error:
             raise FaultyError(error.faults) from None
         await self._reachable(added, name, sent)

@@ -20,6 +20,8 @@ from monitor.previews import Previews
 
 _EVERY_S = 0.5
 _WATCHERS = 64
+_SHARE = 16
+"""Of one login, so that nobody alone keeps all others from looking."""
 
 
 class BoardStreams(Protocol):
@@ -35,8 +37,11 @@ class BoardStreams(Protocol):
 class BoardWatcher:
     """What one who looks gets: of each stream the newest tile; made by `BoardActions.watch`. It must be closed."""
 
-    def __init__(self, wants: Callable[[str], bool], close: Callable[[BoardWatcher], None]) -> None:
+    def __init__(
+        self, wants: Callable[[str], bool], close: Callable[[BoardWatcher], None], who: str | None = None
+    ) -> None:
         self.wants = wants
+        self.who = who
         self._close = close
         self._tiles: dict[str, str | None] = {}
         self._shown: set[str] = set()
@@ -109,18 +114,21 @@ class BoardActions:
 
         Raises:
             NotFoundError: there is no stream of that name.
-            BusyError: as many look as may, or the service stops.
+            BusyError: as many look as may, all together or by this login, or the service stops.
         """
         principal.require("viewer", stream, None if stream is None else self._call_of(stream))
         if stream is not None:
             check_known(stream, self._names)
         if self._previews.closed or len(self._watchers) >= _WATCHERS:
             raise BusyError(f"{_WATCHERS} look at the board already; try again later")
+        who = principal.counted_as
+        if who is not None and sum(watcher.who == who for watcher in self._watchers) >= _SHARE:
+            raise BusyError(f"{who} looks at the board {_SHARE} times already; close some of the pages")
 
         def wants(name: str) -> bool:
             return principal.sees(name, self._call_of(name)) and stream in {None, name}
 
-        watcher = BoardWatcher(wants, self._watchers.discard)
+        watcher = BoardWatcher(wants, self._watchers.discard, who)
         for name, tile in self._tiles.items():
             if watcher.wants(name):
                 watcher.put(name, tile)

@@ -126,7 +126,7 @@ class EvidenceActions:
         packages = {
             alert.alert_id: config.folder / alert.stream / package_name(alert)
             for alert in raised
-            if principal.sees(alert.stream)
+            if principal.sees(alert.stream, alert.call_of)
         }
         return await asyncio.to_thread(_portraits, packages)
 

@@ -148,7 +148,7 @@ class LiveActions:
         seen = frozenset(streams) if streams else principal.streams
         broadcast = self._live.broadcast
         try:
-            subscription = broadcast.subscribe(seen, types)
+            subscription = broadcast.subscribe(seen, types, principal.counted_as)
         except FullError as error:
             raise BusyError(str(error)) from error
         try:

@@ -148,7 +148,7 @@ class PictureActions:
             BusyError: as many look as may.
         """
         principal.require("viewer", stream, self._call_of(stream))
-        looking = self._look(stream)
+        looking = self._look(principal, stream)
         try:
             return await looking.next(_WAIT_S)
         finally:
@@ -157,11 +157,11 @@ class PictureActions:
     def watch(self, principal: Principal, stream: str) -> Watching:
         """The faces of a stream, moment by moment. Raises as `newest`."""
         principal.require("viewer", stream, self._call_of(stream))
-        return Watching(self._look(stream), self._live, lambda: self._status(stream), self._min_face_px())
+        return Watching(self._look(principal, stream), self._live, lambda: self._status(stream), self._min_face_px())
 
-    def _look(self, stream: str) -> Looking:
+    def _look(self, principal: Principal, stream: str) -> Looking:
         check_known(stream, self._names)
         try:
-            return self._previews.look(stream)
+            return self._previews.look(stream, principal.counted_as)
         except FullError as error:
             raise BusyError(str(error)) from error

@@ -47,4 +47,5 @@ class RecentActions:
         """
         principal.require("viewer", stream, self._call_of(stream))
         check_known(stream, self._names)
-        return RecentView(self._now_s(), self._faces.of(stream))
+        now_s = self._now_s()
+        return RecentView(now_s, self._faces.of(stream, now_s))

@@ -21,8 +21,10 @@ _POLICY = (
 _PAGE = "call.html"
 _CHOICE = "choice.html"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_HELD = "for ten minutes at the most, and then forgotten"
+_HELD_OF_CALL = "for ten minutes at the most and never longer than your call lasts, and then forgotten"
 _KEEPS = "Of an alert, evidence is kept: pictures of the face, and the seconds before."
-_KEEPS_NOT = "Nothing of them is kept, not even of an alert."
+_KEEPS_NOT = "No picture is written to disk, not even of an alert."
 
 Known = Annotated[Principal, Depends(asking_at_page)]
 
@@ -60,6 +62,7 @@ def call_routes(publishing: Publishing) -> APIRouter:
             "stream": stream,
             "csrf": request.scope.get("csrf", ""),
             "calls": "many" if publishing.takes_calls(stream) else "one",
+            "held": _HELD_OF_CALL if publishing.takes_calls(stream) else _HELD,
             "keeps": _KEEPS if publishing.keeps_evidence else _KEEPS_NOT,
         }.items():
             text = text.replace("{{" + name + "}}", html.escape(value))

@@ -124,6 +124,19 @@ def test_a_stream_that_takes_calls_waits_for_callers_and_harms_nothing(
     assert 'gend_stream_state{state="connecting",stream="desk"} 1.0' in metrics
 
 
+def test_callers_are_told_what_is_held_of_them_and_for_how_long(service: RunningService) -> None:
+    desk, single = (httpx.get(f"{service.web_url}/call/{stream}").text for stream in ("desk", "single"))
+    assert "for ten minutes at the most and never longer than your call lasts, and then forgotten" in desk
+    assert "for ten minutes at the most, and then forgotten" in single
+    assert "Of an alert, evidence is kept" in desk
+    assert "{{" not in desk + single
+
+
+def test_of_a_stream_that_is_not_watched_itself_no_session_can_be_ended(service: RunningService) -> None:
+    left = httpx.delete(f"{service.web_url}/whip/desk/session")
+    assert (left.status_code, left.json()["detail"]) == (404, "there is no such session")
+
+
 def test_two_calls_at_once_are_judged_apart_and_nothing_is_left_of_them(
     service: RunningService, broker: Mosquitto, fake: Path
 ) -> None:

@@ -14,6 +14,8 @@ _LEAST_SHOWN_S = 60.0
 _COLOURS = ("#2f7ed8", "#c77700", "#2a9d5c", "#9b5fc0", "#c2487a", "#5d7f8c")
 _THRESHOLD = "#d6473b"
 _HEADROOM = 1.25
+_MOVED_S = 10.0
+"""What is drawn moves away from now: nothing new or not, it is drawn again after so long."""
 
 
 class EvidenceChart:
@@ -22,9 +24,17 @@ class EvidenceChart:
     def __init__(self) -> None:
         self._chart = ui.echart(_options(), renderer="svg").classes("chart")
         self._chart.props('role="img"')
+        self._shown: object = None
+        self._shown_s = -math.inf
 
     def show(self, recent: RecentView) -> None:
-        """Draws what is remembered now."""
+        """Draws what is remembered now; does nothing where nothing is new."""
+        shown = [
+            (track.track, track.evidence[-1].at_s, len(track.evidence)) for track in recent.tracks if track.evidence
+        ]
+        if shown == self._shown and (not shown or recent.now_s - self._shown_s < _MOVED_S):
+            return
+        self._shown, self._shown_s = shown, recent.now_s
         lines: list[dict[str, Any]] = []
         oldest_s, highest, threshold = -_LEAST_SHOWN_S, 0.0, None
         for track in reversed(recent.tracks):

@@ -6,15 +6,12 @@ import asyncio
 import base64
 import math
 
-import cv2
 from nicegui import ui
 
 from monitor.actions.recent import RecentView
-from monitor.messages import Pixels
 from monitor.recent import RecentCrop, RecentTrack
 from monitor.web.dashboard.words import VERDICTS
 
-_SHOWN_PX = 112
 _TRACKS = 6
 
 
@@ -32,7 +29,7 @@ class RecentCrops:
         if shown == self._shown:
             return
         self._shown = shown
-        pictures = await asyncio.to_thread(lambda: [[_data_url(crop.pixels) for crop in t.crops] for t in tracks])
+        pictures = await asyncio.to_thread(lambda: [[_data_url(crop) for crop in t.crops] for t in tracks])
         self._rows.clear()
         with self._rows:
             if not tracks:
@@ -59,7 +56,5 @@ def _p_fake(crop: RecentCrop) -> float:
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, crop.logit))))
 
 
-def _data_url(pixels: Pixels) -> str:
-    small = cv2.resize(pixels, (_SHOWN_PX, _SHOWN_PX), interpolation=cv2.INTER_AREA)
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}"
+def _data_url(crop: RecentCrop) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(crop.jpeg).decode()}"

@@ -88,6 +88,9 @@ async def test_alerts_and_evidence_of_a_call_that_is_over_are_for_who_sees_its_s
         assert (await evidence.file(VIEWER, CALL, package.name, "alert.json")).path.is_file()
         with pytest.raises(ForbiddenError, match=f"there is no stream {CALL}, or you may not see it"):
             await evidence.file(ELSEWHERE, CALL, package.name, "alert.json")
+        raised = [an_alert(1, stream=CALL, call_of="gate")]
+        assert await evidence.portraits(VIEWER, raised) == {"episode-1": (package.name, "crops/01.png")}
+        assert await evidence.portraits(ELSEWHERE, raised) == {}
 
 
 class _OneCall:
