@@ -11,6 +11,7 @@ from monitor.web.dashboard.texts import link, part, text
 from monitor.web.dashboard.words import VERDICTS
 
 _STATES = {"": "Any state", "open": "Open", "cleared": "Over"}
+_VERDICTS = {"": "Any verdict", **{str(name): said for name, said in VERDICTS.items()}}
 _REVIEWED = {"": "Any review", "false": "Not reviewed", "true": "Reviewed"}
 
 
@@ -28,7 +29,12 @@ def alert_filter(query: PageQuery, streams: Iterable[str]) -> None:
         _choice("Stream", "stream", asked, {"": "Every stream", **{name: name for name in names}})
         _choice("State", "state", query.state or "", _STATES)
         _choice("Review", "reviewed", reviewed, _REVIEWED)
-        _choice("Verdict", "verdict", query.verdict or "", {"": "Any verdict", **VERDICTS})
+        _choice(
+            "Verdict",
+            "verdict",
+            query.verdict or "",
+            {"": "Any verdict", **{str(name): said for name, said in VERDICTS.items()}},
+        )
         _when("Raised from", "since", query.since)
         _when("until", "until", query.until)
         with part("div", "go"):

@@ -7,7 +7,7 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec
+from typing import ParamSpec
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -36,8 +36,8 @@ _STATUSES: dict[type[MonitorError], tuple[int, str]] = {
 _FAILED = (500, "Failed")
 
 _P = ParamSpec("_P")
-_Page = Callable[Concatenate[Request, _P], Awaitable[None]]
-_Explained = Callable[Concatenate[Request, _P], Awaitable[Response | None]]
+_Page = Callable[_P, Awaitable[None]]
+_Explained = Callable[_P, Awaitable[Response | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Framing:
     def explains(self, path: str, back: str, what: str = "page") -> Callable[[_Page[_P]], _Explained[_P]]:
         """Wraps the function that builds a page: where it fails, a page says why, in the words of the error.
 
-        What is no error of ours is logged, and nobody outside is to read it.
+        What is no error of ours is logged, and nobody outside is to read it. The function takes a `request`.
 
         Args:
             path: of the page in the navigation, or of the one that it belongs to.
@@ -89,9 +89,11 @@ class Framing:
 
         def wrapped(build: _Page[_P]) -> _Explained[_P]:
             @functools.wraps(build)
-            async def built(request: Request, *args: _P.args, **kwargs: _P.kwargs) -> Response | None:
+            async def built(*args: _P.args, **kwargs: _P.kwargs) -> Response | None:
+                request = kwargs["request"]  # so named by every page
+                assert isinstance(request, Request)
                 try:
-                    await build(request, *args, **kwargs)
+                    await build(*args, **kwargs)
                 except MonitorError as error:
                     status, title = next((_STATUSES[kind] for kind in _STATUSES if isinstance(error, kind)), _FAILED)
                     if status >= 500:
