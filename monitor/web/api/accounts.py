@@ -14,10 +14,11 @@ from monitor.access.accounts import Outcome
 from monitor.actions import ConflictError
 from monitor.actions.accounts import Accounts
 from monitor.web.api.alerts import PageQuery, link
-from monitor.web.api.models import PageShape, Shape, StreamName, Time, time
+from monitor.web.api.models import PageShape, Shape, Time, time
 from monitor.web.api.problems import declared
 from monitor.web.asking import Asking
 from monitor.web.proxies import client_address
+from monitor.web.stream_name import StreamName
 
 _NAME = r"^[a-z0-9][a-z0-9._@-]{0,62}$"
 _MOST_S = 100 * 365 * 86400

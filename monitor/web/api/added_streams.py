@@ -12,10 +12,11 @@ from monitor.actions import Actions
 from monitor.actions.added_streams import ConfiguredStream
 from monitor.config import STREAM_NAME, StreamConfig
 from monitor.stream_check import StreamCheck
-from monitor.web.api.models import Shape, StreamName, Time, time
+from monitor.web.api.models import Shape, Time, time
 from monitor.web.api.problems import declared
 from monitor.web.asking import Asking
 from monitor.web.proxies import client_address
+from monitor.web.stream_name import StreamName
 
 _SCHEMA = StreamConfig.model_json_schema()
 _SCHEMA["description"] = "A stream as in the configuration file; of `url` and `token`, secrets may stand in it."

@@ -6,16 +6,16 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.access import Principal
 from monitor.actions import Actions
 from monitor.actions.paging import MOST_PER_PAGE
-from monitor.messages import Answer, VerdictState
-from monitor.store import Episode, EpisodeFilter, Review
+from monitor.messages import Answer
+from monitor.store import Episode, Review
+from monitor.web.alert_query import AlertQuery
 from monitor.web.api.export import CSV, NDJSON, csv_lines, json_lines, streamed
-from monitor.web.api.models import AlertShape, PageShape, Shape, StreamName, Time, time
-from monitor.web.api.moments import utc
+from monitor.web.api.models import AlertShape, PageShape, Shape, Time, time
 from monitor.web.api.problems import declared
 from monitor.web.asking import Asking
 
@@ -77,30 +77,6 @@ class ReviewRequest(BaseModel):
 
     answer: Answer = Field(description="`right`: the face was manipulated; `wrong`: it was not; `unsure`.")
     note: str | None = Field(default=None, max_length=2000, pattern=r"^[^\x00]*$", description="What was to be seen.")
-
-
-class AlertQuery(BaseModel):
-    """Which episodes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    stream: list[StreamName] = Field(default=[], max_length=100, description="Of these streams; may be repeated.")
-    since: AwareDatetime | None = Field(default=None, description="Raised at that moment or later.")
-    until: AwareDatetime | None = Field(default=None, description="Raised before that moment.")
-    state: Literal["open", "cleared"] | None = Field(default=None, description="Standing, or over.")
-    reviewed: bool | None = Field(default=None, description="Whether anybody has said anything of it.")
-    verdict: VerdictState | None = Field(default=None, description="What its latest message told.")
-
-    def asked(self) -> EpisodeFilter:
-        """The same for the store."""
-        return EpisodeFilter(
-            streams=frozenset(self.stream) or None,
-            since=None if self.since is None else utc(self.since, "query.since"),
-            until=None if self.until is None else utc(self.until, "query.until"),
-            state=self.state,
-            reviewed=self.reviewed,
-            verdict=self.verdict,
-        )
 
 
 class PageQuery(BaseModel):

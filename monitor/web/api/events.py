@@ -13,9 +13,9 @@ from monitor.actions import Actions
 from monitor.actions.live import Following, Missed
 from monitor.broadcast import NEWS_TYPES, NewsType
 from monitor.web.api.event_stream import EventStream
-from monitor.web.api.models import StreamName
 from monitor.web.api.problems import declared
 from monitor.web.asking import Asking
+from monitor.web.stream_name import StreamName
 
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {

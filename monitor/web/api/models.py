@@ -7,14 +7,12 @@ from typing import Annotated, Generic, Self, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from monitor import payloads
-from monitor.config import STREAM_NAME
 from monitor.live import Held
 from monitor.messages import Alert, AlertType, Status, StreamState, VerdictState
 
 T = TypeVar("T")
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-31T12:00:05.250Z"])]
-StreamName = Annotated[str, Field(pattern=STREAM_NAME, examples=["lobby"])]
 Sha256 = Annotated[str, Field(examples=["8b1a9953c4611296a827abf8c47804d7e6c49c6b97ba1a7dd2d8e4ae23dc1a3b"])]
 
 

@@ -13,10 +13,11 @@ from monitor.actions.promises import StreamPromise
 from monitor.actions.streams import StreamView
 from monitor.config import STREAM_NAME
 from monitor.moments import MOST_SNOOZE_DAYS
-from monitor.web.api.models import Shape, StatusShape, StreamName, Time, VerdictShape, time
-from monitor.web.api.moments import utc
+from monitor.web.api.models import Shape, StatusShape, Time, VerdictShape, time
 from monitor.web.api.problems import declared
 from monitor.web.asking import Asking
+from monitor.web.moments import utc
+from monitor.web.stream_name import StreamName
 
 InPath = Annotated[str, Path(pattern=STREAM_NAME, description="Name of a configured stream.", examples=["lobby"])]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fastapi import Request
 from nicegui import ui
 
-from monitor.access import Principal
+from monitor.access import ForbiddenError, Principal
 from monitor.actions import Actions, NotFoundError
 from monitor.actions.alerts import WholeEpisode
 from monitor.messages import Alert
@@ -15,13 +15,13 @@ from monitor.store import Episode
 from monitor.web.dashboard.alert_evidence import AlertEvidence
 from monitor.web.dashboard.alert_news import AlertNews
 from monitor.web.dashboard.alert_review import AlertReview
-from monitor.web.dashboard.alert_snooze import AlertSnooze
-from monitor.web.dashboard.alert_words import VERDICTS, happened, reason, scored, worth
+from monitor.web.dashboard.alert_words import happened, reason, scored, worth
 from monitor.web.dashboard.frame import Framing
-from monitor.web.dashboard.texts import facts, link, moment, part, text
+from monitor.web.dashboard.snooze import Snooze
+from monitor.web.dashboard.texts import card, facts, link, moment, part, text
 from monitor.web.dashboard.visitor import Visitor
+from monitor.web.dashboard.words import in_a_sentence
 
-_HEAD = '<script type="module" src="/assets/dashboard/times.js"></script>'
 _BUILDING_S = 30.0
 _NEWEST = 5
 _TYPES = {"raised": "Raised", "updated": "Updated", "cleared": "Over"}
@@ -31,45 +31,49 @@ def alert_page(framing: Framing, actions: Actions) -> None:
     """Registers the page."""
 
     @ui.page("/alerts/{alert_id}", response_timeout=_BUILDING_S)
+    @framing.explains("/alerts", "the alerts", "alert")
     async def alert(request: Request, alert_id: str) -> None:
         visitor, who = await framing.visitor(request)
-        try:
-            whole = await actions.alerts.one(who, alert_id)
-        except NotFoundError as error:
-            ui.context.client.status_code = 404
-            with framing.page(visitor, who, "No such alert", "/alerts", head=_HEAD):
-                text("p", str(error), "empty")
-                link("All alerts", "/alerts")
-            return
-        with framing.page(visitor, who, f"Alert on {whole.episode.raised.stream}", "/alerts", head=_HEAD):
-            page = _AlertPage(visitor, actions, who, whole)
-        await page.look(who)
+        whole = await actions.alerts.one(who, alert_id)
+        stream = whole.episode.raised.stream
+        watched = await _is_watched(actions, who, stream)
+        with framing.page(visitor, who, f"Alert on {stream}", "/alerts", "alerts.css"):
+            page = _AlertPage(visitor, actions, who, whole, watched=watched)
+            await page.look(who)
+
+
+async def _is_watched(actions: Actions, who: Principal, stream: str) -> bool:
+    """Whether more may be told of the stream; a call is watched while it is on."""
+    try:
+        await actions.streams.one(who, stream)
+    except (NotFoundError, ForbiddenError):
+        return False
+    return True
 
 
 class _AlertPage:
     """What is shown, and shown anew when more is told of the alert."""
 
-    def __init__(self, visitor: Visitor, actions: Actions, who: Principal, whole: WholeEpisode) -> None:
+    def __init__(
+        self, visitor: Visitor, actions: Actions, who: Principal, whole: WholeEpisode, *, watched: bool
+    ) -> None:
         self._actions = actions
         episode = whole.episode
         self._alert_id, stream = episode.alert_id, episode.raised.stream
         self._shown = ""
         with part("div", "detail"):
             with part("div", "column"):
-                with part("section", "card", aria_labelledby="happened"):
-                    text("h2", "What happened").props('id="happened"')
+                with card("What happened"):
                     self._happened = part("div")
                 self._evidence = AlertEvidence(actions, episode)
             with part("div", "column"):
                 self._review = AlertReview(visitor, actions, who, episode)
-                self._snooze = AlertSnooze(visitor, actions, who, stream)
+                self._snooze = Snooze(visitor, actions, who, stream, episode.raised.call_of)
                 _judged(episode.raised)
-                with part("section", "card", aria_labelledby="told"):
-                    text("h2", "What was told").props('id="told"')
+                with card("What was told"):
                     self._messages = part("div")
         # Where the stream is watched no more, nothing more can come.
-        watched = stream in actions.system.show(who).health.streams
-        self._news = AlertNews(visitor, actions, (stream,), self.look, self._fail) if watched else None
+        self._news = AlertNews(visitor, actions, (stream,), self.look) if watched else None
 
     async def look(self, principal: Principal) -> None:
         """Shows how it is now."""
@@ -86,10 +90,6 @@ class _AlertPage:
         await self._snooze.look(principal)
         if await self._evidence.look(principal) and self._news is not None:
             self._news.again()
-
-    def _fail(self, why: str) -> None:
-        with self._happened:
-            text("p", f"What comes now is not told here any more: {why}", "quiet small")
 
 
 def _happened(episode: Episode) -> None:
@@ -114,8 +114,7 @@ def _happened(episode: Episode) -> None:
 
 def _judged(raised: Alert) -> None:
     model, promised = raised.model, raised.false_alarms_promised_per_stream_day
-    with part("section", "card", aria_labelledby="judged"):
-        text("h2", "What judged").props('id="judged"')
+    with card("What judged"):
         facts(
             ("Encoder", model.weights),
             ("Fine-tune", model.adapter or "none"),
@@ -150,6 +149,6 @@ def _listed(messages: Sequence[Alert]) -> None:
                     text("strong", _TYPES[message.type])
                     text("span", f": {reason(message)}")
                 if message.reason != "restarted":  # which tells of no face
-                    text("p", f"evidence {message.evidence:.1f}, {VERDICTS[message.verdict]}", "quiet small")
+                    text("p", f"evidence {message.evidence:.1f}, {in_a_sentence(message.verdict)}", "quiet small")
                 with part("p", "quiet small"):
                     moment(message.at)

@@ -11,7 +11,7 @@ from monitor.actions.evidence import PackageView
 from monitor.calibration_summary import count
 from monitor.evidence import Verified
 from monitor.store import Episode
-from monitor.web.dashboard.texts import link, part, text
+from monitor.web.dashboard.texts import card, link, part, text
 
 _SOON = timedelta(minutes=1)
 """A package is written a moment after its alert."""
@@ -30,8 +30,7 @@ class AlertEvidence:
         self._actions = actions
         self._alert_id, self._raised_at = episode.alert_id, episode.raised.at
         self._shown: list[str] | None = None
-        with part("section", "card", aria_labelledby="evidence"):
-            text("h2", "Evidence").props('id="evidence"')
+        with card("Evidence"):
             self._holder = part("div")
 
     async def look(self, principal: Principal) -> bool:
@@ -62,7 +61,7 @@ class AlertEvidence:
         base = f"/api/v1/evidence/{quote(package.stream)}/{quote(package.name)}"
         _whole(verified)
         _shown(package, f"{base}/files")
-        with part("p", "links"):
+        with part("p", "ways-on"):
             link("Take all of it (ZIP)", f"{base}/archive", saved=True)
             if "index.html" in package.files:
                 link("Its own page", f"{base}/files/index.html").props('target="_blank" rel="noopener"')
@@ -115,7 +114,7 @@ def _shown(package: PackageView, files: str) -> None:
 
 
 def _files(package: PackageView, files: str) -> None:
-    with part("details", "files"):
+    with part("details", "package"):
         text("summary", count(len(package.files), "file"))
         with part("ul"):
             for name, entry in sorted(package.files.items()):

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from monitor import payloads
-from monitor.messages import VerdictState
 from monitor.web.dashboard.alert_query import PageQuery
-from monitor.web.dashboard.alert_words import VERDICTS
 from monitor.web.dashboard.texts import link, part, text
+from monitor.web.dashboard.words import VERDICTS
 
 _STATES = {"": "Any state", "open": "Open", "cleared": "Over"}
+_VERDICTS = {"": "Any verdict", **{str(name): said for name, said in VERDICTS.items()}}
 _REVIEWED = {"": "Any review", "false": "Not reviewed", "true": "Reviewed"}
 
 
@@ -29,16 +29,17 @@ def alert_filter(query: PageQuery, streams: Iterable[str]) -> None:
         _choice("Stream", "stream", asked, {"": "Every stream", **{name: name for name in names}})
         _choice("State", "state", query.state or "", _STATES)
         _choice("Review", "reviewed", reviewed, _REVIEWED)
-        _choice("Verdict", "verdict", query.verdict or "", {"": "Any verdict", **_capitals(VERDICTS)})
+        _choice(
+            "Verdict",
+            "verdict",
+            query.verdict or "",
+            {"": "Any verdict", **{str(name): said for name, said in VERDICTS.items()}},
+        )
         _when("Raised from", "since", query.since)
         _when("until", "until", query.until)
         with part("div", "go"):
             text("button", "Show", "act").props("type=submit")
             link("Clear", "/alerts")
-
-
-def _capitals(words: Mapping[VerdictState, str]) -> dict[str, str]:
-    return {name: said.capitalize() for name, said in words.items()}
 
 
 def _choice(label: str, name: str, chosen: str, options: Mapping[str, str]) -> None:

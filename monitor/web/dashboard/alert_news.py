@@ -9,21 +9,22 @@ from nicegui import background_tasks, ui
 
 from monitor.access import Principal
 from monitor.actions import Actions
+from monitor.actions.live import Following
 from monitor.errors import MonitorError
+from monitor.web.dashboard.frame import every
 from monitor.web.dashboard.visitor import Visitor
 
-_EVERY_S = 1.0
+_EVERY_S = 2.0
 
 
 class AlertNews:
     """Listens for one page. Made while the page is built.
 
     Args:
-        visitor: who looks; asked anew for each look.
+        visitor: who looks; asked anew each time, and whoever may not any more listens no more.
         actions: what tells.
         streams: whose alerts; none: of all that they may see.
         look: looks again; called once more when the page has arrived, as things may have happened on its way.
-        failed: told why nothing more will come.
     """
 
     def __init__(
@@ -32,50 +33,57 @@ class AlertNews:
         actions: Actions,
         streams: Collection[str],
         look: Callable[[Principal], Awaitable[None]],
-        failed: Callable[[str], None],
     ) -> None:
-        self._visitor = visitor
         self._actions = actions
         self._streams = streams
         self._look = look
-        self._failed = failed
         self._changed = asyncio.Event()
+        self._following: Following | None = None
         self._listening: asyncio.Task[None] | None = None
-        client = ui.context.client
-        client.on_delete(self.close)
-        self._timer = ui.timer(_EVERY_S, self._tick)  # begins when the browser has connected
+        self._closed = False
+        ui.context.client.on_delete(self.close)
+        self._timer = every(_EVERY_S, visitor, self._tick, self.close)  # begins when the browser has connected
 
     def close(self) -> None:
         """Listens no more; may be said twice."""
+        self._closed = True
         self._timer.cancel()
-        if self._listening is not None:
-            self._listening.cancel()
+        self._leave()
 
     def again(self) -> None:
         """Has the page look once more in a moment."""
         self._changed.set()
 
-    async def _tick(self) -> None:
-        try:
-            if self._listening is None:
-                await self._begin()
-            if self._changed.is_set():
-                self._changed.clear()
-                await self._look(await self._visitor.principal())
-        except MonitorError as error:
-            self.close()
-            self._failed(str(error))
+    def _leave(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+        # Not left to the task: one that is cancelled before its first step never comes to its end.
+        if self._following is not None:
+            self._following.close()
+            self._following = None
 
-    async def _begin(self) -> None:
-        principal = await self._visitor.principal()
+    async def _tick(self, principal: Principal) -> None:
+        if self._listening is None or self._listening.done():
+            await self._begin(principal)
+        if self._changed.is_set() and not self._closed:
+            self._changed.clear()
+            try:
+                await self._look(principal)
+            except MonitorError:
+                self._changed.set()
+                raise
+
+    async def _begin(self, principal: Principal) -> None:
+        self._leave()
         following = await self._actions.live.follow(principal, self._streams, ["alert"], None)
+        if self._closed:  # meanwhile
+            following.close()
+            return
 
         async def listen() -> None:
-            try:
-                async for _ in following:
-                    self._changed.set()
-            finally:
-                following.close()
+            async for _ in following:
+                self._changed.set()
 
+        self._following = following
         self._listening = background_tasks.create(listen(), name="alert news")
         self._changed.set()

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import QueryParams
 
 from monitor.actions import RefusedError
-from monitor.web.api.alerts import AlertQuery
+from monitor.web.alert_query import AlertQuery
 
 _PATH = "/alerts"
 

@@ -12,7 +12,7 @@ from monitor.messages import Answer
 from monitor.store import Episode
 from monitor.web.dashboard.alert_words import ANSWERS
 from monitor.web.dashboard.frame import on_click
-from monitor.web.dashboard.texts import moment, part, text
+from monitor.web.dashboard.texts import card, moment, part, text
 from monitor.web.dashboard.visitor import Visitor
 
 _COLOURS: dict[Answer, str] = {"right": "negative", "wrong": "positive", "unsure": "secondary"}
@@ -33,8 +33,7 @@ class AlertReview:
         self._actions = actions
         self._alert_id = episode.alert_id
         self._reviews = -1
-        with part("section", "card", aria_labelledby="review"):
-            text("h2", "Was it right?").props('id="review"')
+        with card("Was it right?"):
             self._so_far = text("p", "").props('role="status"')
             if who.may("operator"):
                 self._ask(visitor)
@@ -77,6 +76,6 @@ class AlertReview:
                         text("strong", ANSWERS[review.answer])
                         text("span", f", says {review.by or 'somebody'}")
                     if review.note:
-                        text("p", review.note, "said")
+                        text("p", review.note, "word")
                     with part("p", "quiet small"):
                         moment(review.at)

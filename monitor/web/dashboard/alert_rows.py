@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from monitor.store import Episode
-from monitor.web.dashboard.alert_words import VERDICTS, said
+from monitor.web.dashboard.alert_words import said
 from monitor.web.dashboard.texts import link, moment, part, text
+from monitor.web.dashboard.words import in_a_sentence
 
 _COLUMNS = ("Face", "Stream", "Raised", "Evidence", "State", "Review")
 
@@ -67,7 +68,7 @@ class _Row:
         raised, peak = episode.raised, episode.peak_evidence
         is_open = episode.state == "open"
         self._row.classes(replace=f"{'open' if is_open else 'over'} {raised.verdict}")
-        self._evidence.set_text(f"{peak:.1f} of {raised.threshold:.1f}, {VERDICTS[raised.verdict]}")
+        self._evidence.set_text(f"{peak:.1f} of {raised.threshold:.1f}, {in_a_sentence(raised.verdict)}")
         # A line is full at twice the threshold: by then nobody has to compare any more.
         level = min(1.0, peak / raised.threshold / 2) if raised.threshold > 0 else 1.0
         self._bar.style(f"width: {100 * level:.0f}%")

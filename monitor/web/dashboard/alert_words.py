@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from monitor.calibration_summary import count, rate
-from monitor.messages import Alert, Answer, VerdictState
+from monitor.messages import Alert, Answer
 from monitor.store import Episode
+from monitor.web.dashboard.words import in_a_sentence
 
-VERDICTS: dict[VerdictState, str] = {
-    "inconclusive": "not sure yet",
-    "clear": "no sign of manipulation",
-    "suspect": "something is odd",
-    "fake": "likely manipulated",
-}
 ANSWERS: dict[Answer, str] = {
     "right": "Right: it was manipulated",
     "wrong": "Wrong: a real face",
@@ -29,7 +24,7 @@ def reason(alert: Alert) -> str:
 def happened(episode: Episode) -> str:
     """What was seen, in two sentences."""
     raised, peak = episode.raised, max(episode.peak_evidence, episode.raised.evidence)
-    seen = f"Face {raised.track} on {raised.stream} was judged {VERDICTS[raised.verdict]}."
+    seen = f"Face {raised.track} on {raised.stream} was judged {in_a_sentence(raised.verdict)}."
     grew = "" if peak <= raised.evidence else f" and later came to {peak:.1f}"
     reached = f"The evidence against it reached {raised.evidence:.1f}{grew}"
     return f"{seen} {reached}; an alert is raised at {raised.threshold:.1f}."

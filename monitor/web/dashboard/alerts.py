@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from fastapi import Request
 from nicegui import ui
 
-from monitor.access import Principal
-from monitor.actions import Actions
+from monitor.access import ForbiddenError, Principal
+from monitor.actions import Actions, NotFoundError, RefusedError
 from monitor.actions.paging import Page
 from monitor.calibration_summary import count
-from monitor.errors import MonitorError
 from monitor.store import Episode
 from monitor.web.dashboard.alert_filter import alert_filter
 from monitor.web.dashboard.alert_news import AlertNews
@@ -21,10 +20,6 @@ from monitor.web.dashboard.frame import Framing
 from monitor.web.dashboard.texts import link, part, text
 
 _ON_A_PAGE = 25
-_HEAD = """
-<script type="module" src="/assets/dashboard/times.js"></script>
-<script type="module" src="/assets/dashboard/alerts.js"></script>
-"""
 _BUILDING_S = 30.0
 
 
@@ -32,16 +27,17 @@ def alerts_page(framing: Framing, actions: Actions) -> None:
     """Registers the page."""
 
     @ui.page("/alerts", response_timeout=_BUILDING_S)
+    @framing.explains("/alerts", "the alerts")
     async def alerts(request: Request) -> None:
         visitor, who = await framing.visitor(request)
-        with framing.page(visitor, who, "Alerts", "/alerts", head=_HEAD):
+        with framing.page(visitor, who, "Alerts", "/alerts", "alerts.css", "alerts.js"):
             query = PageQuery()
             problem = ""
             found: Page[Episode] = Page([], None)
             try:
                 query = read_query(request.query_params)
                 found = await actions.alerts.find(who, query.asked(), _ON_A_PAGE, query.cursor)
-            except MonitorError as error:
+            except (ForbiddenError, NotFoundError, RefusedError) as error:
                 problem = str(error)
             alert_filter(query, actions.system.show(who).health.streams)
             if problem:
@@ -59,7 +55,7 @@ def alerts_page(framing: Framing, actions: Actions) -> None:
                         rows.show(newest.items)
                     news.count(sum(episode.position > top for episode in newest.items))
 
-                AlertNews(visitor, actions, (), look, news.fail)
+                AlertNews(visitor, actions, (), look)
 
 
 class _News:
@@ -77,9 +73,6 @@ class _News:
             self._said.set_text(many)
             self._show.set_visibility(True)
             self._line.classes(add="some")
-
-    def fail(self, why: str) -> None:
-        self._said.set_text(f"New alerts are not told here any more: {why}")
 
 
 async def _list(actions: Actions, who: Principal, query: PageQuery, episodes: Sequence[Episode]) -> AlertRows | None:

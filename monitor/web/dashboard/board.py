@@ -10,17 +10,16 @@ from nicegui import ui
 from monitor.actions import Actions
 from monitor.web.dashboard.frame import Framing
 
-_HEAD = '<script type="module" src="/assets/dashboard/board.js"></script>'
-
 
 def board_page(framing: Framing, actions: Actions) -> None:
     """Registers the page."""
 
     @ui.page("/")
+    @framing.explains("/", "the board")
     async def board(request: Request) -> None:
         visitor, who = await framing.visitor(request)
         notices = actions.system.show(who).notices
-        with framing.page(visitor, who, "Board", "/", head=_HEAD):
+        with framing.page(visitor, who, "Board", "/", "board.css", "board.js"):
             for notice in notices:
                 ui.label(notice).classes("notice").props('role="note"')
             # What is true of every stream is told once.

@@ -13,9 +13,8 @@ from monitor.learning import LearningStatistics
 from monitor.web.dashboard.calibration_next import what_next
 from monitor.web.dashboard.frame import Framing
 from monitor.web.dashboard.promise_charts import curve_chart, overview_chart
-from monitor.web.dashboard.texts import facts, part, text
+from monitor.web.dashboard.texts import card, facts, part, text
 
-_HEAD = '<script type="module" src="/assets/dashboard/times.js"></script>'
 _BUILDING_S = 30.0
 
 
@@ -23,12 +22,13 @@ def calibration_page(framing: Framing, actions: Actions) -> None:
     """Registers the page."""
 
     @ui.page("/calibration", response_timeout=_BUILDING_S)
+    @framing.explains("/calibration", "the calibration")
     async def calibration(request: Request) -> None:
         visitor, who = await framing.visitor(request)
         promises = await actions.calibrations.all(who)
         curves = {promise.stream: await _curve(actions, who, promise) for promise in promises}
         asked, learning = actions.calibrations.asked(who), actions.calibrations.learning(who)
-        with framing.page(visitor, who, "Calibration", "/calibration", head=_HEAD):
+        with framing.page(visitor, who, "Calibration", "/calibration", "calibration.css"):
             _overview(promises, asked)
             if learning is not None:
                 _learning(learning)
@@ -59,8 +59,7 @@ def _overview(promises: list[StreamPromise], asked: Asked) -> None:
 
 
 def _learning(learning: LearningStatistics) -> None:
-    with part("section", "card overview", aria_labelledby="learning"):
-        text("h2", "Learning while watching").props('id="learning"')
+    with card("Learning while watching", "overview"):
         text(
             "p",
             f"{count(learning.crops, 'scored picture')} of faces and {count(learning.fakes, 'made fake')} were learnt "

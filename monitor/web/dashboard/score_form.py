@@ -10,7 +10,8 @@ from monitor.actions.scores import Offer
 from monitor.web.dashboard.texts import text
 from monitor.web.dashboard.visitor import Visitor
 
-HEAD = '<script type="module" src="/assets/dashboard/score.js"></script>'
+ASSETS = ("score.css", "score.js")
+"""The style of the page, and the script of the form."""
 _SPREADS = {"frames": "spread evenly", "stride": "every so many-th", "per_second": "a second, about"}
 _FACES = {"": "All", "1": "Only the largest", "2": "The 2 largest", "4": "The 4 largest", "8": "The 8 largest"}
 

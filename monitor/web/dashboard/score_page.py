@@ -11,10 +11,9 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from monitor.access import Principal
 from monitor.actions import Actions
-from monitor.errors import MonitorError
 from monitor.uploads import Job
-from monitor.web.dashboard.frame import Framing, on_click
-from monitor.web.dashboard.score_form import HEAD, score_form
+from monitor.web.dashboard.frame import Framing, every, on_click
+from monitor.web.dashboard.score_form import ASSETS, score_form
 from monitor.web.dashboard.score_result import result_view
 from monitor.web.dashboard.score_words import progress
 from monitor.web.dashboard.texts import text
@@ -28,15 +27,16 @@ def score_page(framing: Framing, actions: Actions) -> None:
     """Registers the page."""
 
     @ui.page("/score")
+    @framing.explains("/score", "the files")
     async def score(request: Request, job: str = "") -> None:
         visitor, who = await framing.visitor(request)
         if not who.may("operator"):
-            with framing.page(visitor, who, "Score files", "/score"):
+            with framing.page(visitor, who, "Score files", "/score", ASSETS[0]):
                 text("p", f"This takes the role operator; yours is {who.role}.").classes("notice")
             return
         offer = actions.scores.offer(who)
         system = actions.system.show(who)
-        with framing.page(visitor, who, "Score files", "/score", head=HEAD if offer.most_bytes else ""):
+        with framing.page(visitor, who, "Score files", "/score", *(ASSETS if offer.most_bytes else ASSETS[:1])):
             for notice in system.notices:
                 text("p", notice).classes("notice").props('role="note"')
             if offer.most_bytes:
@@ -45,7 +45,7 @@ def score_page(framing: Framing, actions: Actions) -> None:
                 text("p", "Uploads are turned off: web.upload_mb is 0.").classes("notice")
             jobs = _Jobs(visitor, actions, system.model.weights, job)
             jobs.show(who)
-            ui.timer(_EVERY_S, jobs.refresh, immediate=False)
+            every(_EVERY_S, visitor, jobs.refresh)
 
 
 class _Jobs:
@@ -68,28 +68,18 @@ class _Jobs:
         self._listed: list[tuple[str, bool]] | None = None
         self._viewed: tuple[str, str, bool] | None = None
         self._view_progress: TextElement | None = None
-        self._lost: ui.element | None = None
         with ui.element("div").classes("jobs"):
             with ui.element("section").classes("card").props('aria-labelledby="sent"'):
                 text("h2", "Sent files").props('id="sent"')
                 self._list = ui.element("div")
             self._view = ui.element("section").classes("card result").props('aria-label="Result"')
 
-    async def refresh(self) -> None:
+    async def refresh(self, who: Principal) -> None:
         """Shows what is so now."""
-        try:
-            self.show(await self._visitor.principal())
-        except MonitorError as error:  # told once; the page stays as it was
-            if self._lost is None:
-                with self._list:
-                    self._lost = text("p", str(error)).classes("notice").props('role="alert"')
-            return
-        if self._lost is not None:
-            self._lost.delete()
-            self._lost = None
+        self.show(who)
 
     def show(self, who: Principal) -> None:
-        """The same, for somebody who is known."""
+        """The same, while the page is built."""
         jobs = self._actions.scores.all(who)
         self._choose(jobs)
         listed = [(job.id, job.over) for job in jobs]
@@ -123,13 +113,13 @@ class _Jobs:
                     self._rows[job.id] = self._row(job, mine=job.owner == who.name)
 
     def _row(self, job: Job, *, mine: bool) -> _Row:
-        async def choose(_: Principal) -> None:
+        async def choose(who: Principal) -> None:
             self._chosen = job.id
-            await self.refresh()
+            self.show(who)
 
         async def remove(who: Principal) -> None:
             await self._actions.scores.cancel(who, job.id)
-            await self.refresh()
+            self.show(who)
 
         with ui.element("li") as root:
             name = text("button", job.file).props("type=button").classes("plain name")

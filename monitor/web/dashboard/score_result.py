@@ -187,7 +187,7 @@ def _files(job: Job) -> None:
     if job.annotated is not None:
         kind = "video" if job.annotated.endswith(".mp4") else "picture"
         files[f"Annotated {kind}"] = "annotated"
-    with ui.element("p").classes("files"):
+    with ui.element("p").classes("downloads"):
         text("span", "Download: ")
         for words, name in files.items():
             text("a", words).props(f'href="{address}/{name}" download')

@@ -17,7 +17,7 @@ from monitor.stream_check import StreamCheck
 _HINTS = {
     "name": "Small letters, digits, - and _; in topics, logs and pages.",
     "url": "rtsp://user:password@camera/path; whip: for a call; whep+https://… for one that is fetched.",
-    "token": "Of a whip: stream, what publishers must show; of whep+https:, what we show.",
+    "token": "Of a whip: stream, what publishers must show; of whep+https:, what we show. Left empty: none.",
     "stall_s": "Seconds without a picture until it counts as stalled.",
     "ignore": "Polygons in which faces are not followed, as fractions: [[[0, 0], [0.2, 0], [0.2, 0.3]]]",
 }
@@ -38,7 +38,6 @@ class StreamForm:
         if stream is None:
             self._fields["name"] = ui.input("Name")
         self._fields["url"] = ui.input("Address", value=now.get("url", ""))
-        self._fields["transport"] = ui.select({"tcp": "TCP", "udp": "UDP"}, label="RTSP over", value="tcp")
         self._fields["sessions"] = ui.select(
             {"one": "one at a time", "many": "many: each a stream of their own"},
             label="Callers of a whip: stream",
@@ -57,12 +56,12 @@ class StreamForm:
             field.props("outlined dense stack-label").classes("form-field")
             if name in _HINTS:
                 field.props["hint"] = _HINTS[name]
-        self._said = ui.label().props('role="alert"').classes("said")
+        self._said = ui.label().props('role="alert"').classes("form-said")
         self._working = ui.linear_progress(show_value=False).props("indeterminate").classes("working")
         self._working.set_visibility(False)
 
     def settings(self) -> dict[str, Any]:
-        """What stands in the form, as a stream of the file; what was left empty is left out.
+        """What stands in the form, as a stream of the file; what is left empty is left out, or null if it was a token.
 
         Raises:
             FaultyError: the polygons are no JSON.
@@ -75,6 +74,8 @@ class StreamForm:
                 value = _parsed(value)
             if value not in ("", None) and not (name in fields and value == fields[name].default):
                 settings[name] = value.strip() if isinstance(value, str) else value
+        if self._kept.get("token") is not None and "token" not in settings:
+            settings["token"] = None  # left out it would stay as it is
         return settings
 
     @asynccontextmanager

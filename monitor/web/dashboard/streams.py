@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from fastapi import Request
 from nicegui import ui
 
-from monitor.access import ForbiddenError, Principal
-from monitor.actions import Actions, ConflictError
+from monitor.access import Principal
+from monitor.actions import Actions
 from monitor.actions.added_streams import ConfiguredStream
 from monitor.web.dashboard.frame import Framing, on_click
 from monitor.web.dashboard.stream_form import StreamForm
+from monitor.web.dashboard.texts import moment, part, text
 from monitor.web.dashboard.visitor import Visitor
 from monitor.web.proxies import client_address
 
@@ -25,15 +26,12 @@ def streams_page(framing: Framing, actions: Actions) -> None:
     """Registers the page."""
 
     @ui.page("/streams")
+    @framing.explains("/streams", "the streams")
     async def page(request: Request) -> None:
         visitor, who = await framing.visitor(request)
-        with framing.page(visitor, who, "Streams", "/streams"):
-            try:
-                streams = await actions.added_streams.all(who)
-                adapters = [adapter.name for adapter in actions.adapters.all(who)]
-            except (ForbiddenError, ConflictError) as error:
-                ui.label(str(error))
-                return
+        streams = await actions.added_streams.all(who)
+        adapters = [adapter.name for adapter in actions.adapters.all(who)]
+        with framing.page(visitor, who, "Streams", "/streams", "streams.css"):
             ui.label(_ABOUT).classes("quiet")
             _Page(actions, visitor, client_address(request.scope), adapters).show(streams)
 
@@ -72,7 +70,7 @@ class _Page:
                 else:
                     ui.label(stream.name)
             ui.label(str(stream.settings["url"])).classes("address")
-            ui.label(_told(stream)).classes("quiet small")
+            _origin(stream)
             if stream.problem is not None:
                 ui.label(stream.problem).classes("notice small").props('role="note"')
             if stream.origin == "added":
@@ -95,7 +93,7 @@ class _Page:
             form = StreamForm(self._adapters, stream)
             with ui.element("div").classes("row-of-buttons"):
                 ui.button("Save", on_click=self._acting(self._save(form, stream, dialog))).props("unelevated no-caps")
-                ui.button("Try it", on_click=self._acting(self._try(form))).props("outline no-caps")
+                ui.button("Try it", on_click=self._acting(self._try(form, stream))).props("outline no-caps")
                 ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
         dialog.props(f'aria-label="{title}"')
         dialog.on("hide", dialog.delete)
@@ -131,10 +129,12 @@ class _Page:
 
         return save
 
-    def _try(self, form: StreamForm) -> Callable[[Principal], Awaitable[None]]:
+    def _try(self, form: StreamForm, stream: ConfiguredStream | None) -> Callable[[Principal], Awaitable[None]]:
         async def attempt(who: Principal) -> None:
             async with form.busy():
-                form.tell(await self._actions.added_streams.check(who, form.settings(), self._source))
+                # By its name what is hidden in the form is found.
+                settings = {**({} if stream is None else {"name": stream.name}), **form.settings()}
+                form.tell(await self._actions.added_streams.check(who, settings, self._source))
 
         return attempt
 
@@ -147,8 +147,11 @@ class _Page:
         return on_click(self._visitor, act)
 
 
-def _told(stream: ConfiguredStream) -> str:
-    if stream.origin == "file":
-        return "from the configuration file"
-    when = "" if stream.at is None else f" on {stream.at:%Y-%m-%d %H:%M} UTC"
-    return f"added by {stream.by}{when}"
+def _origin(stream: ConfiguredStream) -> None:
+    with part("p", "quiet small"):
+        if stream.origin == "file":
+            text("span", "from the configuration file")
+            return
+        text("span", f"added by {stream.by} on " if stream.at else f"added by {stream.by}")
+        if stream.at:
+            moment(stream.at)

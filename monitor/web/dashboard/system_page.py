@@ -10,12 +10,11 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from monitor.access import Principal
-from monitor.actions import Actions
+from monitor.actions import Actions, ConflictError
 from monitor.actions.system import System
-from monitor.errors import MonitorError
-from monitor.web.dashboard.frame import Framing
+from monitor.web.dashboard.frame import Framing, every, on_click
 from monitor.web.dashboard.system_words import Check, checks, queues, stream_tone, summary, taken_over, uptime
-from monitor.web.dashboard.texts import text
+from monitor.web.dashboard.texts import card, facts, text
 from monitor.web.dashboard.visitor import Visitor
 
 _EVERY_S = 3.0
@@ -26,45 +25,36 @@ def system_page(framing: Framing, actions: Actions) -> None:
     """Registers the page."""
 
     @ui.page("/system")
+    @framing.explains("/system", "the system")
     async def system(request: Request) -> None:
         visitor, who = await framing.visitor(request)
-        with framing.page(visitor, who, "System", "/system"):
-            page = _System(visitor, actions)
+        with framing.page(visitor, who, "System", "/system", "system.css"):
+            page = _System(actions)
             page.show(who)
             if who.may("admin") and who.streams is None:
                 _for_admins(visitor, actions)
-            ui.timer(_EVERY_S, page.refresh, immediate=False)
+            every(_EVERY_S, visitor, page.refresh)
 
 
 class _System:
     """The part of the page that follows the service.
 
     Args:
-        visitor: who looks.
         actions: tells how it is.
     """
 
-    def __init__(self, visitor: Visitor, actions: Actions) -> None:
-        self._visitor = visitor
+    def __init__(self, actions: Actions) -> None:
         self._actions = actions
         self._shown: System | None = None
-        self._lost = text("p").classes("notice").props('role="alert"')
-        self._lost.set_visibility(False)
         self._root = ui.element("div")
         self._uptime: TextElement | None = None
 
-    async def refresh(self) -> None:
+    async def refresh(self, who: Principal) -> None:
         """Shows how it is now."""
-        try:
-            self.show(await self._visitor.principal())
-        except MonitorError as error:
-            self._lost.set_text(f"This is how it was: {error}")
-            self._lost.set_visibility(True)
-        else:
-            self._lost.set_visibility(False)
+        self.show(who)
 
     def show(self, who: Principal) -> None:
-        """The same, for somebody who is known."""
+        """The same, while the page is built."""
         now = self._actions.system.show(who)
         # Built anew only where something has changed: whoever reads it is not thrown out of it.
         still = replace(now, uptime_s=0.0)
@@ -84,26 +74,16 @@ class _System:
         for notice in now.notices:
             text("p", notice).classes("notice").props('role="note"')
         with ui.element("div").classes("sheets"):
-            with _card("Parts"):
+            with card("Parts"):
                 _checks(checks(now))
-            with _card("Streams"):
+            with card("Streams"):
                 _streams(now)
-            with _card("What judges"):
+            with card("What judges"):
                 _judge(now)
-            with _card("Queues"):
-                _pairs(queues(now))
-            with _card("What runs"), ui.element("dl").classes("pairs"):
-                with ui.element("div"):
-                    text("dt", "Up for")
-                    self._uptime = text("dd")
-                _rows(_versions(now))
-
-
-def _card(title: str) -> ui.element:
-    card = ui.element("section").classes("card")
-    with card:
-        text("h2", title)
-    return card
+            with card("Queues"):
+                facts(*queues(now))
+            with card("What runs"):
+                self._uptime = facts(("Up for", ""), *_versions(now))["Up for"]
 
 
 def _checks(found: Iterable[Check]) -> None:
@@ -131,19 +111,15 @@ def _streams(now: System) -> None:
 
 def _judge(now: System) -> None:
     model = now.model
-    with ui.element("dl").classes("pairs"):
-        _rows([("Encoder", model.weights)])
-        with ui.element("div"):
-            text("dt", "SHA-256 of the weights")
-            digest = text("dd", f"{model.sha256[:_SHORT]}…").classes("digest")
-            digest.props["title"] = model.sha256
-        _rows(
-            [
-                ("Engine", model.engine),
-                ("Precision", model.precision),
-                ("Face detector", now.face_detector),
-            ]
-        )
+    said = facts(
+        ("Encoder", model.weights),
+        ("SHA-256 of the weights", f"{model.sha256[:_SHORT]}…"),
+        ("Engine", model.engine),
+        ("Precision", model.precision),
+        ("Face detector", now.face_detector),
+    )
+    digest = said["SHA-256 of the weights"].classes("digest")
+    digest.props["title"] = model.sha256
 
 
 def _versions(now: System) -> list[tuple[str, str]]:
@@ -152,21 +128,8 @@ def _versions(now: System) -> list[tuple[str, str]]:
     return [*found, *versions.libraries.items()]
 
 
-def _pairs(rows: Iterable[tuple[str, str]]) -> None:
-    with ui.element("dl").classes("pairs"):
-        _rows(rows)
-
-
-def _rows(rows: Iterable[tuple[str, str]]) -> None:
-    for name, value in rows:
-        with ui.element("div"):
-            text("dt", name)
-            text("dd", value)
-
-
 def _for_admins(visitor: Visitor, actions: Actions) -> None:
-    with ui.element("section").classes("card"):
-        text("h2", "Configuration")
+    with card("Configuration"):
         text(
             "p",
             "Streams, adapters and how faces are found and judged are taken over while the service runs; the rest "
@@ -175,19 +138,26 @@ def _for_admins(visitor: Visitor, actions: Actions) -> None:
         button = ui.button("Read the configuration again").props("no-caps unelevated")
         said = ui.element("div").props('role="status"')
 
-        async def read() -> None:
-            button.disable()
-            lines, tone = await _reloaded(visitor, actions)
+        def tell(lines: Iterable[str], tone: str) -> None:
             said.clear()
             with said:
                 for line in lines:
                     text("p", line).classes(f"outcome {tone}")
-            button.enable()
 
-        button.on_click(read)
-    with ui.element("section").classes("card"):
-        text("h2", "For programs")
-        with ui.element("ul").classes("links"):
+        async def read(who: Principal) -> None:
+            button.disable()
+            try:
+                done = await actions.configuration.reload(who)
+            except ConflictError as error:  # of several lines, which stay to be read
+                tell(str(error).splitlines(), "fake")
+            else:
+                tell(taken_over(done), "suspect" if done.waiting else "clear")
+            finally:
+                button.enable()
+
+        button.on_click(on_click(visitor, read))
+    with card("For programs"):
+        with ui.element("ul").classes("programs"):
             for words, path in {
                 "Metrics for Prometheus": "/metrics",
                 "API, as an OpenAPI document": "/api/v1/openapi.json",
@@ -196,12 +166,3 @@ def _for_admins(visitor: Visitor, actions: Actions) -> None:
                 with ui.element("li"):
                     text("a", words).props(f'href="{path}"')
         text("p", "The documentation is the folder docs of the source.").classes("quiet small")
-
-
-async def _reloaded(visitor: Visitor, actions: Actions) -> tuple[list[str], str]:
-    """What came of it, and how that is shown."""
-    try:
-        done = await actions.configuration.reload(await visitor.principal())
-    except MonitorError as error:
-        return str(error).splitlines(), "fake"
-    return list(taken_over(done)), "suspect" if done.waiting else "clear"

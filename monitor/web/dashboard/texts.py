@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from nicegui import ui
@@ -45,8 +46,21 @@ def utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def facts(*pairs: tuple[str, str | datetime]) -> None:
-    """Names, and what they are."""
+def card(title: str, classes: str = "") -> ui.element:
+    """A part of a page with its heading; its name is told to who cannot see it, too."""
+    section = part("section", f"card {classes}".strip(), aria_label=title)
+    with section:
+        text("h2", title)
+    return section
+
+
+def facts(*pairs: tuple[str, str | datetime]) -> dict[str, TextElement]:
+    """Names, and what they are.
+
+    Returns:
+        By the name of each the element that tells what it is, but of moments.
+    """
+    said = {}
     with part("dl", "facts"):
         for name, value in pairs:
             with part("div"):
@@ -55,4 +69,22 @@ def facts(*pairs: tuple[str, str | datetime]) -> None:
                     with part("dd"):
                         moment(value)
                 else:
-                    text("dd", value)
+                    said[name] = text("dd", value)
+    return said
+
+
+class Facts:
+    """Names, and what changes of them; only what has changed is sent."""
+
+    def __init__(self) -> None:
+        self._root = part("div")
+        self._said: dict[str, TextElement] = {}
+
+    def show(self, now: Mapping[str, str]) -> None:
+        """Tells how it is now."""
+        if set(now) != set(self._said):
+            self._root.clear()
+            with self._root:
+                self._said = facts(*now.items())
+        for name, value in now.items():
+            self._said[name].set_text(value)

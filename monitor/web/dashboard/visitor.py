@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from fastapi import Request
 
 from monitor.access import LOCAL, ForbiddenError, Principal
@@ -20,6 +22,7 @@ class Visitor:
         name: of them, as it was then.
         csrf: token of their session, for forms and requests of the page; empty where there is no session.
         locked: whether there are users at all.
+        login: address at which they log in, and come back from to this page.
     """
 
     def __init__(self, request: Request, gate: Gate | None) -> None:
@@ -29,6 +32,8 @@ class Visitor:
         self.name = who.name if isinstance(who, Principal) else ""
         self.csrf: str = request.scope.get("csrf", "")
         self.locked = gate is not None
+        query = f"?{request.url.query}" if request.url.query else ""
+        self.login = f"/login?next={quote(request.url.path + query, safe='')}"
 
     async def principal(self, *, note: bool = True) -> Principal:
         """Who they are now, for an action.

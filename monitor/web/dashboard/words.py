@@ -11,6 +11,12 @@ VERDICTS: dict[VerdictState, str] = {
     "fake": "Likely manipulated",
 }
 
+
+def in_a_sentence(verdict: VerdictState) -> str:
+    """The same, where it does not stand alone."""
+    return VERDICTS[verdict].lower()
+
+
 CAUSES = {
     "alignment": "the face can hardly be made out",
     "blurred": "the picture of it was blurred",

@@ -12,7 +12,7 @@ from typing import Any
 
 import av
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from monitor.demo.clip import make_clip
 from tests.monitor.service import RunningService, Subscriber
@@ -130,16 +130,36 @@ def test_where_each_caller_gets_a_stream_two_share_at_once(service: RunningServi
         share(first)
         expect(first.locator("#faces li").first).to_contain_text("Likely manipulated", timeout=_WAIT_MS)
         (one,) = calls()
-        assert subscriber.heard(f"gend/alerts/{one}", type="raised")["call_of"] == "desk"
+        raised = subscriber.heard(f"gend/alerts/{one}", type="raised")
+        assert raised["call_of"] == "desk"
+        alert = _look_at_call(browser, service, one, raised["alert_id"])
         share(second)
         expect(second.locator("#faces li").first).to_be_visible(timeout=_WAIT_MS)
         (other,) = calls() - {one}
         first.get_by_role("button", name="Stop").click()
         expect(first.locator("#summary-table tbody tr").first).to_contain_text("Likely manipulated")
         wait_until(lambda: calls() == {other})
+        expect(alert.locator(".badge").first).to_have_text("Over")
         expect(second.locator("#state")).to_contain_text("Watching")
     second.context.close()  # and the tab with it: its page says goodbye, or else the call is lost after a while
     first.context.close()
+
+
+def _look_at_call(browser: Browser, service: RunningService, call: str, alert_id: str) -> Page:
+    """As an operator does, while it is on; the page of its alert, which follows it."""
+    page = browser.new_context().new_page()
+    page.set_default_timeout(_WAIT_MS)
+    page.goto(f"{service.web_url}/streams/{call}")
+    expect(page.get_by_text("This is a call of desk, which is snoozed with all of its calls.")).to_be_visible()
+    expect(page.get_by_role("link", name="Share a call here")).to_have_count(0)
+    page.get_by_role("button", name="2 hours").click()
+    expect(page.get_by_text("Alerts call nobody until")).to_be_visible()
+    page.goto(f"{service.web_url}/alerts/{alert_id}")
+    expect(page.get_by_text("Alerts call nobody until")).to_be_visible()
+    page.get_by_role("button", name="End it now").click()
+    expect(page.get_by_text("Alerts call people.")).to_be_visible()
+    expect(page.locator(".badge").first).to_have_text("Open")
+    return page
 
 
 def test_there_is_no_page_for_streams_that_nobody_publishes_to(service: RunningService, page: Page) -> None:

@@ -120,10 +120,10 @@ def test_an_alert_is_looked_at_and_reviewed_and_its_stream_snoozed(service: Runn
         expect(page.get_by_text(note)).to_be_visible()
         assert "taken" not in page.title()
         page.get_by_role("button", name="2 hours").click()
-        expect(page.get_by_text("Alerts of lobby call nobody until")).to_be_visible()
+        expect(page.get_by_text("Alerts call nobody until")).to_be_visible()
         assert _snoozed(page, service) is not None
         page.get_by_role("button", name="End it now").click()
-        expect(page.get_by_text("Alerts of lobby call people.")).to_be_visible()
+        expect(page.get_by_text("Alerts call people.")).to_be_visible()
         assert _snoozed(page, service) is None
         assert complaints == []
 
@@ -156,7 +156,7 @@ def test_whoever_is_no_operator_any_more_is_refused(service: RunningService, bro
         log_in(page, service.web_url, "olga", "/alerts/episode-100")
         button = page.get_by_role("button", name="Right: it was manipulated")
         expect(button).to_be_visible()
-        expect(page.get_by_text("Alerts of gate call people.")).to_be_visible()
+        expect(page.get_by_text("Alerts call people.")).to_be_visible()
         run(make_viewer(f"sqlite+aiosqlite:///{folder}/alerts.db", "olga"))
         button.click()
         expect(page.get_by_text("your login has ended").first).to_be_visible()
@@ -240,6 +240,20 @@ def test_nobody_listens_for_pages_that_were_closed(service: RunningService, brow
         wait_until(lambda: _listeners(page, service))
         page.goto(f"{service.web_url}/password")
         wait_until(lambda: not _listeners(page, service))
+
+
+def test_who_has_logged_out_elsewhere_listens_no_more(service: RunningService, browser: Browser) -> None:
+    with a_page(browser) as (onlooker, _), a_page(browser) as (page, _):
+        log_in(onlooker, service.web_url, "otto", "/calibration")
+        log_in(page, service.web_url, "vera", "/alerts")
+        wait_until(lambda: _listeners(onlooker, service))
+        other = page.context.new_page()
+        other.goto(f"{service.web_url}/calibration")
+        other.get_by_role("button", name="Log out").click()
+        other.wait_for_url("**/login**")
+        expect(page.locator(".still")).to_contain_text("your login has ended")
+        expect(page.get_by_role("link", name="Log in")).to_have_attribute("href", "/login?next=%2Falerts")
+        wait_until(lambda: not _listeners(onlooker, service))
 
 
 def _listeners(page: Page, service: RunningService) -> int:

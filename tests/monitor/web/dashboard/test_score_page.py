@@ -124,7 +124,7 @@ def test_what_came_out_can_be_kept(service: RunningService, browser: Browser, sc
         kept = {}
         for words in ("JSON", "CSV", "Annotated video"):
             with page.expect_download() as download:
-                page.locator(".files").get_by_role("link", name=words).click()
+                page.locator(".downloads").get_by_role("link", name=words).click()
             kept[download.value.suggested_filename] = Path(download.value.path()).read_bytes()
     names = sorted(kept)
     assert [name.rpartition(".")[2] for name in names] == ["mp4", "csv", "json"]

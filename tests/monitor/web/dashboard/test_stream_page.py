@@ -48,7 +48,7 @@ def test_alerts_are_snoozed_and_called_for_again(service: RunningService, browse
         page.get_by_role("button", name="2 hours").click()
         expect(page.get_by_text("Alerts call nobody until")).to_be_visible()
         assert snoozed_until() is not None
-        page.get_by_role("button", name="End snooze").click()
+        page.get_by_role("button", name="End it now").click()
         expect(page.get_by_text("Alerts call people.")).to_be_visible()
         assert snoozed_until() is None
 

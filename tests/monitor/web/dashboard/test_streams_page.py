@@ -61,6 +61,14 @@ def test_a_stream_is_added_tried_edited_and_removed(service: RunningService, bro
         assert configured(service)["door"]["settings"]["stall_s"] == 7
         assert configured(service)["door"]["settings"]["token"] == "***"
 
+        page.get_by_role("button", name="Edit door").click()
+        form.get_by_role("button", name="Try it").click()
+        expect(form.get_by_text("waits for a publisher at /whip/door")).to_be_visible()  # by the token that is kept
+        form.get_by_label("Token").fill("")
+        form.get_by_role("button", name="Save").click()
+        expect(form).to_have_count(0)
+        assert configured(service)["door"]["settings"]["token"] is None
+
         page.get_by_role("button", name="Remove door").click()
         page.get_by_role("dialog", name="Remove door").get_by_role("button", name="Remove").click()
         expect(page.get_by_text("door is removed")).to_be_visible()

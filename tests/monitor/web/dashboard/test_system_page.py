@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -21,13 +23,17 @@ USERS: dict[str, tuple[Role, frozenset[str] | None]] = {
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("service")
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path) -> Iterator[RunningService]:
     config = {
         "streams": [{"name": name, "url": "whip:"} for name in ("call", "other")],
         "mqtt": {"url": "embedded:"},
         "web": {"port": 0, "auth": "users"},
     }
-    folder = tmp_path_factory.mktemp("service")
     with RunningService(folder, config) as running:
         run(add_users(f"sqlite+aiosqlite:///{folder}/alerts.db", USERS))
         yield running
@@ -119,6 +125,56 @@ def test_a_login_that_has_ended_is_told_and_nothing_is_done(service: RunningServ
         other.goto(f"{service.web_url}/score")
         other.get_by_role("button", name="Log out").click()
         other.wait_for_url("**/login**")
-        page.get_by_role("button", name="Read the configuration again").click()
-        expect(page.locator(".outcome.fake")).to_have_text("your login has ended: log in again")
-        expect(page.get_by_role("alert")).to_contain_text("your login has ended")
+        button = page.get_by_role("button", name="Read the configuration again")
+        button.click()
+        expect(page.locator(".q-notification")).to_contain_text("your login has ended: log in again")
+        expect(button).to_be_enabled()
+        expect(page.locator(".still")).to_contain_text("your login has ended")
+        expect(page.get_by_role("link", name="Log in")).to_have_attribute("href", "/login?next=%2Fsystem")
+
+
+def test_to_look_on_is_no_use_of_a_login_and_outlasts_a_database_that_is_away(
+    folder: Path, service: RunningService, browser: Browser
+) -> None:
+    def ask(statement: str) -> list[tuple[str]]:
+        with closing(sqlite3.connect(folder / "alerts.db", timeout=30, isolation_level=None)) as database:
+            return database.execute(statement).fetchall()
+
+    def goes_on(page: Page) -> None:
+        up = page.locator(card(page, "What runs")).locator("dd").first
+        for _ in range(2):
+            expect(up).not_to_have_text(up.inner_text())
+
+    with logged_in(browser, service) as (page, _):
+        goes_on(page)
+        ask("UPDATE sessions SET seen_at = strftime('%Y-%m-%d %H:%M:%f000', seen_at, '-1 hour')")
+        before = ask("SELECT seen_at FROM sessions ORDER BY fingerprint")
+        goes_on(page)
+        assert ask("SELECT seen_at FROM sessions ORDER BY fingerprint") == before
+        ask("ALTER TABLE sessions RENAME TO sessions_away")
+        expect(page.locator(".still")).to_contain_text("tries again")
+        ask("ALTER TABLE sessions_away RENAME TO sessions")
+        expect(page.locator(".still")).to_be_hidden()
+        goes_on(page)
+
+
+def test_a_page_that_cannot_be_shown_says_why_in_words(folder: Path, service: RunningService, browser: Browser) -> None:
+    with (
+        logged_in(browser, service) as (page, _),
+        closing(sqlite3.connect(folder / "alerts.db", timeout=30)) as database,
+    ):
+        for table, path in (("alerts", "/alerts/one"), ("alerts", "/alerts"), ("added_streams", "/streams")):
+            database.execute(f"ALTER TABLE {table} RENAME TO away")
+            try:
+                answer = page.goto(service.web_url + path)
+                assert answer is not None
+                assert answer.status == 503
+                expect(page.get_by_role("heading", name="Not available")).to_be_visible()
+                expect(page.get_by_role("alert").first).to_contain_text("no such table")
+                expect(page.get_by_role("navigation")).to_be_visible()
+                assert "Error" not in page.inner_text("body")
+            finally:
+                database.execute(f"ALTER TABLE away RENAME TO {table}")
+            answer = page.goto(service.web_url + path)
+            assert answer is not None
+            assert answer.status in {200, 404}

@@ -1,4 +1,4 @@
-"""Silence for the stream of an alert: for a while, and its end."""
+"""Silence for a stream: for a while, and its end."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from nicegui import ui
 from monitor.access import ForbiddenError, Principal
 from monitor.actions import Actions, NotFoundError
 from monitor.web.dashboard.frame import on_click
-from monitor.web.dashboard.texts import moment, part, text
+from monitor.web.dashboard.texts import card, moment, part, text
 from monitor.web.dashboard.visitor import Visitor
 
 _LENGTHS = {
-    "30 minutes": timedelta(minutes=30),
+    "15 minutes": timedelta(minutes=15),
     "2 hours": timedelta(hours=2),
     "8 hours": timedelta(hours=8),
     "1 day": timedelta(days=1),
@@ -22,30 +22,33 @@ _LENGTHS = {
 }
 
 
-class AlertSnooze:
+class Snooze:
     """The section; it is not there where the stream is watched no more.
 
     Args:
         visitor: whoever looks.
         actions: what begins and ends snoozes.
         who: as whom they have come: who may not snooze is offered nothing.
-        stream: of the alert.
+        stream: that is looked at.
+        call_of: the configured stream that it is a call of, which is snoozed in its place; None: it is none.
     """
 
-    def __init__(self, visitor: Visitor, actions: Actions, who: Principal, stream: str) -> None:
+    def __init__(self, visitor: Visitor, actions: Actions, who: Principal, stream: str, call_of: str | None) -> None:
         self._actions = actions
-        self._stream = stream
-        self._section = part("section", "card", aria_labelledby="snooze")
+        self._stream = stream if call_of is None else call_of
+        self._shown: tuple[datetime | None] | None = None
+        self._section = card(f"Snooze {self._stream}")
         with self._section:
-            text("h2", "Snooze").props('id="snooze"')
+            if call_of is not None:
+                text("p", f"This is a call of {call_of}, which is snoozed with all of its calls.", "quiet small")
             with part("p", role="status"):
-                self._said = text("span", "")
+                self._said = text("span")
                 self._until = part("span")
             self._end = part("div", "answers")
             if who.may("operator"):
                 with self._end:
                     ui.button("End it now", on_click=on_click(visitor, self._ended)).props("outline no-caps")
-                with part("div", "answers", role="group", aria_label=f"Snooze {stream} for"):
+                with part("div", "answers", role="group", aria_label=f"Snooze {self._stream} for"):
                     for length, lasts in _LENGTHS.items():
                         button = ui.button(length, on_click=on_click(visitor, self._beginning(lasts)))
                         button.props("outline no-caps")
@@ -57,15 +60,19 @@ class AlertSnooze:
         except (NotFoundError, ForbiddenError):
             self._section.set_visibility(False)
             return
+        self._section.set_visibility(True)
         self._show(view.status.snoozed_until)
 
     def _show(self, until: datetime | None) -> None:
+        if self._shown == (until,):
+            return
+        self._shown = (until,)
         self._end.set_visibility(until is not None)
         self._until.clear()
         if until is None:
-            self._said.set_text(f"Alerts of {self._stream} call people. While it is snoozed they are only kept.")
+            self._said.set_text("Alerts call people. While a stream is snoozed they are only kept.")
             return
-        self._said.set_text(f"Alerts of {self._stream} call nobody until ")
+        self._said.set_text("Alerts call nobody until ")
         with self._until:
             moment(until)
 
