@@ -37,7 +37,7 @@ class Snooze:
         self._actions = actions
         self._stream = stream if call_of is None else call_of
         self._shown: tuple[datetime | None] | None = None
-        self._section = card(f"Snooze {self._stream}")
+        self._section = card("Snooze")
         with self._section:
             if call_of is not None:
                 text("p", f"This is a call of {call_of}, which is snoozed with all of its calls.", "quiet small")
