@@ -28,9 +28,12 @@ element("window").hidden = !canShareWindows;
 element("camera").hidden = !canUseCamera;
 if (!canUseCamera) fail("This browser gives pages no camera and no window here. Pages need HTTPS, or localhost.");
 
-element("consent").addEventListener("change", ({ target }) => {
-  element("window").disabled = element("camera").disabled = !target.checked;
-});
+function heedConsent() {
+  element("window").disabled = element("camera").disabled = !element("consent").checked;
+}
+
+element("consent").addEventListener("change", heedConsent);
+heedConsent(); // it may have been ticked while this script was on its way
 element("window").addEventListener("click", () =>
   begin(() => navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 30 } }, audio: false })),
 );
