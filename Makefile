@@ -48,6 +48,7 @@ endif
 
 soak: $(STAMP)  ## hours of faults: the long forms of tests/faults, then many streams; ARGS="--hours 2 --out DIR"
 	@GEND_SOAK=1 $(BIN)/python -m pytest tests/faults
+	@GEND_SOAK=1 $(BIN)/python -m pytest -m long tests/monitor
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lint: $(STAMP)  ## ruff, mypy --strict, import contracts

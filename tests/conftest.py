@@ -24,11 +24,27 @@ _LONG = (
     "test_evidence_end_to_end.py",
     "test_notifications.py",
     "test_cli.py",
+    "test_alerts_page.py",
+    "test_score_page.py",
+    "test_system_page.py",
+    "test_door.py",
+    "test_calls.py",
+    "test_added_streams.py",
+    "test_running.py",
 )
 """Begun first, so that of several processes none is left with one of them when the others are done."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes long and has a shorter neighbour; runs in `make soak` alone")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("GEND_SOAK") != "1":
+        later = pytest.mark.skip(reason="a long form: `make soak` runs it")
+        for item in items:
+            if item.get_closest_marker("long") is not None:
+                item.add_marker(later)
     items.sort(key=lambda item: _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG))
 
 

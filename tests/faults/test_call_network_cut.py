@@ -147,6 +147,7 @@ def test_after_a_short_cut_the_call_goes_on(
     caller.stop()
 
 
+@pytest.mark.long
 def test_after_a_long_cut_calls_are_published_again_by_themselves(
     context: BrowserContext, service: RunningService, cable: Cable, faults: FaultTable
 ) -> None:

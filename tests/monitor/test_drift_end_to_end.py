@@ -60,6 +60,7 @@ def calibration(config: MonitorConfig, mean: float) -> Calibration:
     )
 
 
+@pytest.mark.long
 def test_scores_unlike_the_calibration_are_an_event_degrade_the_stream_and_take_the_promise_from_alerts(
     visits: Path, tmp_path: Path
 ) -> None:

@@ -40,7 +40,7 @@ def files_below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("isolation", ["process", "thread"])
+@pytest.mark.parametrize("isolation", ["process", pytest.param("thread", marks=pytest.mark.long)])
 def test_an_alert_leaves_a_package_that_is_whole_and_signed(isolation: str, fake_call: Path, tmp_path: Path) -> None:
     folder = tmp_path / "evidence"
     config = {

@@ -88,6 +88,7 @@ def test_run_does_not_add_to_what_was_learnt_of_another_encoder(real: Path, tmp_
     assert not (tmp_path / "alerts.db").exists()
 
 
+@pytest.mark.long
 def test_live_is_stopped_and_goes_on_and_ends_with_a_calibration(real: Path, tmp_path: Path) -> None:
     config = written(tmp_path / "m.yaml", **settings(real))
     out = tmp_path / "tape.json"
@@ -124,6 +125,7 @@ def test_live_is_stopped_and_goes_on_and_ends_with_a_calibration(real: Path, tmp
     assert not (tmp_path / "alerts.db").exists()
 
 
+@pytest.mark.long
 def test_a_restart_does_not_give_a_session_its_alerts_anew(real: Path, tmp_path: Path) -> None:
     config = MonitorConfig.model_validate(
         {"streams": [{"name": "tape", "url": "file:tape.mp4"}], "encoder": {"weights": "demo"}}
