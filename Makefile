@@ -32,6 +32,8 @@ ALONE := tests/monitor/demo/test_show.py tests/monitor/test_stopping.py
 # in use: a process has one fork server for both.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
+# Those of faults wait more than they compute, so three at a time.
+
 # The tests start hundreds of processes, each of which would compile the project anew where bytecode is not kept; and of
 # two that compute beside each other, neither is helped by threads for cores that the other has.
 test: export PYTHONDONTWRITEBYTECODE :=
@@ -41,7 +43,7 @@ ifeq ($(strip $(ARGS)),)
 	@failed=0; $(BIN)/python -m pytest $(TWO) tests/gend || failed=1; \
 	$(BIN)/python -m pytest $(TWO) tests/test_*.py tests/monitor $(addprefix --ignore=,$(ALONE)) || failed=1; \
 	$(BIN)/python -m pytest $(ALONE) || failed=1; \
-	$(BIN)/python -m pytest $(TWO) tests/faults || failed=1; exit $$failed
+	$(BIN)/python -m pytest $(TWO) -n 3 tests/faults || failed=1; exit $$failed
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif
