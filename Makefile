@@ -29,10 +29,8 @@ ALONE := tests/monitor/demo/test_show.py tests/monitor/test_stopping.py
 
 # Two at a time; the tests of one file share a service, or an encoder, in their order, and files with long tests begin
 # first (tests/conftest.py). The libraries of the research side and those of the service do not meet in one process, as
-# in use: a process has one fork server for both.
+# in use: a process has one fork server for both. Tests of faults wait more than they compute: three at a time.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
-
-# Those of faults wait more than they compute, so three at a time.
 
 # The tests start hundreds of processes, each of which would compile the project anew where bytecode is not kept; and of
 # two that compute beside each other, neither is helped by threads for cores that the other has.
