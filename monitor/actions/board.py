@@ -157,10 +157,11 @@ class BoardActions:
     def _remake(self, name: str, status: Status) -> None:
         preview = self._previews.glance(name)
         alerting = self._streams.alerting(name)
-        shown = (None if preview is None else preview.at_s, alerting, payloads.status(status))
+        said = payloads.stream_status(status)
+        shown = (None if preview is None else preview.at_s, alerting, said)
         if self._shown.get(name) != shown:
             self._shown[name] = shown
-            self._tiles[name] = tile = self._tile(status, preview, alerting=alerting)
+            self._tiles[name] = tile = self._tile(said, preview, alerting=alerting)
             self._tell(name, tile)
 
     def _tell(self, name: str, tile: str) -> None:
@@ -168,13 +169,13 @@ class BoardActions:
             if watcher.wants(name):
                 watcher.put(name, tile)
 
-    def _tile(self, status: Status, preview: Preview | None, *, alerting: bool) -> str:
+    def _tile(self, status: str, preview: Preview | None, *, alerting: bool) -> str:
         faces: FacesNow | None = None
         if preview is not None:
             faces = faces_now(preview, self._live, self._min_face_px())
         return json.dumps(
             {
-                "status": json.loads(payloads.stream_status(status)),
+                "status": json.loads(status),
                 "alerting": alerting,
                 "faces": None if faces is None else asdict(faces),
                 "jpeg": None if preview is None else base64.b64encode(preview.jpeg).decode(),

@@ -4,6 +4,7 @@ from monitor.decision.calibration import Calibration, Encoder, read_calibration,
 from monitor.decision.decision import Decision, DecisionOutput, DecisionStatistics
 from monitor.decision.promise import Promise
 from monitor.decision.statistic import Statistic, calibrated, uncalibrated
+from monitor.decision.track import probability
 
 __all__ = [
     "Calibration",
@@ -14,6 +15,7 @@ __all__ = [
     "Promise",
     "Statistic",
     "calibrated",
+    "probability",
     "read_calibration",
     "sampling_policy",
     "uncalibrated",

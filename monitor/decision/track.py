@@ -42,7 +42,7 @@ class TrackState:
     def scored(self, logit: Logit) -> None:
         """Counts a crop that evidence has taken in."""
         self.samples += 1
-        self.probability_sum += _probability(logit.logit)
+        self.probability_sum += probability(logit.logit)
         self.last_logit_s = logit.at_s
         self.abstaining = False
 
@@ -65,6 +65,6 @@ def shortages(observation: TrackObservation, track: TrackState) -> list[Event]:
     return began
 
 
-def _probability(logit: float) -> float:
+def probability(logit: float) -> float:
     """The encoder's p(fake); clipped where the exponential would overflow."""
     return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, logit))))

@@ -59,7 +59,7 @@ class Life:
         self._killed_for: str | None = None
         self._exit_code: int | None = None
         self._silent_s = 0.0
-        self._patience_s = _FIRST_WORD_S
+        self._heard = False
         self._overdue = 0
 
     @classmethod
@@ -96,8 +96,9 @@ class Life:
         while not wait([self._process.sentinel], _POLL_S):
             # Counted, not read off a clock: a machine that slept must not take its own sleep for the other's.
             self._silent_s += _POLL_S
-            if self._silent_s > self._patience_s:
-                self.kill(f"its process has sent nothing for {self._patience_s:.0f} s and was killed")
+            patience_s = _SILENT_S if self._heard else _FIRST_WORD_S
+            if self._silent_s > patience_s:
+                self.kill(f"its process has sent nothing for {patience_s:.0f} s and was killed")
         with _processes:
             self._exit_code = self._process.exitcode
 
@@ -114,7 +115,7 @@ class Life:
             UnreadableError: it is no message.
         """
         received = self._connection.recv_bytes(_LARGEST_MESSAGE)
-        self._silent_s, self._patience_s = 0.0, _SILENT_S
+        self._silent_s, self._heard = 0.0, True
         try:
             message: FromWorker = pickle.loads(received)  # noqa: S301 - a worker is trusted, see `process`
         except Exception as error:
@@ -129,6 +130,13 @@ class Life:
         self._overdue = self._overdue + 1 if statistics.analysing_s > _ANALYSIS_S else 0
         if self._overdue >= 2:
             self.kill(f"the analysis of a frame hung for {_ANALYSIS_S:.0f} s, and its process was killed")
+
+    def dismiss(self) -> None:
+        """Asks the process to end in good form; one that has not said a word holds nothing yet, and is just ended."""
+        if self._heard:
+            self.send(None)
+        else:
+            self.kill("it was not needed any more")
 
     def kill(self, reason: str) -> None:
         """Ends the process at once."""

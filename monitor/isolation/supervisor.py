@@ -80,11 +80,11 @@ class IsolatedWorker:
         self._thread.start()
 
     def ask_to_stop(self) -> None:
-        """Asks the process to end in good form; returns at once."""
+        """Asks the process to end in good form; one that has not begun to work is ended. Returns at once."""
         self._stopping.set()
         with self._lock:
             if self._life is not None:
-                self._life.send(None)
+                self._life.dismiss()
 
     def join(self, deadline_s: float) -> bool:
         """Waits for the process, which was asked to stop, and kills it where it takes too long.
@@ -101,8 +101,9 @@ class IsolatedWorker:
         if not self._thread.is_alive():
             return True
         with self._lock:
-            if self._life is not None:
-                self._life.kill("it does not end in time")
+            if self._life is None:  # the fork server is still at its imports: what it makes then is dismissed
+                return True
+            self._life.kill("it does not end in time")
         _log.warning("%s: its process does not end in time and is killed", self.stream)
         self._thread.join(_KILLED_S)
         return False
@@ -181,7 +182,7 @@ class IsolatedWorker:
             with self._lock:
                 self._life = life
                 if self._stopping.is_set():
-                    life.send(None)
+                    life.dismiss()
             life.watch()
         except RuntimeError as error:  # no more threads to be had
             life.kill(f"its process cannot be heard: {one_line(error)}")

@@ -9,6 +9,7 @@ from fastapi import Depends, HTTPException, WebSocketException
 from fastapi.requests import HTTPConnection
 
 from monitor.access import Principal
+from monitor.web.identify import LOGIN_PATH
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="gend-monitor"'}
 _POLICY_VIOLATION = 1008
@@ -38,8 +39,13 @@ def asking_at_page(connection: HTTPConnection) -> Principal:
     principal = connection.scope.get("principal")
     if isinstance(principal, Principal):
         return principal
-    back = connection.url.path + (f"?{connection.url.query}" if connection.url.query else "")
-    raise HTTPException(303, headers={"Location": f"/login?next={quote(back, safe='')}"})
+    raise HTTPException(303, headers={"Location": login_address(connection.url.path, connection.url.query)})
+
+
+def login_address(path: str, query: str) -> str:
+    """Where one logs in, and comes back from to a page with that query."""
+    back = f"{path}?{query}" if query else path
+    return f"{LOGIN_PATH}?next={quote(back, safe='')}"
 
 
 Asking = Annotated[Principal, Depends(asking)]

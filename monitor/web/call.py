@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import html
-from functools import cache
-from importlib.resources import files
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from monitor.access import ForbiddenError, Principal
 from monitor.actions.publishing import Proof, Publishing, PublishingError
 from monitor.web.asking import asking_at_page
+from monitor.web.assets import asset, asset_routes
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; media-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_FOLDER = "call_page"
 _PAGE = "call.html"
 _CHOICE = "choice.html"
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _HELD = "for ten minutes at the most, and then forgotten"
 _HELD_OF_CALL = "for ten minutes at the most and never longer than your call lasts, and then forgotten"
 _KEEPS = "Of an alert, evidence is kept: pictures of the face, and the seconds before."
@@ -46,7 +45,7 @@ def call_routes(publishing: Publishing) -> APIRouter:
             return RedirectResponse(f"/call/{choices[0]}", 303)
         # Names of streams have nothing in them that HTML or an address would take amiss.
         items = "".join(f'<li><a href="/call/{name}">{name}</a></li>' for name in choices)
-        text = _asset(_CHOICE).decode().replace("{{choices}}", items)
+        text = asset(_FOLDER, _CHOICE).decode().replace("{{choices}}", items)
         return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY})
 
     @router.get("/call/{stream}")
@@ -57,7 +56,7 @@ def call_routes(publishing: Publishing) -> APIRouter:
             return PlainTextResponse(f"{error}\n", 404 if error.cause == "unknown" else 403)
         except ForbiddenError as error:
             return PlainTextResponse(f"{error}\n", 403)
-        text = _asset(_PAGE).decode()
+        text = asset(_FOLDER, _PAGE).decode()
         for name, value in {
             "stream": stream,
             "csrf": request.scope.get("csrf", ""),
@@ -68,21 +67,5 @@ def call_routes(publishing: Publishing) -> APIRouter:
             text = text.replace("{{" + name + "}}", html.escape(value))
         return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY})
 
-    @router.get("/assets/call/{name}")
-    async def asset(name: str) -> Response:
-        media_type = _TYPES.get(name[name.rfind(".") :])
-        if media_type is None or name not in _names():
-            raise HTTPException(404)
-        return Response(_asset(name), media_type=media_type)
-
+    router.include_router(asset_routes("call", _FOLDER))
     return router
-
-
-@cache
-def _names() -> frozenset[str]:
-    return frozenset(each.name for each in files("monitor.web").joinpath("call_page").iterdir())
-
-
-@cache
-def _asset(name: str) -> bytes:
-    return files("monitor.web").joinpath("call_page", name).read_bytes()

@@ -1,5 +1,6 @@
 // Faces on the page: an outline each in the picture, a card each beside it, and what is left of them at the end.
 
+import { outline } from "./outline.js";
 import { secondsInWords, verdictInWords, whyInWords } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -72,16 +73,6 @@ export class Faces {
     plot.querySelector("path").setAttribute("d", `M${points.join("L")}`);
     plot.setAttribute("aria-label", `evidence ${face.evidence.toFixed(1)} of ${(face.threshold ?? 0).toFixed(1)} needed for an alert`);
   }
-}
-
-function outline(face) {
-  const rect = document.createElementNS(SVG, "rect");
-  const [x0, y0, x1, y1] = face.box;
-  for (const [name, value] of Object.entries({ x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: (x1 - x0) / 12 })) {
-    rect.setAttribute(name, String(value));
-  }
-  rect.setAttribute("class", face.state);
-  return rect;
 }
 
 function newCard() {

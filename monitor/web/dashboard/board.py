@@ -9,6 +9,7 @@ from nicegui import ui
 
 from monitor.actions import Actions
 from monitor.web.dashboard.frame import Framing
+from monitor.web.dashboard.texts import notices
 
 
 def board_page(framing: Framing, actions: Actions) -> None:
@@ -18,10 +19,9 @@ def board_page(framing: Framing, actions: Actions) -> None:
     @framing.explains("/", "the board")
     async def board(request: Request) -> None:
         visitor, who = await framing.visitor(request)
-        notices = actions.system.show(who).notices
+        said = actions.system.show(who).notices
         with framing.page(visitor, who, "Board", "/", "board.css", "board.js"):
-            for notice in notices:
-                ui.label(notice).classes("notice").props('role="note"')
+            notices(said)
             # What is true of every stream is told once.
             board = ui.element("div").props('id="board"')
-            board.props["data-notices"] = json.dumps(notices)
+            board.props["data-notices"] = json.dumps(said)

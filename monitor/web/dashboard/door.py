@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 from nicegui import Client
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.access import Principal
+from monitor.web.asking import login_address
 
 _SOCKET = "/_nicegui_ws/"
 _SCRIPT = re.compile(rb"<script(?=[\s>])")
@@ -100,8 +101,7 @@ def _path(scope: Scope) -> str:
 def _refused(scope: Scope) -> RedirectResponse | PlainTextResponse:
     if scope["method"] in {"GET", "HEAD"} and not _path(scope).startswith("/_nicegui"):
         query = scope.get("query_string", b"").decode("latin-1")
-        back = scope["path"] + (f"?{query}" if query else "")
-        return RedirectResponse(f"/login?next={quote(back, safe='')}", 303)
+        return RedirectResponse(login_address(scope["path"], query), 303)
     return PlainTextResponse("log in\n", 401)
 
 

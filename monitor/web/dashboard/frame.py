@@ -142,9 +142,9 @@ class Framing:
             with ui.element("nav").props('aria-label="Pages"').classes("ways"):
                 for way in _WAYS:
                     if who.may(way.role):
-                        link = ui.link(way.label, way.path)
+                        to = ui.link(way.label, way.path)
                         if way.path == path:
-                            link.props('aria-current="page"')
+                            to.props('aria-current="page"')
             with ui.element("div").classes("who"):
                 # `theme.js` does it: light or dark is the browser's business.
                 ui.button(icon="contrast").props(

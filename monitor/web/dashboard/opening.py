@@ -11,9 +11,9 @@ from nicegui import app as pages
 from nicegui import core, ui
 
 from monitor.actions import Actions
+from monitor.web.assets import asset_routes
 from monitor.web.dashboard.alert import alert_page
 from monitor.web.dashboard.alerts import alerts_page
-from monitor.web.dashboard.assets import asset_routes
 from monitor.web.dashboard.board import board_page
 from monitor.web.dashboard.calibration import calibration_page
 from monitor.web.dashboard.door import Door
@@ -50,7 +50,7 @@ async def opened_dashboard(app: FastAPI, actions: Actions, gate: Gate | None) ->
         actions: what pages show and do.
         gate: knows users; None where there are none.
     """
-    app.include_router(asset_routes())
+    app.include_router(asset_routes("dashboard", "dashboard_assets"))
     framing = Framing(gate)
     for build in BUILDERS:
         build(framing, actions)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import math
 
 from nicegui import ui
 
 from monitor.actions.recent import RecentView
+from monitor.decision import probability
 from monitor.recent import RecentCrop, RecentTrack
 from monitor.web.dashboard.words import VERDICTS
 
@@ -49,11 +49,7 @@ def _row(track: RecentTrack, urls: list[str]) -> None:
                     image.props["src"] = url
                     image.props["alt"] = f"Crop of face {track.track}"
                     with ui.element("figcaption"):
-                        ui.label(f"p(fake) {_p_fake(crop):.2f}")
-
-
-def _p_fake(crop: RecentCrop) -> float:
-    return 1 / (1 + math.exp(-max(-50.0, min(50.0, crop.logit))))
+                        ui.label(f"p(fake) {probability(crop.logit):.2f}")
 
 
 def _data_url(crop: RecentCrop) -> str:

@@ -16,7 +16,7 @@ from monitor.web.dashboard.frame import Framing, every, on_click
 from monitor.web.dashboard.score_form import ASSETS, score_form
 from monitor.web.dashboard.score_result import result_view
 from monitor.web.dashboard.score_words import progress
-from monitor.web.dashboard.texts import text
+from monitor.web.dashboard.texts import notices, text
 from monitor.web.dashboard.visitor import Visitor
 
 _EVERY_S = 1.0
@@ -37,8 +37,7 @@ def score_page(framing: Framing, actions: Actions) -> None:
         offer = actions.scores.offer(who)
         system = actions.system.show(who)
         with framing.page(visitor, who, "Score files", "/score", *(ASSETS if offer.most_bytes else ASSETS[:1])):
-            for notice in system.notices:
-                text("p", notice).classes("notice").props('role="note"')
+            notices(system.notices)
             if offer.most_bytes:
                 score_form(visitor, offer, system.model.weights)
             else:

@@ -54,16 +54,17 @@ class Snooze:
                         button.props("outline no-caps")
 
     async def look(self, principal: Principal) -> None:
-        """Shows how it is now."""
+        """Looks how it is now, where nobody has looked yet, and shows it."""
         try:
             view = await self._actions.streams.one(principal, self._stream)
         except (NotFoundError, ForbiddenError):
             self._section.set_visibility(False)
             return
         self._section.set_visibility(True)
-        self._show(view.status.snoozed_until)
+        self.show(view.status.snoozed_until)
 
-    def _show(self, until: datetime | None) -> None:
+    def show(self, until: datetime | None) -> None:
+        """Shows until when it holds; None: there is none."""
         if self._shown == (until,):
             return
         self._shown = (until,)
@@ -78,10 +79,10 @@ class Snooze:
 
     def _beginning(self, lasts: timedelta) -> Callable[[Principal], Awaitable[None]]:
         async def begin(principal: Principal) -> None:
-            self._show(await self._actions.snoozes.begin(principal, self._stream, datetime.now(UTC) + lasts))
+            self.show(await self._actions.snoozes.begin(principal, self._stream, datetime.now(UTC) + lasts))
 
         return begin
 
     async def _ended(self, principal: Principal) -> None:
         await self._actions.snoozes.end(principal, self._stream)
-        self._show(None)
+        self.show(None)

@@ -66,7 +66,7 @@ class _Page:
         await self._crops.show(recent)
         self._watching.show(_watched(view))
         self._lost.show(_left_out(view))
-        await self._snooze.look(who)
+        self._snooze.show(view.status.snoozed_until)  # of a call, that of the stream that it is a call of
 
     def _alerts(self, who: Principal, view: StreamView) -> None:
         text("p", view.promise.summary, "small")

@@ -14,7 +14,7 @@ from monitor.actions import Actions, ConflictError
 from monitor.actions.system import System
 from monitor.web.dashboard.frame import Framing, every, on_click
 from monitor.web.dashboard.system_words import Check, checks, queues, stream_tone, summary, taken_over, uptime
-from monitor.web.dashboard.texts import card, facts, text
+from monitor.web.dashboard.texts import card, facts, notices, text
 from monitor.web.dashboard.visitor import Visitor
 
 _EVERY_S = 3.0
@@ -71,8 +71,7 @@ class _System:
         with ui.element("div").props('role="status"').classes(f"judged {said.tone}"):
             text("p", said.name).classes("title")
             text("p", said.words)
-        for notice in now.notices:
-            text("p", notice).classes("notice").props('role="note"')
+        notices(now.notices)
         with ui.element("div").classes("sheets"):
             with card("Parts"):
                 _checks(checks(now))

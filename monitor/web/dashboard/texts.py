@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from nicegui import ui
@@ -44,6 +44,12 @@ def moment(at: datetime) -> TextElement:
 def utc(at: datetime) -> str:
     """A moment for people, in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def notices(said: Iterable[str], classes: str = "") -> None:
+    """What must be said wherever answers of the encoder are shown."""
+    for each in said:
+        text("p", each, f"notice {classes}".strip()).props('role="note"')
 
 
 def card(title: str, classes: str = "") -> ui.element:

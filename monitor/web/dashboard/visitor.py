@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from fastapi import Request
 
 from monitor.access import LOCAL, ForbiddenError, Principal
+from monitor.web.asking import login_address
 from monitor.web.gate import Gate
 from monitor.web.identify import known_by
 
@@ -32,8 +31,7 @@ class Visitor:
         self.name = who.name if isinstance(who, Principal) else ""
         self.csrf: str = request.scope.get("csrf", "")
         self.locked = gate is not None
-        query = f"?{request.url.query}" if request.url.query else ""
-        self.login = f"/login?next={quote(request.url.path + query, safe='')}"
+        self.login = login_address(request.url.path, request.url.query)
 
     async def principal(self, *, note: bool = True) -> Principal:
         """Who they are now, for an action.

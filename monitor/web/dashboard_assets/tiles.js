@@ -1,5 +1,7 @@
 // A stream as the board and its own page show it: the picture with an outline of each face, how it is, what is held.
 
+import { outline } from "/assets/call/outline.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const STATES = { connecting: "connecting", live: "live", stalled: "stalled", stopped: "stopped" };
 const RANK = ["clear", "inconclusive", "suspect", "fake"];
@@ -41,15 +43,6 @@ export class Picture {
     this.outlines.setAttribute("viewBox", `0 0 ${faces.width} ${faces.height}`);
     for (const face of faces.faces) this.outlines.append(outline(face));
   }
-}
-
-function outline(face) {
-  const rect = document.createElementNS(SVG, "rect");
-  const [x0, y0, x1, y1] = face.box;
-  const place = { x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: (x1 - x0) / 12 };
-  for (const [name, value] of Object.entries(place)) rect.setAttribute(name, value);
-  rect.setAttribute("class", face.state);
-  return rect;
 }
 
 // One line on how a stream is.

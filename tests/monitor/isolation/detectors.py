@@ -43,3 +43,10 @@ class Obedient:
 def unavailable() -> Obedient:
     """In place of a detector."""
     raise FileNotFoundError("no such network")
+
+
+def slow_to_load(begun: Path) -> Obedient:
+    """A detector that a busy machine takes very long to load; the file appears when it begins."""
+    begun.touch()
+    time.sleep(1000)
+    raise AssertionError("nobody waits for so long")

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,11 +28,12 @@ from monitor.clock import LiveClock
 from monitor.config import FacesConfig, StreamConfig
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
+from monitor.isolation.life import Life
 from monitor.messages import Crop, Demand, Look, Preview, Tracked, TrackObservation
 from monitor.worker import WorkerPlan
 from tests.logs import told
 from tests.monitor.ingest.clips import make_clip
-from tests.monitor.isolation.detectors import Obedient, unavailable
+from tests.monitor.isolation.detectors import Obedient, slow_to_load, unavailable
 from tests.rtsp_server import RtspServer
 from tests.waiting import wait_until
 
@@ -196,6 +198,40 @@ def test_a_frozen_process_does_not_hold_up_the_end(watched: _Watched) -> None:
     assert time.monotonic() - began < 5
     wait_until(lambda: not psutil.pid_exists(pid))
     assert watched.statuses[-1].state == "stopped"
+
+
+def test_a_process_that_has_not_begun_does_not_hold_up_the_end(
+    clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = tmp_path / "begun"
+    with _running(_Watched(f"file:{clip}", tmp_path, new_face_detector=partial(slow_to_load, begun))) as watched:
+        wait_until(begun.exists)
+        pid = watched.pid()
+        watched.worker.ask_to_stop()
+        assert watched.worker.join(time.monotonic() + _WAIT_S)
+    wait_until(lambda: not psutil.pid_exists(pid))
+    assert watched.statuses[-1].state == "stopped"
+    assert not caplog.records
+
+
+def test_the_end_does_not_wait_for_a_fork_server_at_its_imports(
+    clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, begin = threading.Event(), Life.begin
+
+    def slow(*arguments: Any) -> Life:
+        ready.wait(_WAIT_S)
+        return begin(*arguments)
+
+    monkeypatch.setattr(Life, "begin", slow)
+    watched = _Watched(f"file:{clip}", tmp_path)
+    watched.worker.start()
+    watched.worker.ask_to_stop()
+    assert watched.worker.join(time.monotonic() + 0.2)
+    ready.set()
+    wait_until(lambda: [status.state for status in watched.statuses] == ["stopped"])
+    assert watched.worker.join(time.monotonic() + _WAIT_S)
+    assert not caplog.records
 
 
 def test_an_analysis_that_hangs_is_named_and_ended(watched: _Watched, monkeypatch: pytest.MonkeyPatch) -> None:
