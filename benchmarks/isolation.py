@@ -38,10 +38,11 @@ from gend.errors import GendError
 from gend.faces import Face, FaceDetector, load_detector
 from gend.preprocess import encoder_input
 from monitor.clock import LiveClock
-from monitor.config import FacesConfig, StreamConfig
+from monitor.config import FacesConfig
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
 from monitor.messages import Crop, Pixels, Tracked
+from monitor.stream_config import StreamConfig
 from monitor.worker import StreamWorker, WorkerPlan, track_ids
 
 Mode = Literal["thread", "process"]

@@ -39,11 +39,12 @@ from gend.faces import Face, FaceDetector, load_detector
 from gend.preprocess import encoder_input
 from monitor.answers import Answer
 from monitor.clock import LiveClock
-from monitor.config import FacesConfig, StreamConfig
+from monitor.config import FacesConfig
 from monitor.demo.clip import make_clip
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
 from monitor.messages import Leave, Offer, Pixels, Reply
+from monitor.stream_config import StreamConfig
 from monitor.worker import StreamWorker, WorkerPlan, track_ids
 from tests.monitor.service import RunningService, Subscriber
 from tests.rtsp_server import RtspServer

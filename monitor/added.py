@@ -17,11 +17,12 @@ from pydantic import SecretStr, ValidationError
 
 from gend.yaml_files import faults
 from monitor.added_stream import AddedStreamConfig
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
 from monitor.errors import ConfigError, MonitorError
 from monitor.ingest import check_protocols
 from monitor.redact import redact
 from monitor.store import AddedRow, read_added
+from monitor.stream_config import StreamConfig
 
 _log = logging.getLogger("monitor.service")
 

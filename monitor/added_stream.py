@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from monitor.config import StreamConfig
 from monitor.reach_config import ReachConfig
+from monitor.stream_config import StreamConfig
 
 
 class AddedStreamConfig(StreamConfig):

@@ -18,7 +18,7 @@ from rich.console import Console
 from monitor.calibration_report import place_report, write_report
 from monitor.calibration_summary import duration, tell
 from monitor.calibrations import without_calibrations
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
 from monitor.decision import Calibration, Encoder, sampling_policy
 from monitor.decision.calibration import RealPeople
 from monitor.decision.fitting import Fakes, RealSession, TrackCrops, fit
@@ -30,6 +30,7 @@ from monitor.messages import BLOCK_S, Logit
 from monitor.parts import load_parts
 from monitor.recorded import Recording, Seen
 from monitor.steps import Parts, score_all
+from monitor.stream_config import StreamConfig
 from monitor.terminal import recording_progress
 
 _FAKE_EVERY = 2

@@ -25,7 +25,7 @@ from monitor.calibration_report import place_report
 from monitor.calibration_summary import count, verdict
 from monitor.calibrations import without_calibrations
 from monitor.clock import LiveClock
-from monitor.config import PUBLISHED, MonitorConfig
+from monitor.config import MonitorConfig
 from monitor.decision import Promise
 from monitor.decision.calibration import LEAST_NATS
 from monitor.decision.fitting import fit
@@ -38,6 +38,7 @@ from monitor.learning import Choice, Learner, choose, new_learner
 from monitor.parts import load_parts
 from monitor.pipeline import Pipeline
 from monitor.steps import Parts
+from monitor.stream_config import PUBLISHED
 
 _DEFAULT_HOURS = 24.0
 _LOOK_EVERY_S = 1.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
 from monitor.decision import (
     Calibration,
     Encoder,
@@ -18,6 +18,7 @@ from monitor.decision import (
 )
 from monitor.decision_config import DecisionConfig
 from monitor.errors import ConfigError
+from monitor.stream_config import StreamConfig
 
 _HOUR_S = 3600.0
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
+from monitor.stream_config import StreamConfig
 
 
 @dataclass(frozen=True, slots=True)

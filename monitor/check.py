@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from monitor.calibration_summary import duration, rate
 from monitor.calibrations import refusal_by_settings
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
 from monitor.decision import read_calibration
 from monitor.errors import MonitorError
 from monitor.notify import check_target
 from monitor.notify_config import TargetConfig
 from monitor.publish import try_broker
 from monitor.stream_check import StreamCheck, check_stream
+from monitor.stream_config import StreamConfig
 from monitor.web import check_tls
 from monitor.web_config import WebConfig
 

@@ -1,16 +1,11 @@
-"""The configuration file: one pydantic model per section, every field with its unit in its name.
-
-What the file may say but this version cannot do yet is refused by name, never ignored.
-"""
+"""The configuration file: one pydantic model per section, every field with its unit in its name."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     Field,
     SecretStr,
     field_validator,
@@ -20,132 +15,12 @@ from pydantic import (
 from gend.face_detectors import PATTERN as FACE_DETECTOR_PATTERN
 from monitor.config_section import Section
 from monitor.decision_config import DecisionConfig
+from monitor.mqtt_config import MqttConfig
 from monitor.notify_config import TargetConfig, check_targets
 from monitor.redact import url_secrets
+from monitor.stream_config import STREAM_NAME, StreamConfig
 from monitor.web_config import WebConfig
 from monitor.webrtc_config import WebRtcConfig
-
-STREAM_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-SCHEMES = ("rtsp", "rtsps", "file", "device", "http", "https", "rtmp", "rtmps", "srt", "udp", "rtp", "tcp")
-PUBLISHED = "whip"
-"""Scheme of streams that are sent to us."""
-PULLED = ("whep+https", "whep+http")
-"""Schemes of streams that are fetched over WebRTC."""
-
-Polygon = Annotated[list[tuple[float, float]], Field(min_length=3)]
-T = TypeVar("T")
-
-
-def _not_yet(what: str) -> AfterValidator:
-    """Refuses any value but the field's empty one: a clear no is better than a setting that does nothing."""
-
-    def refuse(value: T) -> T:
-        if value:
-            raise ValueError(f"{what} not supported by this version; leave it empty")
-        return value
-
-    return AfterValidator(refuse)
-
-
-class StreamConfig(Section):
-    """One input."""
-
-    name: str = Field(pattern=STREAM_NAME, description="Name in topics, logs and pages.")
-    url: SecretStr = Field(
-        description="`rtsp(s)://…`, `file:PATH`, `device:PATH`, `whip:` for a stream that a browser or OBS publishes "
-        "to `/whip/NAME`, `whep+https://…` for one that is fetched over WebRTC, or what FFmpeg opens: HTTP and HLS, "
-        "RTMP, UDP; SRT where it is built with libsrt (PyAV's wheels are not)."
-    )
-    detect_url: Annotated[SecretStr | None, _not_yet("a substream for detection is")] = Field(
-        default=None, description="A smaller stream of the same camera, to find faces on."
-    )
-    transport: Literal["tcp", "udp"] = Field(default="tcp", description="How RTSP carries its packets.")
-    stall_s: float = Field(
-        default=10,
-        ge=1,
-        le=300,
-        description="Seconds without a frame after which the stream counts as stalled; over WebRTC, where people "
-        "are at the other end, 2.5 by default.",
-    )
-    loop: bool = Field(default=False, description="For `file:`: start again at the end.")
-    adapter: str | None = Field(
-        default=None, description="Fine-tune to score this stream with: a name of `encoder.adapters`."
-    )
-    ignore: list[Polygon] = Field(
-        default=[],
-        description="Polygons in which faces are not followed (a poster, a television), as fractions (0 to 1) of the "
-        "picture's width and height.",
-    )
-    calibration: Path | None = Field(
-        default=None,
-        description="File made by `gend-monitor calibrate` of footage of this stream; null takes "
-        "`decision.calibration`.",
-    )
-    token: SecretStr | None = Field(
-        default=None,
-        min_length=8,
-        description="Bearer token: of a `whip:` stream, what publishers must show; of a `whep+…:` one, what we show.",
-    )
-    sessions: Literal["one", "many"] = Field(
-        default="one",
-        description="For `whip:`: `one` publisher at a time, or `many`: each caller gets a stream of their own, "
-        "`call-ID`, which is judged by the settings of this one and goes when the call ends.",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _stalls_sooner(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict) or "stall_s" in fields:
-            return fields
-        url = fields.get("url")
-        text = url.get_secret_value() if isinstance(url, SecretStr) else str(url)
-        return {**fields, "stall_s": 2.5} if text.partition(":")[0] in (PUBLISHED, *PULLED) else fields
-
-    @field_validator("url")
-    @classmethod
-    def _scheme(cls, url: SecretStr) -> SecretStr:
-        scheme, separator, rest = url.get_secret_value().partition(":")
-        if not separator or scheme not in (*SCHEMES, PUBLISHED, *PULLED):
-            raise ValueError(f"unknown scheme; known are {', '.join((*SCHEMES, PUBLISHED, *PULLED))}")
-        if scheme == PUBLISHED:
-            if rest:
-                raise ValueError("write no more than 'whip:'; publishers send to /whip/ and the stream's name")
-            return url
-        if not rest.strip("/"):
-            raise ValueError(f"nothing follows '{scheme}:'")
-        return url
-
-    @field_validator("ignore")
-    @classmethod
-    def _fractions(cls, polygons: list[Polygon]) -> list[Polygon]:
-        if any(not 0 <= value <= 1 for polygon in polygons for point in polygon for value in point):
-            raise ValueError("points are fractions of the picture, each between 0 and 1")
-        return polygons
-
-    @model_validator(mode="after")
-    def _token_shown(self) -> Self:
-        if self.many and self.scheme != PUBLISHED:
-            raise ValueError("sessions: many is for whip: streams")
-        if self.token is not None and not self.over_webrtc:
-            raise ValueError("token is for whip: and whep+https: streams")
-        if self.scheme in PULLED and urlsplit(self.url.get_secret_value()).hostname is None:
-            raise ValueError("url: expected an address such as whep+https://media.example/whep/lobby")
-        return self
-
-    @property
-    def many(self) -> bool:
-        """Whether it is not watched itself, but each of its calls is."""
-        return self.sessions == "many"
-
-    @property
-    def over_webrtc(self) -> bool:
-        """Whether it is published to us, or fetched, over WebRTC."""
-        return self.scheme == PUBLISHED or self.scheme in PULLED
-
-    @property
-    def scheme(self) -> str:
-        """The part of the URL before the first colon."""
-        return self.url.get_secret_value().partition(":")[0]
 
 
 class FacesConfig(Section):
@@ -220,55 +95,6 @@ class EncoderConfig(Section):
     max_age_s: float = Field(
         default=5, gt=0, le=60, description="Seconds after which a waiting crop is too old to be worth scoring."
     )
-
-
-class MqttConfig(Section):
-    """Where alerts and status are published."""
-
-    url: str = Field(
-        default="mqtt://127.0.0.1:1883",
-        description="`mqtt://HOST:PORT`, `mqtts://HOST:PORT`, or `embedded:` for a broker inside the process.",
-    )
-    prefix: str = Field(default="gend", pattern=r"^[^/+#\s][^+#\s]*$", description="First level of every topic.")
-    username: str | None = Field(default=None, description="User at the broker.")
-    password: SecretStr | None = Field(default=None, description="Password at the broker; write it as ${VARIABLE}.")
-    ca: Path | None = Field(default=None, description="PEM file of the authority that signed the broker's certificate.")
-    cert: Path | None = Field(default=None, description="PEM file of our client certificate.")
-    key: Path | None = Field(default=None, description="PEM file of the client certificate's key.")
-    client_id: str | None = Field(
-        default=None, description="Client id; by default one derived from the host and prefix."
-    )
-    keepalive_s: int = Field(default=20, ge=2, le=600, description="Seconds after which a silent broker is tested.")
-    homeassistant_prefix: str = Field(
-        default="homeassistant",
-        pattern=r"^[^/+#\s][^+#\s]*$",
-        description="Prefix of Home Assistant's discovery topics.",
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _broker(cls, url: str) -> str:
-        if url == "embedded:":
-            return url
-        parts = urlsplit(url)
-        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-            raise ValueError("expected an address such as mqtt://broker.example:1883, mqtts://… or embedded:")
-        if parts.username or parts.password:
-            raise ValueError("put credentials into mqtt.username and mqtt.password, not into the URL")
-        _ = parts.port  # raises ValueError where it is not a number
-        try:
-            parts.hostname.encode("idna")
-        except UnicodeError as error:
-            raise ValueError(f"{parts.hostname} is no host name") from error
-        return url
-
-    @model_validator(mode="after")
-    def _pairs(self) -> Self:
-        if (self.cert is None) != (self.key is None):
-            raise ValueError("cert and key go together")
-        if self.password is not None and self.username is None:
-            raise ValueError("password without username")
-        return self
 
 
 class StoreConfig(Section):

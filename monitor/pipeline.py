@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from monitor.answers import Answer, Answers
 from monitor.clock import Clock, LiveClock, epoch_s
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
 from monitor.decision import Decision, DecisionStatistics
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
@@ -45,6 +45,7 @@ from monitor.messages import (
 )
 from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics
 from monitor.steps import Parts, new_decision, statistic_of, worker_plan
+from monitor.stream_config import StreamConfig
 from monitor.taps import Tap
 from monitor.worker import StreamWorker, track_ids
 from monitor.worker import WorkerStatistics as StreamStatistics

@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from monitor.clock import RecordingClock
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
 from monitor.ingest import read_file
 from monitor.messages import Alert, Crop, Demand, Event, Logit, Tracked, TrackObservation, Verdict
 from monitor.steps import Parts, new_decision, score_all, worker_plan
+from monitor.stream_config import StreamConfig
 from monitor.worker import track_ids
 
 

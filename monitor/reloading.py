@@ -13,7 +13,7 @@ from gend.errors import GendError
 from monitor.added import AddedStreams, Merged
 from monitor.calibrations import StreamCalibrations, check_calibrations, read_calibrations
 from monitor.changes import Changes, applicable, changes
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
 from monitor.config_watch import ConfigWatch
 from monitor.decision import Encoder
 from monitor.errors import ConfigError, MonitorError
@@ -21,6 +21,7 @@ from monitor.ingest import check_protocols
 from monitor.pipeline import Pipeline
 from monitor.redact import redact
 from monitor.steps import Parts
+from monitor.stream_config import StreamConfig
 
 _log = logging.getLogger("monitor.service")
 

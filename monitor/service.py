@@ -17,7 +17,7 @@ from monitor.actions import new_actions
 from monitor.actions.publishing import Publishing
 from monitor.calls import Calls
 from monitor.clock import LiveClock
-from monitor.config import MonitorConfig, MqttConfig
+from monitor.config import MonitorConfig
 from monitor.errors import StoreError
 from monitor.evidence import EvidenceKeeper, Provenances, Writer, new_writer
 from monitor.figures import of_uploads
@@ -25,6 +25,7 @@ from monitor.learning import Learner, new_learner
 from monitor.live import Live
 from monitor.messages import Alert, Clip, Event, Preview, Status, Verdict
 from monitor.metrics import sample_registry
+from monitor.mqtt_config import MqttConfig
 from monitor.notify import Notifier
 from monitor.pipeline import Output, Pipeline
 from monitor.previews import Previews

@@ -14,13 +14,14 @@ from monitor.adapters import StreamAdapters
 from monitor.calibrations import StreamCalibrations
 from monitor.clips import RingPlan
 from monitor.clock import Clock
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
 from monitor.decision import Decision, Statistic
 from monitor.decision import Encoder as CalibratedEncoder
 from monitor.kin import Kin
 from monitor.messages import Crop, Logit, ModelIdentity
 from monitor.scoring import Encoder as ScoringEncoder
 from monitor.scoring import score
+from monitor.stream_config import StreamConfig
 from monitor.worker import WorkerPlan
 
 

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 
 from monitor.added_stream import AddedStreamConfig
-from monitor.config import PUBLISHED, StreamConfig
 from monitor.errors import MonitorError, SourceError
 from monitor.ingest.probe import StreamProbe, start_probe
 from monitor.ingest.probe_apart import probe_apart
+from monitor.stream_config import PUBLISHED, StreamConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,11 @@ from gend.faces import FaceDetector
 from monitor.answers import Answer, Request, unserved
 from monitor.clips import ClipWriter, RingPlan
 from monitor.clock import Clock
-from monitor.config import FacesConfig, StreamConfig
+from monitor.config import FacesConfig
 from monitor.ingest import ReaderStatistics, SourceStatus, TakesPublishers, new_reader
 from monitor.messages import ClipRequest, Demand, Frame, Look, Pixels, Tracked
 from monitor.redact import one_line
+from monitor.stream_config import StreamConfig
 from monitor.tracking import Tracking, TrackingStatistics
 from monitor.webrtc_config import WebRtcConfig
 

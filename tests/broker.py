@@ -26,7 +26,7 @@ from typing import Any, Self
 import aiomqtt
 import pytest
 
-from monitor.config import MqttConfig
+from monitor.mqtt_config import MqttConfig
 
 HOST = "127.0.0.1"
 START_S = 10.0

@@ -16,13 +16,13 @@ from monitor.actions.kept_secrets import hidden, with_secrets, without_secrets
 from monitor.added import AddedStreams, FaultyStreamError, added_stream, merged, with_stream
 from monitor.added_stream import AddedStreamConfig
 from monitor.changes import Changes
-from monitor.config import PUBLISHED, StreamConfig
 from monitor.errors import MonitorError, SourceError
 from monitor.ingest import Way
 from monitor.reach import Resolve, addresses_of
 from monitor.redact import redact
 from monitor.store import AddedRow, AddedStreamStore, opened_added
 from monitor.stream_check import StreamCheck, check_stream
+from monitor.stream_config import PUBLISHED, StreamConfig
 
 _LOOK_UP_S = 10.0
 _CHECK_S = 15.0

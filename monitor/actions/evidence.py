@@ -14,7 +14,7 @@ from typing import Protocol
 
 from monitor.access import Principal
 from monitor.actions.errors import NotFoundError
-from monitor.config import STREAM_NAME, EvidenceConfig
+from monitor.config import EvidenceConfig
 from monitor.evidence import Verified, verify
 from monitor.evidence.manifest import (
     MANIFEST,
@@ -29,6 +29,7 @@ from monitor.evidence.manifest import (
 from monitor.evidence.package import package_name
 from monitor.messages import Alert
 from monitor.store import Episode
+from monitor.stream_config import STREAM_NAME
 
 _PORTRAIT = "crops/01.png"
 

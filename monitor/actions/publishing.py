@@ -14,9 +14,9 @@ from typing import Literal, Protocol
 
 from monitor.access import LOCAL, ForbiddenError, Principal
 from monitor.calls import Call, FullError, NoCallsError
-from monitor.config import PUBLISHED, StreamConfig
 from monitor.errors import MonitorError
 from monitor.messages import Refusal, Reply
+from monitor.stream_config import PUBLISHED, StreamConfig
 from monitor.webrtc_config import IceServer
 
 _ANSWER_S = 10.0

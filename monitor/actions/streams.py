@@ -10,11 +10,12 @@ from monitor.access import Principal
 from monitor.actions.known import check_known
 from monitor.actions.promises import Promises, StreamPromise
 from monitor.adapters import StreamAdapters
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
 from monitor.figures import of_stream
 from monitor.kin import Kin
 from monitor.messages import Status
 from monitor.redact import Redactor
+from monitor.stream_config import StreamConfig
 from monitor.worker import WorkerStatistics
 
 

@@ -6,9 +6,10 @@ import hashlib
 import importlib.metadata
 import json
 
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
 from monitor.errors import EvidenceError
 from monitor.evidence.manifest import Provenance, file_entry
+from monitor.stream_config import StreamConfig
 
 
 class Provenances:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from monitor.config import STREAM_NAME
 from monitor.evidence.manifest import PACKAGE_NAME, manifest_of, plain_file, plain_folder
+from monitor.stream_config import STREAM_NAME
 
 _log = logging.getLogger("monitor.evidence")
 

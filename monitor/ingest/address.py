@@ -21,9 +21,9 @@ from av.error import (
     ProtocolNotFoundError,
 )
 
-from monitor.config import StreamConfig
 from monitor.errors import ConfigError, SourceError
 from monitor.redact import Redactor, split_user_part, url_secrets
+from monitor.stream_config import StreamConfig
 
 Transport = Literal["tcp", "udp"]
 

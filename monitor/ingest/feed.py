@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from monitor.clock import Clock
-from monitor.config import StreamConfig
 from monitor.errors import SourceError
 from monitor.ingest.frame import AvFrame, Converter
 from monitor.ingest.ring import PacketRing
@@ -16,6 +15,7 @@ from monitor.ingest.tally import Tally
 from monitor.ingest.timeline import Timeline
 from monitor.ingest.way import Way
 from monitor.messages import Frame
+from monitor.stream_config import StreamConfig
 
 _LATE_S = 1.0
 """A recording that is later than this is played on from here rather than faster."""

@@ -9,13 +9,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from monitor.clock import LiveClock
-from monitor.config import PULLED, StreamConfig
 from monitor.errors import SourceError
 from monitor.ingest.source import Picture, Source
 from monitor.ingest.status import SourceStatus
 from monitor.ingest.tally import Tally
 from monitor.ingest.way import Way
 from monitor.messages import Frame
+from monitor.stream_config import PULLED, StreamConfig
 from monitor.webrtc_config import WebRtcConfig
 
 _RATE_PICTURES = 12

@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 from monitor.added_stream import bound_of
 from monitor.clock import Clock
-from monitor.config import StreamConfig
 from monitor.errors import SourceError
 from monitor.ingest.feed import LOST_STALLS, Feed, Turn, TurnOver
 from monitor.ingest.retry import Patience, Retry
@@ -24,6 +23,7 @@ from monitor.ingest.way import Way
 from monitor.messages import Frame, StreamState
 from monitor.reach import Resolve, addresses_of
 from monitor.redact import Redactor, url_secrets
+from monitor.stream_config import StreamConfig
 
 _MOST_LEFT_BEHIND = 3
 """Threads that may be stuck at the same time: past that, the stream waits for one of them to return."""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from monitor.clock import Clock
-from monitor.config import PUBLISHED, PULLED, StreamConfig
 from monitor.ingest.reader import Reader
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.status import ReaderStatistics, SourceStatus
 from monitor.messages import Frame, Leave, Offer, Reply
+from monitor.stream_config import PUBLISHED, PULLED, StreamConfig
 from monitor.webrtc_config import WebRtcConfig
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit, urlunsplit
 
 from monitor.added_stream import bound_of
-from monitor.config import StreamConfig
 from monitor.errors import SourceError
 from monitor.ingest.address import Address, RefusedError
 from monitor.reach import OutOfReachError, Resolve, addresses_of, checked_addresses
+from monitor.stream_config import StreamConfig
 
 
 class Way:

@@ -6,13 +6,14 @@ import logging
 from importlib.metadata import version
 
 from monitor.clock import Clock
-from monitor.config import MonitorConfig, StreamConfig
+from monitor.config import MonitorConfig
 from monitor.decision import sampling_policy
 from monitor.decision.measured import Header, StreamLine
 from monitor.decision.measured_file import MeasuredFile
 from monitor.errors import ConfigError
 from monitor.learning.learner import Learner
 from monitor.steps import Parts
+from monitor.stream_config import StreamConfig
 
 _log = logging.getLogger("monitor.learning")
 

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import aiomqtt
 from aiomqtt.exceptions import MqttCodeError, MqttConnectError
 
-from monitor.config import MqttConfig
 from monitor.errors import ConfigError
+from monitor.mqtt_config import MqttConfig
 from monitor.redact import redact
 
 if TYPE_CHECKING:

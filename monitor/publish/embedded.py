@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from monitor.config import MqttConfig
 from monitor.errors import ConfigError, MonitorError
+from monitor.mqtt_config import MqttConfig
 
 if TYPE_CHECKING:
     from amqtt.broker import Broker

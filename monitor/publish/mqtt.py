@@ -18,9 +18,9 @@ import aiomqtt
 
 from monitor import payloads
 from monitor.clock import Clock, LiveClock
-from monitor.config import MqttConfig
 from monitor.delivery import Outbox, Persistent, RowT
 from monitor.messages import Event, Status, Verdict
+from monitor.mqtt_config import MqttConfig
 from monitor.publish.client import Broker
 from monitor.publish.homeassistant import discovery
 from monitor.publish.latest import Latest

@@ -7,8 +7,8 @@ import os
 
 import aiomqtt
 
-from monitor.config import MqttConfig
 from monitor.errors import MonitorError
+from monitor.mqtt_config import MqttConfig
 from monitor.publish.client import Broker
 
 

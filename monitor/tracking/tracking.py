@@ -13,9 +13,10 @@ import numpy as np
 
 from gend.errors import PictureError
 from gend.faces import Face, FaceDetector, align, alignment
-from monitor.config import FacesConfig, Polygon
+from monitor.config import FacesConfig
 from monitor.messages import Box, Crop, Demand, Frame, Frozen, Look, Pixels, SeenFace, Tracked, TrackObservation
 from monitor.redact import one_line
+from monitor.stream_config import Polygon
 from monitor.tracking.blocks import BlockAccount
 from monitor.tracking.frozen import Repeats, Stillness
 from monitor.tracking.previews import Previews

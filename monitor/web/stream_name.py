@@ -6,6 +6,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from monitor.config import STREAM_NAME
+from monitor.stream_config import STREAM_NAME
 
 StreamName = Annotated[str, Field(pattern=STREAM_NAME, examples=["lobby"])]

@@ -10,9 +10,10 @@ from typing import Any, Self
 
 from gend.faces import Face
 from monitor.clock import LiveClock
-from monitor.config import FacesConfig, StreamConfig
+from monitor.config import FacesConfig
 from monitor.ingest import ReaderStatistics, SourceStatus
 from monitor.messages import Pixels
+from monitor.stream_config import StreamConfig
 from monitor.tracking import Tracking
 from monitor.worker import StreamWorker
 

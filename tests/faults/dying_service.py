@@ -29,10 +29,10 @@ import sqlalchemy.dialects.sqlite.aiosqlite  # noqa: F401
 from sqlalchemy import Engine, event
 
 from monitor.clock import RecordingClock
-from monitor.config import MqttConfig
 from monitor.decision import Decision, uncalibrated
 from monitor.decision_config import DecisionConfig
 from monitor.messages import Alert, Logit, ModelIdentity, Status, TrackObservation
+from monitor.mqtt_config import MqttConfig
 from monitor.publish import MqttPublisher
 from monitor.recorder import Recorder
 from monitor.store import Store

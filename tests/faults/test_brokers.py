@@ -16,8 +16,8 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from monitor.config import MqttConfig
 from monitor.messages import Event, Status
+from monitor.mqtt_config import MqttConfig
 from monitor.publish import MqttPublisher
 from monitor.publish.client import Broker
 from monitor.store import OutboxRow, Store

@@ -15,9 +15,10 @@ from pathlib import Path
 from gend.preprocess import encoder_input
 from monitor.answers import Answer, Answers, Request
 from monitor.clock import LiveClock
-from monitor.config import FacesConfig, StreamConfig
+from monitor.config import FacesConfig
 from monitor.isolation import IsolatedWorker
 from monitor.messages import Leave, Offer, Reply
+from monitor.stream_config import StreamConfig
 from monitor.worker import StreamWorker, WorkerPlan, track_ids
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.isolation.detectors import Obedient

@@ -19,9 +19,10 @@ from gend.preprocess import encoder_input
 from monitor.answers import Answer, Answers
 from monitor.clips import RingPlan
 from monitor.clock import LiveClock
-from monitor.config import FacesConfig, StreamConfig
+from monitor.config import FacesConfig
 from monitor.isolation import IsolatedWorker
 from monitor.messages import Clip, ClipRequest
+from monitor.stream_config import StreamConfig
 from monitor.worker import StreamWorker, WorkerPlan, track_ids
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.isolation.detectors import Obedient

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from monitor.added_stream import AddedStreamConfig
-from monitor.config import StreamConfig
 from monitor.reach_config import ReachConfig
 from monitor.stream_check import check_stream
+from monitor.stream_config import StreamConfig
 from tests.waiting import PATIENCE_S
 from tests.whep_server import WhepServer
 

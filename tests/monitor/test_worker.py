@@ -15,8 +15,9 @@ import pytest
 
 from gend.faces import Face
 from monitor.clock import Clock, LiveClock
-from monitor.config import FacesConfig, StreamConfig
+from monitor.config import FacesConfig
 from monitor.messages import Crop, Pixels, Preview, Tracked, TrackObservation
+from monitor.stream_config import StreamConfig
 from monitor.tracking import Tracking
 from monitor.worker import StreamWorker
 from tests.logs import told

@@ -12,7 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from monitor.clock import Clock
-from monitor.config import PUBLISHED, StreamConfig
 from monitor.ingest.feed import Turn
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.status import ReaderStatistics, SourceStatus, Standing, logger
@@ -21,6 +20,7 @@ from monitor.ingest.webrtc.loop import LoopThread
 from monitor.ingest.webrtc.session import Receiver, Session
 from monitor.messages import Frame, StreamState
 from monitor.redact import Redactor, one_line, url_secrets
+from monitor.stream_config import PUBLISHED, StreamConfig
 from monitor.webrtc_config import WebRtcConfig
 
 _LOOK_S = 0.25

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitor.clock import Clock
-from monitor.config import StreamConfig
 from monitor.ingest.feed import Turn
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.tally import Tally
@@ -14,6 +13,7 @@ from monitor.ingest.webrtc.assembly import Assembler, Codec
 from monitor.ingest.webrtc.peer import Peer
 from monitor.ingest.webrtc.pictures import Pictures
 from monitor.messages import Frame
+from monitor.stream_config import StreamConfig
 from monitor.webrtc_config import WebRtcConfig
 
 

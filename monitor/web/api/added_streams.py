@@ -10,8 +10,8 @@ from pydantic import Field, WithJsonSchema
 
 from monitor.actions import Actions
 from monitor.actions.added_streams import ConfiguredStream
-from monitor.config import STREAM_NAME, StreamConfig
 from monitor.stream_check import StreamCheck
+from monitor.stream_config import STREAM_NAME, StreamConfig
 from monitor.web.api.models import Shape, Time, time
 from monitor.web.api.problems import declared
 from monitor.web.asking import Asking

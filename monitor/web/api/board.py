@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from monitor.actions import Actions
 from monitor.actions.board import BoardWatcher
-from monitor.config import STREAM_NAME
+from monitor.stream_config import STREAM_NAME
 from monitor.web.api.event_stream import EventStream
 from monitor.web.api.problems import declared
 from monitor.web.asking import Asking

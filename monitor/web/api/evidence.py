@@ -10,8 +10,8 @@ from pydantic import Field
 
 from monitor.actions import Actions
 from monitor.actions.evidence import PackageView
-from monitor.config import STREAM_NAME
 from monitor.evidence import Verified
+from monitor.stream_config import STREAM_NAME
 from monitor.web.api.alerts import AlertId
 from monitor.web.api.archive import zipped
 from monitor.web.api.models import Sha256, Shape, Time

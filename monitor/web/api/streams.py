@@ -11,8 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from monitor.actions import Actions
 from monitor.actions.promises import StreamPromise
 from monitor.actions.streams import StreamView
-from monitor.config import STREAM_NAME
 from monitor.moments import MOST_SNOOZE_DAYS
+from monitor.stream_config import STREAM_NAME
 from monitor.web.api.models import Shape, StatusShape, Time, VerdictShape, time
 from monitor.web.api.problems import declared
 from monitor.web.asking import Asking

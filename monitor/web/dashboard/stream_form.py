@@ -11,8 +11,8 @@ from nicegui import ui
 
 from monitor.actions import FaultyError, RefusedError
 from monitor.actions.added_streams import ConfiguredStream
-from monitor.config import StreamConfig
 from monitor.stream_check import StreamCheck
+from monitor.stream_config import StreamConfig
 
 _HINTS = {
     "name": "Small letters, digits, - and _; in topics, logs and pages.",

@@ -22,9 +22,10 @@ import psutil
 from gend.faces import Face, FaceDetector, load_detector
 from gend.preprocess import encoder_input
 from monitor.clock import LiveClock
-from monitor.config import FacesConfig, StreamConfig
+from monitor.config import FacesConfig
 from monitor.ingest import SourceStatus
 from monitor.messages import Box, Crop, Demand, Frame, Pixels, Tracked
+from monitor.stream_config import StreamConfig
 from monitor.tracking import Tracking
 from monitor.worker import StreamWorker, track_ids
 from tests.faults.hostile.outcome import End, Outcome

@@ -13,9 +13,9 @@ from monitor.access.fingerprints import fingerprint
 from monitor.actions import NotFoundError
 from monitor.actions.publishing import Proof, Publishing, PublishingError
 from monitor.calls import Call
-from monitor.config import StreamConfig
 from monitor.messages import Event, Reply
 from monitor.store import EpisodeFilter
+from monitor.stream_config import StreamConfig
 from tests.monitor.actions.acting import ADMIN, acting
 from tests.monitor.evidence.examples import a_case, written
 from tests.monitor.store.examples import an_alert

@@ -5,11 +5,11 @@ from pathlib import Path
 import av
 import pytest
 
-from monitor.config import StreamConfig
 from monitor.errors import SourceError
 from monitor.ingest import StreamProbe, probe
 from monitor.ingest.probe import _measured_fps
 from monitor.ingest.source import Picture
+from monitor.stream_config import StreamConfig
 from tests.monitor.ingest.clips import make_clip
 from tests.rtsp_server import RtspServer
 

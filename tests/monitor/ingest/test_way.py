@@ -10,11 +10,11 @@ import pytest
 
 from monitor.added_stream import AddedStreamConfig
 from monitor.clock import LiveClock
-from monitor.config import StreamConfig
 from monitor.errors import SourceError
 from monitor.ingest import Reader, SourceStatus, Way
 from monitor.ingest.retry import Patience
 from monitor.reach_config import ReachConfig
+from monitor.stream_config import StreamConfig
 from tests.waiting import wait_until
 
 HERE = ReachConfig(networks=["127.0.0.1/32", "10.0.0.0/8"])

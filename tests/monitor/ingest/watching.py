@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
 from monitor.clock import LiveClock
-from monitor.config import StreamConfig
 from monitor.ingest import PacketRing, Reader, SourceStatus
 from monitor.ingest.retry import Patience
 from monitor.messages import Frame
+from monitor.stream_config import StreamConfig
 
 T = TypeVar("T")
 WAIT_S = 20.0

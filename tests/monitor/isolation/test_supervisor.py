@@ -25,11 +25,12 @@ from gend.faces import FaceDetector
 from gend.preprocess import encoder_input
 from monitor.backoff import Backoff
 from monitor.clock import LiveClock
-from monitor.config import FacesConfig, StreamConfig
+from monitor.config import FacesConfig
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
 from monitor.isolation.life import Life
 from monitor.messages import Crop, Demand, Look, Preview, Tracked, TrackObservation
+from monitor.stream_config import StreamConfig
 from monitor.worker import WorkerPlan
 from tests.logs import told
 from tests.monitor.ingest.clips import make_clip

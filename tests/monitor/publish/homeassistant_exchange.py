@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from monitor.config import MqttConfig
 from monitor.messages import Status
+from monitor.mqtt_config import MqttConfig
 from tests.broker import Inbox, Mosquitto, listening
 from tests.monitor.publish.running import publishing
 from tests.monitor.store.examples import an_alert, opened

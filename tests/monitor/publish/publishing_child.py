@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 
-from monitor.config import MqttConfig
+from monitor.mqtt_config import MqttConfig
 from tests.monitor.publish.running import publishing
 from tests.monitor.store.examples import an_alert, opened
 

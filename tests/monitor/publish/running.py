@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from monitor.config import MqttConfig
+from monitor.mqtt_config import MqttConfig
 from monitor.publish import MqttPublisher
 from monitor.store import OutboxRow, Store
 from tests.broker import listening

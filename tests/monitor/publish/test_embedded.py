@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from monitor.config import MqttConfig
 from monitor.errors import ConfigError
+from monitor.mqtt_config import MqttConfig
 from monitor.publish import EmbeddedBroker
 from tests.broker import listening
 

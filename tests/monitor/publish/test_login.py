@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config import MqttConfig
 from monitor.errors import ConfigError
+from monitor.mqtt_config import MqttConfig
 from monitor.publish.client import Broker, default_client_id
 from monitor.store import Store
 from tests.broker import Certificates, Mosquitto, listening, make_certificates

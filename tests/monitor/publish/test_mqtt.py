@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from monitor.config import MqttConfig
 from monitor.messages import Event, Status, Verdict
+from monitor.mqtt_config import MqttConfig
 from monitor.publish import EmbeddedBroker, MqttPublisher
 from monitor.store import Store
 from tests.broker import Mosquitto, listening

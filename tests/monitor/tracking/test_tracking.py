@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from gend.faces import Face, align
-from monitor.config import FacesConfig, Polygon
+from monitor.config import FacesConfig
 from monitor.messages import Crop, Demand, Pixels, Tracked, TrackObservation
+from monitor.stream_config import Polygon
 from monitor.tracking import Tracking
 from tests.monitor.tracking.scenes import PictureFrame, ScriptedDetector, centre, face_at, textured
 

@@ -19,8 +19,8 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from monitor.access import Role
 from monitor.actions.publishing import Publishing
-from monitor.config import StreamConfig
 from monitor.messages import Reply
+from monitor.stream_config import StreamConfig
 from tests.monitor.access.cheap import PASSWORD
 from tests.monitor.actions.acting import acting
 from tests.monitor.store.examples import an_alert

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from monitor.access import Principal, Role
 from monitor.actions.publishing import Publishing
 from monitor.answers import Answers
-from monitor.config import StreamConfig
 from monitor.messages import Leave, Offer, Reply
+from monitor.stream_config import StreamConfig
 from monitor.web import Health, WebServer, create_app
 from monitor.web_config import WebConfig
 from monitor.webrtc_config import IceServer

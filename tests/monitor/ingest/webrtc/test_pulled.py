@@ -8,11 +8,11 @@ from typing import Any, Self
 import pytest
 
 from monitor.clock import LiveClock
-from monitor.config import StreamConfig
 from monitor.ingest import SourceStatus
 from monitor.ingest.retry import Patience
 from monitor.ingest.webrtc.pulled import PulledReader
 from monitor.messages import Frame
+from monitor.stream_config import StreamConfig
 from monitor.webrtc_config import WebRtcConfig
 from tests.logs import told
 from tests.waiting import wait_until

@@ -9,13 +9,13 @@ import pytest
 
 from monitor.added_stream import AddedStreamConfig
 from monitor.clock import LiveClock
-from monitor.config import StreamConfig
 from monitor.ingest import SourceStatus
 from monitor.ingest.retry import Patience
 from monitor.ingest.webrtc.descriptions import leading_within
 from monitor.ingest.webrtc.pulled import PulledReader
 from monitor.messages import Frame
 from monitor.reach_config import ReachConfig
+from monitor.stream_config import StreamConfig
 from monitor.webrtc_config import WebRtcConfig
 from tests.waiting import wait_until
 from tests.whep_server import WhepServer

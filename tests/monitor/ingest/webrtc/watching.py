@@ -8,10 +8,10 @@ import threading
 from typing import Any, Self
 
 from monitor.clock import LiveClock
-from monitor.config import StreamConfig
 from monitor.ingest import PacketRing, SourceStatus, new_reader
 from monitor.ingest.webrtc.published import PublishedReader
 from monitor.messages import Frame, Leave, Offer, Reply
+from monitor.stream_config import StreamConfig
 from monitor.webrtc_config import WebRtcConfig
 from tests.waiting import PATIENCE_S, wait_until
 from tests.webrtc_client import Publisher
