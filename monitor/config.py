@@ -32,9 +32,26 @@ class FacesConfig(Section):
         description="`auto` takes YuNet, or BlazeFace where YuNet cannot be fetched; `scrfd:FILE` is InsightFace's, "
         "whose weights are for non-commercial research only.",
     )
-    analysis_fps: float = Field(default=5, gt=0, le=30, description="Pictures searched for faces, per second.")
-    analysis_px: int = Field(
-        default=640, ge=160, le=1920, description="Longer side of the picture that is searched, pixels."
+    analysis_fps: float = Field(default=5, gt=0, le=30, description="Pictures looked at for faces, per second.")
+    analysis_px: int | None = Field(
+        default=None,
+        ge=160,
+        le=1920,
+        description="Longer side of the picture that is searched, pixels; null: as large as `min_face_px` needs.",
+    )
+    search_every: int = Field(
+        default=2,
+        ge=1,
+        le=10,
+        description="Pictures of which one at least is searched; in between, faces in sight are carried on by optical "
+        "flow where that is certain. 1 searches all.",
+    )
+    idle_blind_max_s: float = Field(
+        default=2,
+        ge=0,
+        le=30,
+        description="Seconds for which a stream without faces, in which nothing moves, may go unlooked at; such a "
+        "stream is decoded from keyframe to keyframe where they are no farther apart. 0 always looks.",
     )
     min_face_px: float = Field(
         default=90, ge=16, le=1000, description="Narrowest face that is scored, full-resolution pixels."

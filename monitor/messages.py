@@ -68,6 +68,9 @@ class Frame(Protocol):
     def small(self, px: int) -> Pixels:
         """The whole picture, RGB uint8 (h, w, 3), aspect kept, its longer side at most `px`; never enlarged."""
 
+    def luma(self, px: int) -> Pixels:
+        """Brightness of the whole picture, uint8 (h, w), as large as `small`; for movement, not for looking at."""
+
     def region(self, box: Box) -> tuple[Pixels, tuple[int, int]]:
         """Full-resolution RGB pixels (h, w, 3) of `box` clipped to the picture, and the (x, y) of their corner."""
 

@@ -19,7 +19,7 @@ from monitor.answers import Answer, Request, unserved
 from monitor.clips import ClipWriter, RingPlan
 from monitor.clock import Clock
 from monitor.config import FacesConfig
-from monitor.ingest import ReaderStatistics, SourceStatus, TakesPublishers, new_reader
+from monitor.ingest import Needs, ReaderStatistics, SourceStatus, TakesPublishers, new_reader
 from monitor.messages import ClipRequest, Demand, Frame, Look, Pixels, Tracked
 from monitor.redact import one_line
 from monitor.stream_config import StreamConfig
@@ -154,6 +154,11 @@ class StreamWorker:
             ring=self._clips.ring,
             webrtc=webrtc or WebRtcConfig(),
             on_reply=on_answer,
+            needs=Needs(
+                tracking.faces.analysis_fps,
+                tracking.faces.idle_blind_max_s,
+                lambda: tracking.statistics().quiet_s,
+            ),
         )
         self._thread = threading.Thread(target=self._analyse, name=f"track-{self.stream}", daemon=True)
 

@@ -42,6 +42,7 @@ LEAST_NATS = 0.2
 _POLICY = (
     "analysis_fps",
     "analysis_px",
+    "search_every",
     "min_face_px",
     "reassociate_s",
     "crops_per_s",

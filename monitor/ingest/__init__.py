@@ -2,6 +2,7 @@
 
 from monitor.ingest.address import check_protocols
 from monitor.ingest.clip import write_clip
+from monitor.ingest.depth import Needs
 from monitor.ingest.file import FileInfo, inspect_file, read_file
 from monitor.ingest.frame import AvFrame
 from monitor.ingest.probe import StreamProbe, probe
@@ -14,6 +15,7 @@ from monitor.ingest.way import Way
 __all__ = [
     "AvFrame",
     "FileInfo",
+    "Needs",
     "PacketRing",
     "Reader",
     "ReaderStatistics",

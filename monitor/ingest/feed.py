@@ -5,12 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import av
 
 from monitor.clock import Clock
 from monitor.errors import SourceError
+from monitor.ingest.decoder import Picture
+from monitor.ingest.depth import Needs
 from monitor.ingest.frame import AvFrame, Converter
 from monitor.ingest.ring import PacketRing
-from monitor.ingest.source import Picture, Source
+from monitor.ingest.source import Source
 from monitor.ingest.tally import Tally
 from monitor.ingest.timeline import Timeline
 from monitor.ingest.way import Way
@@ -93,6 +98,7 @@ class Feed:
         untrusted_s: seconds without a trusted picture after which a connection is given up.
         ring: keeps the packets of the last seconds; None: none are kept.
         way: tells what to open.
+        needs: what is needed of the pictures; None: all of them.
     """
 
     def __init__(
@@ -108,6 +114,7 @@ class Feed:
         untrusted_s: float,
         ring: PacketRing | None = None,
         way: Way | None = None,
+        needs: Needs | None = None,
     ) -> None:
         self._config = config
         self._way = way or Way(config)
@@ -119,6 +126,7 @@ class Feed:
         self._open_s = open_s
         self._untrusted_s = untrusted_s
         self._ring = ring
+        self._needs = needs
 
     def run(self, turn: Turn) -> str:
         """Reads one connection, or a recording and, where it loops, the same again.
@@ -156,26 +164,33 @@ class Feed:
         with self._opened(turn) as source:
             trusted_s = self._clock.now_s()
             turn.expect(trusted_s)
-            packets = source.read()
+            packets = source.packets()
             while True:
                 with turn.inside_ffmpeg():
-                    pictures = next(packets, None)
+                    packet = next(packets, None)
                 turn.check()
-                if pictures is None:
+                if packet is None:
                     return
-                for picture in pictures:
-                    if source.ahead_of_time:
-                        pacer.wait(turn, picture.pts_s, source.frame_s)
-                    self._hand_on(turn, picture, converter)
-                    now_s = self._clock.now_s()
-                    if picture.trusted or source.ahead_of_time:
-                        trusted_s = now_s
-                    elif now_s - trusted_s > self._untrusted_s:
-                        raise SourceError(f"connection given up: damaged pictures only for {self._untrusted_s:g} s")
-                if pictures:
-                    turn.expect(self._clock.now_s())
+                if source.ahead_of_time and source.is_picture(packet):
+                    pacer.wait(turn, source.plays_s(packet), source.frame_s)
+                pictures = self._decode(turn, source, packet)
+                self._hand_on(turn, pictures, converter)
+                now_s = self._clock.now_s()
+                if source.ahead_of_time or any(picture.trusted for picture in pictures):
+                    trusted_s = now_s
+                elif pictures and now_s - trusted_s > self._untrusted_s:
+                    raise SourceError(f"connection given up: damaged pictures only for {self._untrusted_s:g} s")
+                if pictures or source.asleep:
+                    turn.expect(now_s)
                 elif turn.silent_s() > LOST_STALLS * self._config.stall_s:
                     raise SourceError("connection given up: data arrives, but no picture can be made of it")
+
+    def _decode(self, turn: Turn, source: Source, packet: av.Packet[Any]) -> list[Picture]:
+        due = self._wanted is None or self._wanted(self._clock.now_s())
+        with turn.inside_ffmpeg():
+            pictures = source.decode(packet, due=due)
+        turn.check()
+        return pictures
 
     @contextmanager
     def _opened(self, turn: Turn) -> Iterator[Source]:
@@ -188,6 +203,7 @@ class Feed:
                 open_s=self._open_s,
                 silence_s=LOST_STALLS * self._config.stall_s,
                 ring=self._ring,
+                needs=self._needs,
             )
         try:
             turn.check()
@@ -196,34 +212,35 @@ class Feed:
             with turn.inside_ffmpeg():
                 source.close()
 
-    def _hand_on(self, turn: Turn, picture: Picture, converter: Converter) -> None:
+    def _hand_on(self, turn: Turn, pictures: list[Picture], converter: Converter) -> None:
+        """Hands on what is wanted of the pictures that came at once: only the newest is of now."""
         at_s = self._clock.now_s()
-        turn.expect(at_s)
-        index = self._tally.frames
-        self._tally.arrived(at_s)
-        self._tally.distrusted += not picture.trusted
-        self._on_picture(turn)
-        if self._wanted is not None and not self._wanted(at_s):
-            self._tally.unwanted += 1
-            return
-        name = self._config.name
-        self._on_frame(AvFrame(name, index, at_s, picture.pts_s, picture.trusted, picture.video, converter))
+        for picture in pictures:
+            index = self._tally.frames
+            self._tally.frames += 1
+            self._tally.distrusted += not picture.trusted
+            self._on_picture(turn)
+            if self._wanted is not None and (picture is not pictures[-1] or not self._wanted(at_s)):
+                self._tally.unwanted += 1
+                continue
+            name = self._config.name
+            self._on_frame(AvFrame(name, index, at_s, picture.pts_s, picture.trusted, picture.video, converter))
 
 
 class _Pacer:
-    """Holds pictures that were read too early back until they are due, as if they came from a camera."""
+    """Holds packets that were read too early back until they are due, as if they came from a camera."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._timeline: Timeline | None = None
         self._origin_s = clock.now_s()
 
-    def wait(self, turn: Turn, pts_s: float | None, frame_s: float) -> None:
-        """Waits until the picture is due. Raises TurnOver where the turn ends first."""
+    def wait(self, turn: Turn, plays_s: float | None, frame_s: float) -> None:
+        """Waits until the packet is due. Raises TurnOver where the turn ends first."""
         if self._timeline is None:
             self._timeline = Timeline(frame_s)
             self._origin_s = self._clock.now_s()
-        due_s = self._origin_s + self._timeline.place(pts_s)
+        due_s = self._origin_s + self._timeline.place(plays_s)
         early_s = due_s - self._clock.now_s()
         if early_s < -_LATE_S:
             self._origin_s -= early_s

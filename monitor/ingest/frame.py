@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass, field
 
 import av
+import cv2
 import numpy as np
 from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -90,6 +91,19 @@ class AvFrame:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         return self._upright(self.converter.resize(self.picture, *size))
 
+    def luma(self, px: int) -> Pixels:
+        """Brightness of the whole picture, uint8 (h, w), as large as `small`.
+
+        Where the decoder gives it in bytes, a few of its pixels are taken for each: a fraction of what `small` costs.
+        """
+        if not _has_luma_bytes(self.picture):
+            return cv2.cvtColor(self.small(px), cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+        width, height = self.picture.width, self.picture.height
+        scale = min(1.0, px / max(width, height))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        whole = _lines(self.picture.planes[0])[:, :width]
+        return self._upright(cv2.resize(whole, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False))
+
     def region(self, box: Box) -> tuple[Pixels, tuple[int, int]]:
         """Full-resolution RGB pixels (h, w, 3) of `box` clipped to the picture, and the (x, y) of their corner.
 
@@ -135,6 +149,14 @@ class AvFrame:
 def _pixels(picture: av.VideoFrame) -> Pixels:
     """The pixels of an RGB24 picture, (h, w, 3), free of the padding at the end of its lines."""
     return np.ascontiguousarray(picture.to_ndarray(), dtype=np.uint8)
+
+
+def _has_luma_bytes(picture: av.VideoFrame) -> bool:
+    """Whether the first plane is the brightness, a byte a pixel, from the top."""
+    first = picture.format.components[0]
+    planar = picture.format.is_planar or len(picture.format.components) == 1
+    in_bytes = not picture.format.is_rgb and not picture.format.has_palette and first.bits == 8
+    return planar and in_bytes and picture.planes[0].line_size >= picture.width
 
 
 def _chroma_grid(picture: av.VideoFrame) -> tuple[int, int] | None:

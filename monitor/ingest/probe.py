@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from monitor.clock import LiveClock
 from monitor.errors import SourceError
-from monitor.ingest.source import Picture, Source
+from monitor.ingest.decoder import Picture
+from monitor.ingest.source import Source
 from monitor.ingest.status import SourceStatus
 from monitor.ingest.tally import Tally
 from monitor.ingest.way import Way

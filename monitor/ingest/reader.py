@@ -14,6 +14,7 @@ from collections.abc import Callable
 from monitor.added_stream import bound_of
 from monitor.clock import Clock
 from monitor.errors import SourceError
+from monitor.ingest.depth import Needs
 from monitor.ingest.feed import LOST_STALLS, Feed, Turn, TurnOver
 from monitor.ingest.retry import Patience, Retry
 from monitor.ingest.ring import PacketRing
@@ -46,6 +47,7 @@ class Reader:
         patience: how long to wait for what.
         ring: keeps the packets of the last seconds; None: none are kept.
         resolve: looks hosts up, where the stream may not lead everywhere.
+        needs: what is needed of the pictures, others being left undecoded; None: all of them.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Reader:
         patience: Patience = DEFAULT_PATIENCE,
         ring: PacketRing | None = None,
         resolve: Resolve = addresses_of,
+        needs: Needs | None = None,
     ) -> None:
         self._config = config
         self._way = Way(config, resolve)
@@ -76,6 +79,7 @@ class Reader:
             untrusted_s=patience.untrusted_s,
             ring=ring,
             way=self._way,
+            needs=needs,
         )
         redact = Redactor(url_secrets(config.url.get_secret_value()))
         self._stopping = threading.Event()

@@ -6,8 +6,7 @@ It does not retry, wait or pace; `reader` does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import av
 from av.container import InputContainer
@@ -18,34 +17,19 @@ from av.video.stream import VideoStream
 from monitor.clock import Clock
 from monitor.errors import SourceError
 from monitor.ingest.address import Address, Transport
+from monitor.ingest.decoder import DECODER_LIMITS, LARGEST_PX, Decoder, Picture
+from monitor.ingest.depth import Needs
 from monitor.ingest.loss import with_losses
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.tally import Tally
-from monitor.ingest.trust import Trust
 
 _DEFAULT_FPS = 25.0
-_LARGEST_PX = 8192 * 4352
-"""Pixels of a picture at the most: 8K, and the panoramas of several lenses. A header of a few bytes may claim seven
-times that, and a decoder keeps up to 17 pictures."""
-DECODER_LIMITS = {"max_pixels": str(_LARGEST_PX)}
-"""Options of every decoder."""
-_CODEC_OPTIONS = {"mjpeg": {"err_detect": "explode"}}
-"""A damaged JPEG is else decoded as far as it goes, and passed on without a word."""
 # Their packets are numbered, and FFmpeg's log tells which are missing.
 _RTP = ("rtsp", "rtsps", "rtp")
 # Over these, packets can be lost: RTSP servers drop some of a slow client's even over TCP.
 _LOSSY = (*_RTP, "udp", "srt")
 # These are read faster than they play: from a disk, or in segments that arrive whole.
 _AHEAD_OF_TIME = ("hls", "dash")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """A decoded picture, before it has a place on the pipeline's clock."""
-
-    video: av.VideoFrame
-    pts_s: float | None
-    trusted: bool
 
 
 class Source:
@@ -64,20 +48,17 @@ class Source:
         tally: Tally,
         silence_s: float | None,
         ring: PacketRing | None,
+        needs: Needs | None,
     ) -> None:
-        # The decoder's own threads would add a frame of delay each and cost more CPU than they save wall time.
-        stream.thread_type = "NONE"
-        # Packets are numbered, and pictures carry their packet's number through the decoder's reordering.
-        stream.codec_context.copy_opaque = True
-        stream.codec_context.options = {**DECODER_LIMITS, **_CODEC_OPTIONS.get(stream.codec_context.name, {})}
         self._container = container
         self._stream = stream
         self._address = address
         self._clock = clock
         self._tally = tally
         self._silence_s = silence_s
-        self._trust = Trust(lossy=address.scheme in _LOSSY)
-        self._packets = 0
+        self._decoder = Decoder(
+            stream, clock=clock, tally=tally, lossy=address.scheme in _LOSSY, needs=needs, fps=self.fps
+        )
         self._recording = None if ring is None else ring.begin(stream)
 
     @classmethod
@@ -91,6 +72,7 @@ class Source:
         open_s: float | None = None,
         silence_s: float | None = None,
         ring: PacketRing | None = None,
+        needs: Needs | None = None,
     ) -> Self:
         """Opens an address.
 
@@ -103,6 +85,7 @@ class Source:
                 steps with as much time for each.
             silence_s: seconds of silence after which reading is given up; None waits for ever.
             ring: keeps the packets of the last seconds, before they are decoded.
+            needs: what is needed of its pictures, others being left undecoded; None: all of them.
 
         Raises:
             SourceError: it cannot be opened or holds no video; the reason, without the address.
@@ -130,11 +113,13 @@ class Source:
                 continue
             stream = _video_stream(container)
             declared = stream and (stream.codec_context.width, stream.codec_context.height)
-            if declared and declared[0] * declared[1] > _LARGEST_PX:
+            if declared and declared[0] * declared[1] > LARGEST_PX:
                 container.close()
                 raise SourceError(f"cannot open: pictures of {declared[0]} x {declared[1]} px are too large")
             if stream is not None:
-                return cls(container, stream, address, clock=clock, tally=tally, silence_s=silence_s, ring=ring)
+                return cls(
+                    container, stream, address, clock=clock, tally=tally, silence_s=silence_s, ring=ring, needs=needs
+                )
             container.close()
         raise failure
 
@@ -185,8 +170,21 @@ class Source:
         recorded = self._address.scheme in {"http", "https"} and self.duration_s is not None
         return self._address.scheme == "file" or recorded or self._container.format.name in _AHEAD_OF_TIME
 
+    @property
+    def asleep(self) -> bool:
+        """Whether only keyframes are decoded now, because nobody is there and nothing moves."""
+        return self._decoder.asleep
+
     def read(self) -> Iterator[list[Picture]]:
-        """Yields the pictures that each packet brings, often none, so that the caller gets a word in between.
+        """Yields the pictures that each packet brings, often none.
+
+        Ends and raises as `packets`.
+        """
+        for packet in self.packets():
+            yield self.decode(packet)
+
+    def packets(self) -> Iterator[av.Packet[Any]]:
+        """Yields each packet, those of sound as well, so that the caller gets a word in between.
 
         Ends where FFmpeg sees an end, which a server that was killed also is.
 
@@ -202,16 +200,34 @@ class Source:
                     raise SourceError(f"connection lost: nothing arrived for {waited_s:.0f} s")
                 if lost:
                     # It may well concern a packet of pictures where one of sound came first.
-                    self._tally.packets_corrupt += 1
-                    self._trust.damaged(self._packets + 1)
-                # Not by its index, which is 0 in the packets by which PyAV flushes the decoders at the end.
-                if packet.stream is self._stream:
-                    yield self._decode(cast("av.Packet[VideoStream]", packet))
-                else:
-                    yield []
+                    self._decoder.lost()
+                yield packet
                 asked_s = self._clock.now_s()
         except FFmpegError as error:
             raise SourceError(self._address.lost(error)) from None
+
+    def plays_s(self, packet: av.Packet[Any]) -> float | None:
+        """When a packet's turn to be decoded comes as the recording plays, seconds; None where it does not tell."""
+        time = packet.pts if packet.dts is None else packet.dts
+        return None if time is None or packet.time_base is None else float(time * packet.time_base)
+
+    def is_picture(self, packet: av.Packet[Any]) -> bool:
+        """Whether a packet holds something of the pictures; those that flush the decoders at the end hold nothing."""
+        return packet.stream is self._stream and packet.size > 0
+
+    def decode(self, packet: av.Packet[Any], *, due: bool = True) -> list[Picture]:
+        """The pictures that a packet brings, and those that waited for it; none where it waits itself.
+
+        Args:
+            packet: the next one of `packets`.
+            due: whether its picture is looked at; if not, it may wait.
+        """
+        # Not by its index, which is 0 in the packets by which PyAV flushes the decoders at the end.
+        if packet.stream is not self._stream:
+            return []
+        if self._recording is not None:
+            self._recording.add(packet)
+        return self._decoder.decode(packet, due=due)
 
     def _demux(self) -> Iterator[tuple[av.Packet[Any], bool]]:
         """Packets, and whether some were lost on the way."""
@@ -221,34 +237,6 @@ class Source:
         else:
             for packet in packets:
                 yield packet, False
-
-    def _decode(self, packet: av.Packet[VideoStream]) -> list[Picture]:
-        self._packets += 1
-        self._tally.bytes += packet.size
-        if self._recording is not None:
-            self._recording.add(packet)
-        if packet.is_corrupt:
-            self._tally.packets_corrupt += 1
-            self._trust.damaged(self._packets)
-            # Where FFmpeg splits a transport stream into pictures anew, the mark comes one picture early.
-            self._trust.damaged(self._packets + 1)
-        packet.opaque = (self._packets,)  # PyAV tells objects apart by identity, and small numbers are one object
-        try:
-            frames = packet.decode()
-        except FFmpegError:
-            self._tally.decode_errors += 1
-            self._trust.damaged(self._packets)
-            return []
-        return [self._judged(frame) for frame in frames]
-
-    def _judged(self, frame: av.VideoFrame) -> Picture:
-        number = frame.opaque[0] if isinstance(frame.opaque, tuple) else self._packets
-        if frame.is_corrupt:
-            self._tally.decode_errors += 1
-            self._trust.damaged(number)
-        pts_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
-        trusted = self._trust.judge(packet=number, key=frame.key_frame, pts_s=pts_s, at_s=self._clock.now_s())
-        return Picture(frame, pts_s, trusted)
 
 
 def _video_stream(container: InputContainer) -> VideoStream | None:

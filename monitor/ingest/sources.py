@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from monitor.clock import Clock
+from monitor.ingest.depth import Needs
 from monitor.ingest.reader import Reader
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.status import ReaderStatistics, SourceStatus
@@ -48,6 +49,7 @@ def new_reader(
     ring: PacketRing | None,
     webrtc: WebRtcConfig,
     on_reply: Callable[[Reply], None],
+    needs: Needs | None = None,
 ) -> StreamReader:
     """What reads a stream, by the scheme of its URL.
 
@@ -60,6 +62,7 @@ def new_reader(
         ring: keeps the packets of the last seconds; None: none are kept.
         webrtc: how publishers reach it.
         on_reply: takes the answers to publishers.
+        needs: what is needed of the pictures, others being left undecoded; WebRTC's are all decoded.
     """
     if config.scheme == PUBLISHED:
         # Imported where needed: aiortc brings 20 MB that other workers do without.
@@ -75,4 +78,4 @@ def new_reader(
         return PulledReader(
             config, webrtc, on_frame=on_frame, on_status=on_status, clock=clock, wanted=wanted, ring=ring
         )
-    return Reader(config, on_frame=on_frame, on_status=on_status, clock=clock, wanted=wanted, ring=ring)
+    return Reader(config, on_frame=on_frame, on_status=on_status, clock=clock, wanted=wanted, ring=ring, needs=needs)

@@ -37,7 +37,7 @@ class ReaderStatistics:
 
     state: StreamState
     fps: float
-    """Frames decoded per second over the last seconds."""
+    """Frames that came per second, decoded or not, over the last seconds."""
     frames: int
     """Frames decoded, wanted or not."""
     distrusted: int
@@ -57,6 +57,8 @@ class ReaderStatistics:
     """Reading threads that died and were replaced."""
     outrun: int = 0
     """Pictures over WebRTC that were lost because the decoder was too slow."""
+    skipped: int = 0
+    """Frames left undecoded because nothing needed them."""
 
     @classmethod
     def of(cls, tally: Tally, state: StreamState, now_s: float, *, abandoned: int, stalls: int, crashed: int) -> Self:
@@ -75,6 +77,7 @@ class ReaderStatistics:
             stalls=stalls,
             crashed=crashed,
             outrun=tally.outrun,
+            skipped=tally.skipped,
         )
 
 

@@ -23,20 +23,26 @@ class Tally:
     frames: int = 0
     distrusted: int = 0
     unwanted: int = 0
+    skipped: int = 0
+    """Pictures that were left undecoded, on purpose."""
     outrun: int = 0
     """Pictures for which a decoder was too slow."""
     _arrivals: deque[float] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def arrived(self, at_s: float) -> None:
-        """A frame was decoded."""
+        """A frame came, and was decoded."""
         self.frames += 1
+        self.came(at_s)
+
+    def came(self, at_s: float) -> None:
+        """A frame came, to be decoded or not."""
         with self._lock:
             self._arrivals.append(at_s)
             self._forget(at_s)
 
     def fps(self, now_s: float) -> float:
-        """Frames decoded per second over the last seconds; falls to 0 when they stop coming."""
+        """Frames that came per second, decoded or not, over the last seconds; falls to 0 when they stop coming."""
         with self._lock:
             self._forget(now_s)
             if len(self._arrivals) < 2:

@@ -46,7 +46,7 @@ class Trust:
         """Something is wrong with that packet: marked corrupt, not decodable, or its picture was concealed."""
         self._damages.append(packet)
 
-    def judge(self, *, packet: int, key: bool, pts_s: float | None, at_s: float) -> bool:
+    def judge(self, *, packet: int, key: bool, pts_s: float | None, at_s: float, complete: bool = True) -> bool:
         """Whether the next picture presented may be believed.
 
         Args:
@@ -54,8 +54,11 @@ class Trust:
             key: whether it is a keyframe.
             pts_s: its presentation time, seconds, if it has one.
             at_s: when it arrived, seconds.
+            complete: whether all pictures are presented: of those that are left out on purpose, none is missing.
         """
-        if self._cadence is not None and pts_s is not None and self._cadence.missing(pts_s, at_s):
+        if self._cadence is not None and not complete:
+            self._cadence.begin_anew()
+        elif self._cadence is not None and pts_s is not None and self._cadence.missing(pts_s, at_s):
             self._keyframe = None
         if key:
             self._keyframe = packet
@@ -74,6 +77,11 @@ class Cadence:
     def __init__(self) -> None:
         self._steps: deque[float] = deque(maxlen=_STEADY_STEPS)
         self._last: tuple[float, float] | None = None
+
+    def begin_anew(self) -> None:
+        """What came so far says nothing of what comes."""
+        self._steps.clear()
+        self._last = None
 
     def missing(self, pts_s: float, at_s: float) -> bool:
         """Whether pictures are missing between the last one and this one; both times in seconds."""

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from monitor.messages import Frame, Look, Pixels, Preview, SeenFace
+from monitor.messages import Frame, Look, Preview, SeenFace
 
 _EVERY_S = 0.5
+_LONGER_PX = 640
 _QUALITY = 75
 """Of the JPEG: 640 x 360 pixels come to about 40 kB."""
 
@@ -34,14 +35,9 @@ class Previews:
         with self._lock:
             return at_s <= self._until_s and at_s - self._last_s >= _EVERY_S
 
-    def make(self, frame: Frame, small: Pixels, faces: Iterable[SeenFace]) -> Preview:
-        """The preview of a frame.
-
-        Args:
-            frame: the frame.
-            small: the same, RGB uint8 (h, w, 3), smaller.
-            faces: followed in it.
-        """
+    def make(self, frame: Frame, faces: Iterable[SeenFace]) -> Preview:
+        """The preview of a frame, with the faces followed in it."""
         self._last_s = frame.at_s
+        small = frame.small(_LONGER_PX)
         _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         return Preview(frame.stream, frame.at_s, np.asarray(jpeg).tobytes(), frame.width, frame.height, tuple(faces))

@@ -86,6 +86,16 @@ class Tracker:
         """Seconds after which no face is followed any more that was not seen again."""
         return max(self._patience_s, self._confirm_s)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is followed, and nothing was seen that may become somebody."""
+        return not self._tracks
+
+    def settled(self) -> list[Face] | None:
+        """The faces of the last analysis, where each is somebody's and nobody is missing; else None."""
+        settled = all(track.id is not None and track.last_seen_s == self._analysed_s for track in self._tracks)
+        return [track.face for track in self._tracks] if settled else None
+
     def update(self, faces: Sequence[Face], at_s: float) -> TrackUpdate:
         """Takes in the faces found at `at_s`, in full-resolution pixels; `at_s` never goes back."""
         ended = self._expire(at_s)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from monitor.messages import Box, Crop, Demand, Frame, Frozen, Look, Pixels, See
 from monitor.redact import one_line
 from monitor.stream_config import Polygon
 from monitor.tracking.blocks import BlockAccount
+from monitor.tracking.finder import Finder
 from monitor.tracking.frozen import Repeats, Stillness
 from monitor.tracking.previews import Previews
 from monitor.tracking.quality import Cause, Gate, sharpness, width_px
@@ -43,7 +43,11 @@ class TrackingStatistics:
     tracks: int = 0
     """Tracks alive, lost ones included."""
     analysed: int = 0
-    """Frames searched for faces."""
+    """Frames looked at."""
+    searched: int = 0
+    """Searches for faces; the rest of the frames was known without one."""
+    carried: int = 0
+    """Frames in which known faces were carried on by optical flow."""
     identities: int = 0
     """Tracks begun."""
     ignored: int = 0
@@ -53,9 +57,11 @@ class TrackingStatistics:
     gated: Mapping[str, int] = field(default_factory=dict)
     """Crops that were due and could not be had, by cause."""
     detect_s: float = 0.0
-    """Seconds spent in the detector."""
+    """CPU seconds spent in the detector."""
     degraded: str | None = None
     """What is lost by the detector in use."""
+    quiet_s: float = 0.0
+    """Seconds for which nobody was there and nothing has moved."""
     failure: str | None = None
     """Why cropping began to fail, in one line without credentials; None again once crops are cut and none fails."""
 
@@ -88,6 +94,7 @@ class Tracking:
         self._faces = faces
         self._ignored = [np.array(polygon, dtype=np.float32) for polygon in ignore]
         self._detector = detector
+        self._finder = Finder(detector, faces)
         self._prepare = prepare
         self._period_s = 1 / faces.analysis_fps
         self._pace = Pace(_EARLY * self._period_s)
@@ -106,9 +113,13 @@ class Tracking:
         self._stillness: dict[str, Stillness] = {}
         self._gated: Counter[str] = Counter()
         self._analysed = self._identities = self._ignored_faces = self._sampled = 0
-        self._detect_s = 0.0
         self._failure: str | None = None
         self._statistics = TrackingStatistics(degraded=detector.degraded)
+
+    @property
+    def faces(self) -> FacesConfig:
+        """How faces are found and chosen."""
+        return self._faces
 
     @property
     def lifetime_s(self) -> float:
@@ -139,9 +150,10 @@ class Tracking:
                 live on. A crop that cannot be cut raises nothing: it is counted, and told by `statistics`.
         """
         self._pace.mark(frame.at_s, self._period_s)
-        small = frame.small(self._faces.analysis_px)
-        repeated = self._repeats.see(small, frame.at_s)
-        update = self._tracker.update(self._find(small, frame), frame.at_s)
+        found = self._finder.find(frame, self._tracker.settled())
+        self._analysed += 1
+        repeated = found.small is not None and self._repeats.see(found.small, frame.at_s)
+        update = self._tracker.update(self._heeded(found.faces, frame), frame.at_s)
 
         out: list[Tracked] = []
         for ending in update.ended:
@@ -152,14 +164,14 @@ class Tracking:
         seen = [(track, self._account(track)) for track in update.seen]
         for track, account in seen:
             out += account.see(track.seen_since_s, frame.at_s, track.face.box)
-            account.freeze(self._frozen(track, None if repeated or not frame.trusted else small, frame))
+            account.freeze(self._frozen(track, None if repeated or not frame.trusted else found.small, frame))
         failed_before = self._gated["failed"]
         crops = [crop for track, account in seen if (crop := self._crop(frame, track, account)) is not None]
         out += crops
         if crops and self._gated["failed"] == failed_before:
             self._failure = None
         if self._previews.due(frame.at_s):
-            out.append(self._previews.make(frame, small, map(self._seen, update.seen)))
+            out.append(self._previews.make(frame, map(self._seen, update.seen)))
         self._take_stock(faces=len(update.seen))
         return out
 
@@ -177,17 +189,11 @@ class Tracking:
         name, face = str(track.id), track.face
         return SeenFace(name, face.box, width_px(face), self._causes.get(name))
 
-    def _find(self, small: Pixels, frame: Frame) -> list[Face]:
-        """Faces of the frame in full-resolution pixels, without those in ignored polygons."""
-        started_s = time.perf_counter()
-        found = self._detector.detect(small)
-        self._detect_s += time.perf_counter() - started_s
-        self._analysed += 1
-        scale_x, scale_y = frame.width / small.shape[1], frame.height / small.shape[0]
-        faces = [_scaled(face, scale_x, scale_y) for face in found]
-        followed = [face for face in faces if not self._in_ignored(face, frame)]
-        self._ignored_faces += len(faces) - len(followed)
-        return followed
+    def _heeded(self, faces: Sequence[Face], frame: Frame) -> list[Face]:
+        """Those of the faces that are in no ignored polygon."""
+        heeded = [face for face in faces if not self._in_ignored(face, frame)]
+        self._ignored_faces += len(faces) - len(heeded)
+        return heeded
 
     def _in_ignored(self, face: Face, frame: Frame) -> bool:
         x0, y0, x1, y1 = face.box
@@ -252,6 +258,9 @@ class Tracking:
     def _cut(self, frame: Frame, face: Face) -> tuple[Pixels, float] | Cause:
         """The encoder's input and its quality, or the cause for which the face is unfit."""
         cause = self._gate.refuse(face, frame)
+        if cause is None:
+            face = self._finder.closer(frame, face)
+            cause = self._gate.refuse(face, frame)
         if cause is not None:
             return cause
         try:
@@ -266,21 +275,17 @@ class Tracking:
             faces=faces,
             tracks=len(self._accounts),
             analysed=self._analysed,
+            searched=self._finder.searches,
+            carried=self._finder.carried,
             identities=self._identities,
             ignored=self._ignored_faces,
             sampled=self._sampled,
             gated=dict(self._gated),
-            detect_s=self._detect_s,
+            detect_s=self._finder.detect_s,
+            quiet_s=self._finder.still_s if self._tracker.empty else 0.0,
             degraded=self._detector.degraded,
             failure=self._failure,
         )
-
-
-def _scaled(face: Face, x: float, y: float) -> Face:
-    """The face of a small picture as in the full one."""
-    x0, y0, x1, y1 = face.box
-    landmarks = np.asarray(face.landmarks * np.array([x, y]), dtype=np.float32)
-    return Face((x0 * x, y0 * y, x1 * x, y1 * y), landmarks, face.confidence)
 
 
 def _align(frame: Frame, face: Face) -> Pixels:

@@ -42,12 +42,13 @@ class _Detector:
 
     def __init__(self) -> None:
         self.calls = 0
+        self.sees = True
         self.fault: Callable[[], object] = lambda: None
 
     def detect(self, picture: Pixels) -> list[Face]:
         self.calls += 1
         self.fault()
-        return [face_at(picture.shape[1] / 2, picture.shape[0] / 2, 80)]
+        return [face_at(picture.shape[1] / 2, picture.shape[0] / 2, 80)] if self.sees else []
 
     def fail(self) -> None:
         raise RuntimeError(f"call {self.calls} for rtsp://user:hunter22@camera\nand more")
@@ -124,6 +125,21 @@ def test_a_detector_that_keeps_raising_ends_the_tracks(clip: Path) -> None:
         watched.messages.clear()
         wait_until(watched.cropped)
         assert {message.track for message in watched.messages if not isinstance(message, Preview)} == {"run-2"}
+
+
+def test_where_nobody_is_and_nothing_moves_little_is_decoded_until_somebody_comes(tmp_path: Path) -> None:
+    room = make_clip(tmp_path / "room.mp4", frames=400, still=True)
+    watched = _Watched(room, _QUICK.model_copy(update={"idle_blind_max_s": 1.0}))
+    watched.detector.sees = False
+    with _running(watched):
+        wait_until(lambda: watched.worker.statistics().reader.skipped > 50)
+        idle = watched.worker.statistics()
+        assert idle.reader.state == "live"
+        assert idle.reader.fps == pytest.approx(25, abs=5)
+        assert idle.tracking.quiet_s >= 2
+        watched.detector.sees = True
+        wait_until(watched.cropped)
+        assert watched.worker.statistics().tracking.quiet_s == 0
 
 
 def test_failure_keeps_its_first_text_in_one_safe_line(clip: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -69,6 +69,9 @@ class _Witness:
     def small(self, px: int) -> Pixels:
         return self._frame.small(px)
 
+    def luma(self, px: int) -> Pixels:
+        return self._frame.luma(px)
+
     def region(self, box: Box) -> tuple[Pixels, tuple[int, int]]:
         self.regions += 1
         return self._frame.region(box)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import av
 import cv2
 import numpy as np
+from av.video.frame import PictureType
 
 from monitor.messages import Pixels
 
@@ -37,20 +38,32 @@ def make_clip(
     times_ms: Sequence[int] | None = None,
     rotation: float | None = None,
     metadata: dict[str, str] | None = None,
-    codec: Literal["h264", "hevc"] = "h264",
+    codec: Literal["h264", "hevc", "mjpeg"] = "h264",
+    keys: Collection[int] = (),
+    still: bool = False,
     **options: str,
 ) -> Path:
-    """Writes H.264 or H.265, 25 frames a second or at `times_ms`, in the container that the name asks for."""
+    """Writes a clip, 25 frames a second or at `times_ms`, in the container that the name asks for.
+
+    Every `gop` frames is a keyframe, and so are `keys`; nothing moves in a `still` one.
+    """
     width, height = size
     # A rate near the clip's own keeps x264's rate control sane; the time base is what counts.
     container = av.open(str(path), "w")
     container.metadata.update(metadata or {})
-    stream: Any = container.add_stream("libx264" if codec == "h264" else "libx265", rate=25)
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream: Any = container.add_stream({"h264": "libx264", "hevc": "libx265", "mjpeg": "mjpeg"}[codec], rate=25)
+    stream.width, stream.height = width, height
+    stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
     stream.codec_context.gop_size = gop
     if codec == "h264":
-        stream.codec_context.options = {"preset": "veryfast", "bf": str(b_frames), "sc_threshold": "0", **options}
-    else:
+        stream.codec_context.options = {
+            "preset": "veryfast",
+            "bf": str(b_frames),
+            "sc_threshold": "0",
+            "forced-idr": "1",
+            **options,
+        }
+    elif codec == "hevc":
         # x265 takes its own names only, writes to standard error by itself, and begins threads for every core.
         own = {"keyint": gop, "bframes": b_frames, "scenecut": 0, "open-gop": 0, "repeat-headers": 1, "pools": "none"}
         told = ":".join(f"{name}={value}" for name, value in {**own, "log-level": "none", **options}.items())
@@ -60,9 +73,11 @@ def make_clip(
     if times_ms is not None:
         stream.codec_context.time_base = stream.time_base = MILLISECOND
     for index in range(frames):
-        frame = av.VideoFrame.from_ndarray(drawing(index, width, height), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(drawing(0 if still else index, width, height), format="rgb24")
         if times_ms is not None:
             frame.pts, frame.time_base = times_ms[index], MILLISECOND
+        if index in keys:
+            frame.pict_type = PictureType.I
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
     container.close()

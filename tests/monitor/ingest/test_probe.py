@@ -7,8 +7,8 @@ import pytest
 
 from monitor.errors import SourceError
 from monitor.ingest import StreamProbe, probe
+from monitor.ingest.decoder import Picture
 from monitor.ingest.probe import _measured_fps
-from monitor.ingest.source import Picture
 from monitor.stream_config import StreamConfig
 from tests.monitor.ingest.clips import make_clip
 from tests.rtsp_server import RtspServer

@@ -64,6 +64,9 @@ class PictureFrame:
         size = (round(self.width * scale), round(self.height * scale))
         return cv2.resize(self.picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
+    def luma(self, px: int) -> Pixels:
+        return cv2.cvtColor(self.small(px), cv2.COLOR_RGB2GRAY).astype(np.uint8)
+
     def region(self, box: Box) -> tuple[Pixels, tuple[int, int]]:
         self.regions.append(box)
         x0, y0 = max(int(np.floor(box[0])), 0), max(int(np.floor(box[1])), 0)
@@ -77,21 +80,21 @@ class ScriptedDetector:
     name = "scripted"
     degraded: str | None = None
 
-    def __init__(self, scale: float, faces: Callable[[], Sequence[Face]]) -> None:
-        self._scale = scale
+    def __init__(self, full_width: float, faces: Callable[[], Sequence[Face]]) -> None:
+        self._full_width = full_width
         self._faces = faces
 
     def detect(self, picture: Pixels) -> list[Face]:
-        """`scale`: full-resolution pixels per pixel of the small picture."""
+        scale = self._full_width / picture.shape[1]
         return [
             Face(
                 (
-                    face.box[0] / self._scale,
-                    face.box[1] / self._scale,
-                    face.box[2] / self._scale,
-                    face.box[3] / self._scale,
+                    face.box[0] / scale,
+                    face.box[1] / scale,
+                    face.box[2] / scale,
+                    face.box[3] / scale,
                 ),
-                face.landmarks / np.float32(self._scale),
+                face.landmarks / np.float32(scale),
                 face.confidence,
             )
             for face in self._faces()

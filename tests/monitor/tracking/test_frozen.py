@@ -41,7 +41,7 @@ def watched(path: Path, *, px: int = 640) -> list[TrackObservation]:
         "tape",
         FacesConfig(analysis_px=px),
         [],
-        ScriptedDetector(WIDTH / px, lambda: faces),
+        ScriptedDetector(WIDTH, lambda: faces),
         prepare=lambda aligned: aligned,
         track_ids=(f"t{number}" for number in itertools.count(1)),
     )

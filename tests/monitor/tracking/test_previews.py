@@ -23,7 +23,7 @@ def tracking() -> Tracking:
         "lobby",
         FacesConfig(),
         [],
-        ScriptedDetector(1280 / 640, lambda: faces),
+        ScriptedDetector(1280, lambda: faces),
         prepare=lambda aligned: aligned,
         track_ids=(f"run-{number}" for number in itertools.count(1)),
     )

@@ -18,15 +18,19 @@ _SHARP = textured()
 _BLURRED = textured(blur=8)
 
 
+_SEARCHED = {"analysis_px": 640, "search_every": 1, "idle_blind_max_s": 0}
+"""Every picture is searched, at half of its width: the faces of these tests move and the pictures do not."""
+
+
 class _Stage:
     """A Tracking whose detector finds what the test puts before it."""
 
     def __init__(self, config: FacesConfig | None = None, ignore: Sequence[Polygon] = ()) -> None:
         self.faces: Sequence[Face] = ()
-        self.detector = ScriptedDetector(1280 / 640, lambda: self.faces)
+        self.detector = ScriptedDetector(1280, lambda: self.faces)
         self.tracking = Tracking(
             "lobby",
-            config or FacesConfig(),
+            (config or FacesConfig()).model_copy(update=_SEARCHED),
             list(ignore),
             self.detector,
             prepare=self._prepare,

@@ -1,0 +1,287 @@
+"""What watching a stream costs, against decoding it at all.
+
+Run: python -m benchmarks.ingest VIDEO [--only 720p25] [--seconds 15] (needs ffmpeg and YuNet; about a minute a format)
+
+VIDEO has faces in it. It is encoded anew in each format, and beside it a scene of the same size in which nothing
+happens but a sensor's noise. Each way of watching is a process of its own, all of whose CPU time counts. The floor is
+`ffmpeg -threads 1 -i CLIP -f null -`. The monitor's own worker plays the clips at their own pace, in a loop, as if
+they came from a camera; the other ways read them as fast as they can.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import av
+import cv2
+import numpy as np
+import psutil
+
+from benchmarks.machine import described
+from gend.faces import load_detector
+from gend.fetch import fetch
+from gend.preprocess import encoder_input
+from monitor.clock import LiveClock
+from monitor.config import FacesConfig
+from monitor.stream_config import StreamConfig
+from monitor.worker import StreamWorker, WorkerPlan, track_ids
+
+_FPS, _CLIP_S, _ANALYSIS_FPS = 25, 12, 5
+_WARM_S, _IDLE_WARM_S = 4.0, 14.0
+_ROUNDS = 3
+_THRESHOLD = 0.4
+_SMALL_PX = 640
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a stream is encoded."""
+
+    name: str
+    height: int
+    codec: str
+    kbps: int
+    b_frames: int = 0
+
+
+_FORMATS = (
+    Format("1080p25 H.264", 1080, "libx264", 5000, b_frames=3),
+    Format("1080p25 H.264, no B-frames", 1080, "libx264", 5000),
+    Format("1080p25 H.265", 1080, "libx265", 3000, b_frames=3),
+    Format("720p25 H.264", 720, "libx264", 2500, b_frames=3),
+    Format("720p25 H.264, no B-frames", 720, "libx264", 2500),
+    Format("720p25 H.265", 720, "libx265", 1500, b_frames=3),
+    Format("360p25 H.264", 360, "libx264", 800, b_frames=3),
+    Format("360p25 H.264, no B-frames", 360, "libx264", 800),
+    Format("360p25 H.265", 360, "libx265", 500, b_frames=3),
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one way."""
+
+    ms: float
+    """CPU milliseconds for a second of the stream."""
+    stages: dict[str, float]
+    """Parts of it."""
+    note: str = ""
+
+
+def main() -> None:
+    """Prints the table, a line for each format as it is done."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("video", type=Path)
+    arguments.add_argument("--only", default="", help="formats whose names begin so")
+    arguments.add_argument("--seconds", type=float, default=15.0, help="for which the monitor watches each clip")
+    arguments.add_argument("--way", choices=sorted(_WAYS), help=argparse.SUPPRESS)
+    given = arguments.parse_args()
+    if given.way:
+        print(json.dumps(asdict(_WAYS[given.way](given.video, given.seconds))))
+        return
+    ways = ("opencv", "opencv640", "pipe", "active", "idle")
+    headings = ("", "floor, ms/s", "OpenCV, full", "OpenCV, 640", "pipe, full", "monitor", "monitor, idle", "decoding")
+    print(f"| {' | '.join((*headings, 'searching', 'the rest', 'ratios'))} |")
+    print("|---" * (len(headings) + 3) + "|", flush=True)
+    for each in _FORMATS:
+        if each.name.startswith(given.only):
+            with tempfile.TemporaryDirectory() as folder:
+                clip, empty = _encoded(given.video, each, Path(folder))
+                print(_line(each, clip, empty, ways, given.seconds), flush=True)
+    print()
+    print("CPU milliseconds for a second of the stream; ratios: of the floor with a monitor that is active, and idle;")
+    print("of OpenCV's cost on the full picture and the monitor's. Medians of rounds that take each way in turn.")
+    print(described("av", "opencv-python-headless", "openvino"))
+
+
+def _line(each: Format, clip: Path, empty: Path, ways: Sequence[str], seconds: float) -> str:
+    costs: dict[str, list[Cost]] = {way: [] for way in (*ways, "floor", "empty floor")}
+    for _ in range(_ROUNDS):
+        costs["floor"].append(_floor(clip))
+        costs["empty floor"].append(_floor(empty))
+        for way in ways:
+            costs[way].append(_apart(way, empty if way == "idle" else clip, seconds))
+    ms = {way: median(cost.ms for cost in of_way) for way, of_way in costs.items()}
+    stages = [median(cost.stages[stage] for cost in costs["active"]) for stage in ("decoding", "searching", "rest")]
+    ratios = (
+        f"{ms['active'] / ms['floor']:.2f}, {ms['idle'] / ms['empty floor']:.2f}; {ms['opencv'] / ms['active']:.1f}"
+    )
+    cells = [*(f"{ms[way]:.0f}" for way in ("floor", *ways)), *(f"{stage:.0f}" for stage in stages)]
+    return f"| {each.name} | {' | '.join(cells)} | {ratios} |"
+
+
+def _apart(way: str, clip: Path, seconds: float) -> Cost:
+    command = [sys.executable, "-m", "benchmarks.ingest", str(clip), "--way", way, "--seconds", str(seconds)]
+    # OpenCV and OpenVINO would take all cores for one stream, and wait for one another.
+    environment = {**os.environ, "OPENCV_FFMPEG_CAPTURE_OPTIONS": "threads;1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        raise SystemExit(f"{way}: {done.stderr}")
+    return Cost(**json.loads(done.stdout.splitlines()[-1]))
+
+
+# --- clips ---
+
+
+def _encoded(video: Path, each: Format, folder: Path) -> tuple[Path, Path]:
+    """The video in a format, and a scene without people in it."""
+    width = each.height * 16 // 9
+    shape = f"scale={width}:{each.height}:force_original_aspect_ratio=increase,crop={width}:{each.height},fps={_FPS}"
+    encoder = [
+        "-c:v",
+        each.codec,
+        "-preset",
+        "veryfast",
+        "-b:v",
+        f"{each.kbps}k",
+        "-maxrate",
+        f"{each.kbps * 1.2:.0f}k",
+    ]
+    encoder += ["-bufsize", f"{2 * each.kbps}k", "-g", str(2 * _FPS), "-bf", str(each.b_frames), "-pix_fmt", "yuv420p"]
+    if each.codec == "libx265":
+        encoder += ["-x265-params", f"log-level=error:bframes={each.b_frames}:keyint={2 * _FPS}"]
+    clip, empty, still = folder / "people.mp4", folder / "empty.mp4", folder / "room.png"
+    looped = ["-stream_loop", "-1", "-i", str(video), "-t", str(_CLIP_S)]
+    _ffmpeg([*looped, "-vf", f"{shape},noise=alls=4:allf=t", "-an", *encoder, str(clip)])
+    cv2.imwrite(str(still), _room(width, each.height))
+    room = ["-loop", "1", "-framerate", str(_FPS), "-i", str(still), "-t", str(_CLIP_S)]
+    _ffmpeg([*room, "-vf", "noise=alls=4:allf=t", *encoder, str(empty)])
+    return clip, empty
+
+
+def _room(width: int, height: int) -> np.ndarray:
+    """Walls, a floor and things on it: shapes and texture, and no face."""
+    rng = np.random.default_rng(0)
+    picture = np.full((height, width, 3), 150, np.float32)
+    for step in (4, 16, 64):
+        noise = rng.normal(0, 10, (height // step + 1, width // step + 1, 3)).astype(np.float32)
+        picture += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    picture[height * 2 // 3 :] *= 0.6
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def _ffmpeg(arguments: Sequence[str]) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments], check=True)
+
+
+def _duration_s(clip: Path) -> float:
+    with av.open(str(clip)) as container:
+        return container.streams.video[0].frames / _FPS
+
+
+# --- the ways ---
+
+
+def _floor(clip: Path) -> Cost:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(["ffmpeg", "-v", "error", "-threads", "1", "-i", str(clip), "-f", "null", "-"], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(1000 * cpu_s / _duration_s(clip), {})
+
+
+def _yunet(width: int, height: int) -> cv2.FaceDetectorYN:
+    return cv2.FaceDetectorYN.create(str(fetch("yunet")), "", (width, height), score_threshold=_THRESHOLD)
+
+
+def _opencv(clip: Path, _: float, *, px: int | None = None) -> Cost:
+    """`VideoCapture`, and YuNet by OpenCV's own runtime on every fifth picture."""
+    cv2.setNumThreads(1)
+    begun_s = time.process_time()
+    capture = cv2.VideoCapture(str(clip))
+    detector, faces = None, 0
+    for number in itertools.count():
+        came, picture = capture.read()
+        if not came:
+            break
+        if number % (_FPS // _ANALYSIS_FPS):
+            continue
+        if px is not None and px < picture.shape[1]:
+            picture = cv2.resize(picture, (px, px * 9 // 16), interpolation=cv2.INTER_AREA)
+        detector = detector or _yunet(picture.shape[1], picture.shape[0])
+        found = detector.detect(picture)[1]
+        faces += 0 if found is None else len(found)
+    return Cost(1000 * (time.process_time() - begun_s) / _duration_s(clip), {}, f"{faces} faces")
+
+
+def _pipe(clip: Path, _: float) -> Cost:
+    """Ffmpeg writes five raw pictures a second into a pipe, and YuNet searches them."""
+    cv2.setNumThreads(1)
+    with av.open(str(clip)) as container:
+        width, height = container.streams.video[0].width, container.streams.video[0].height
+    before, begun_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.process_time()
+    options = ["-vf", f"fps={_ANALYSIS_FPS}", "-f", "rawvideo", "-pix_fmt", "bgr24", "-"]
+    command = ["ffmpeg", "-v", "error", "-threads", "1", "-i", str(clip), *options]
+    detector = _yunet(width, height)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        while len(raw := process.stdout.read(width * height * 3)) == width * height * 3:
+            detector.detect(np.frombuffer(raw, np.uint8).reshape(height, width, 3))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = time.process_time() - begun_s + after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(1000 * cpu_s / _duration_s(clip), {})
+
+
+def _monitor(clip: Path, seconds: float, *, warm_s: float) -> Cost:
+    """The service's worker: reading, decoding, finding, following and cutting out faces."""
+    plan = WorkerPlan(
+        StreamConfig.model_validate({"name": "clip", "url": f"file:{clip}", "loop": True}),
+        FacesConfig(analysis_fps=_ANALYSIS_FPS),
+        partial(load_detector, "yunet", threshold=_THRESHOLD, warn=print),
+        partial(encoder_input, input_px=224),
+    )
+    tracking = plan.tracking(track_ids("run"))
+    worker = StreamWorker(plan.stream, tracking, LiveClock(), on_message=lambda _: None, on_status=lambda _: None)
+    worker.start()
+    time.sleep(warm_s)
+    before, detect_s = _thread_times(), tracking.statistics().detect_s
+    begun_s, cpu_s, statistics = time.monotonic(), time.process_time(), worker.statistics()
+    time.sleep(seconds)
+    lasted_s, cpu_s = time.monotonic() - begun_s, time.process_time() - cpu_s
+    after, detect_s = _thread_times(), tracking.statistics().detect_s - detect_s
+    reading_s = sum(spent_s - before.get(name, 0.0) for name, spent_s in after.items() if name.startswith("read-"))
+    now = worker.statistics()
+    worker.ask_to_stop()
+    worker.join(time.monotonic() + 10)
+    parts = {"decoding": reading_s, "searching": detect_s, "rest": cpu_s - reading_s - detect_s}
+    note = (
+        f"{now.tracking.faces} faces; {now.tracking.analysed - statistics.tracking.analysed} looks, "
+        f"{now.tracking.searched - statistics.tracking.searched} searches, "
+        f"{now.tracking.sampled - statistics.tracking.sampled} crops, "
+        f"{now.reader.frames - statistics.reader.frames} decoded, "
+        f"{now.reader.skipped - statistics.reader.skipped} not"
+    )
+    return Cost(1000 * cpu_s / lasted_s, {part: 1000 * spent_s / lasted_s for part, spent_s in parts.items()}, note)
+
+
+def _thread_times() -> dict[str, float]:
+    """CPU seconds of each thread by name."""
+    spent = {thread.id: thread.user_time + thread.system_time for thread in psutil.Process().threads()}
+    return {thread.name: spent.get(thread.native_id or 0, 0.0) for thread in threading.enumerate()}
+
+
+_WAYS: dict[str, Callable[[Path, float], Cost]] = {
+    "opencv": _opencv,
+    "opencv640": partial(_opencv, px=_SMALL_PX),
+    "pipe": _pipe,
+    "active": partial(_monitor, warm_s=_WARM_S),
+    "idle": partial(_monitor, warm_s=_IDLE_WARM_S),
+}
+
+
+if __name__ == "__main__":
+    main()
