@@ -2,7 +2,8 @@
 
     python -m tests.faults.faulty_engine FAULT OVERDUE_S run CONFIG
 
-The file FAULT holds `raise`, `hang`, `slow` (2 s a crop) or nothing. OVERDUE_S is how long a batch may take before it is said to hang.
+The file FAULT holds `raise`, `hang`, `slow` (2 s a crop) or nothing. OVERDUE_S is how long a batch may take before it
+is said to hang.
 """
 
 from __future__ import annotations

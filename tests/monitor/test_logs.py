@@ -37,6 +37,13 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
+def raised(text: str) -> ValueError:
+    """An error with a traceback."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT012
+        raise ValueError(text)
+    return caught.value
+
+
 def test_json_lines_say_when_how_bad_who_and_what(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging(debug=False, log_format="json")
     _log.info("scoring works again after %d s", 3)
@@ -61,7 +68,9 @@ def test_json_lines_of_a_stream_have_it_as_a_field_and_text_begins_with_it(capsy
     assert capsys.readouterr().err.rstrip().endswith("WARNING lobby: connecting, no route to host")
 
 
-@pytest.mark.parametrize("nasty", ["two\nlines", "a tab\tand \x1b[31mcolour", "\u2028\x85 ends of lines", "\udcff", '"}{"'])
+@pytest.mark.parametrize(
+    "nasty", ["two\nlines", "a tab\tand \x1b[31mcolour", "\u2028\x85 ends of lines", "\udcff", '"}{"']
+)
 def test_json_lines_are_valid_and_one_whatever_is_logged(nasty: str, capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging(debug=False, log_format="json")
     _log.warning(nasty)
@@ -72,10 +81,7 @@ def test_json_lines_are_valid_and_one_whatever_is_logged(nasty: str, capsys: pyt
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_credentials_are_hidden_in_either_format(log_format: Any, capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging(debug=False, secrets=[SECRET, "t0ken-of-it"], log_format=log_format)
-    try:
-        raise ValueError(f"rtsp://user:hunter2@camera.example/{SECRET}")
-    except ValueError:
-        _log.exception("it says %s and %s", SECRET, "Bearer abcdef")
+    _log.error("it says %s and %s", SECRET, "Bearer abcdef", exc_info=raised(f"rtsp://user:hunter2@camera/{SECRET}"))
     repeat("monitor.ingest", logging.WARNING, "t0ken-of-it", stream="lobby", exception="rtsp://user:hunter2@there")
     told = capsys.readouterr().err
     for secret in (SECRET, json.dumps(SECRET)[1:-1], "t0ken-of-it", "hunter2", "abcdef"):
@@ -85,10 +91,7 @@ def test_credentials_are_hidden_in_either_format(log_format: Any, capsys: pytest
 
 def test_json_lines_keep_tracebacks_apart(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging(debug=False, log_format="json")
-    try:
-        raise ValueError("wrong")
-    except ValueError:
-        _log.exception("it failed")
+    _log.error("it failed", exc_info=raised("wrong"))
     (line,) = lines(capsys)
     assert line["message"] == "it failed"
     assert line["exception"].startswith("Traceback (most recent call last)")
@@ -127,8 +130,8 @@ def test_repeat_heeds_the_level_and_keeps_logger_and_traceback(capsys: pytest.Ca
 
 
 def test_json_formatter_formats_a_traceback_that_nobody_has_yet() -> None:
-    try:
-        raise ValueError("wrong")
-    except ValueError:
-        record = logging.LogRecord("monitor", logging.ERROR, "", 0, "it failed", (), sys.exc_info())
+    error = raised("wrong")
+    record = logging.LogRecord(
+        "monitor", logging.ERROR, "", 0, "it failed", (), (type(error), error, error.__traceback__)
+    )
     assert json.loads(JsonFormatter().format(record))["exception"].endswith("ValueError: wrong")

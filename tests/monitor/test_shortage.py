@@ -6,7 +6,9 @@ from monitor.scoring import BatcherStatistics
 from monitor.shortage import Shortage
 
 
-def counted(offered: int, *, replaced: int = 0, stale: int = 0, refused: int = 0, forgotten: int = 0) -> BatcherStatistics:
+def counted(
+    offered: int, *, replaced: int = 0, stale: int = 0, refused: int = 0, forgotten: int = 0
+) -> BatcherStatistics:
     taken = offered - replaced - stale - refused - forgotten
     return BatcherStatistics(0, offered, taken, replaced, stale, forgotten, refused, None)
 

@@ -169,7 +169,7 @@ def come_and_gone(path: Path) -> None:
         out.mux(stream.encode(None))
 
 
-def _far(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _far(picture: NDArray[Any]) -> NDArray[Any]:
     far = np.full_like(picture, 90)
     small = picture[::3, ::3]
     far[: small.shape[0], : small.shape[1]] = small
