@@ -11,7 +11,7 @@ import itertools
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from monitor.clock import Clock, LiveClock, epoch_s
@@ -272,7 +272,8 @@ class Pipeline:
 
     def statuses(self) -> list[Status]:
         """The state of every stream now."""
-        return [self._status(name) for name in self._workers]
+        starved = self._decision.starved()
+        return [self._status(name, starved) for name in self._workers]
 
     def statistics(self) -> PipelineStatistics:
         """A snapshot of every queue and step."""
@@ -386,7 +387,8 @@ class Pipeline:
             output = replace(output, call_of=self.kin.of(output.stream))
         on_output(output)
 
-    def _status(self, name: str) -> Status:
+    def _status(self, name: str, starved: Container[str] | None = None) -> Status:
+        starved = self._decision.starved() if starved is None else starved
         source, worker = self._sources[name], self._workers[name]
         statistics = worker.statistics()
         drift = self._decision.drift(name)
@@ -395,7 +397,7 @@ class Pipeline:
             worker.failure,
             self.scoring_failure,
             None if drift is None else f"drift: {drift}",
-            "starved: crops of a face wait too long to be scored" if name in self._decision.starved() else None,
+            "starved: crops of a face wait too long to be scored" if name in starved else None,
             *self._parts.encoder.notices,
         ]
         reader = statistics.reader

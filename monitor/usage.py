@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import sys
 from dataclasses import dataclass
@@ -27,5 +28,6 @@ def own_usage() -> Usage:
     used = resource.getrusage(resource.RUSAGE_SELF)
     memory_bytes = 0
     if sys.platform == "linux":
-        memory_bytes = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+        with contextlib.suppress(OSError):  # no file handle is left, for example
+            memory_bytes = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     return Usage(used.ru_utime + used.ru_stime, memory_bytes)
