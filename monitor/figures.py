@@ -7,7 +7,7 @@ from datetime import datetime
 
 from monitor.access.login import Login
 from monitor.broadcast import BroadcastStatistics
-from monitor.evidence import WriterStatistics
+from monitor.evidence import SHED_CAUSES, WriterStatistics
 from monitor.histogram import Distribution
 from monitor.learning import LearningStatistics
 from monitor.messages import Status
@@ -233,11 +233,12 @@ def _watchers(listeners: BroadcastStatistics, previews: PreviewStatistics) -> It
 
 
 def _evidence(evidence: WriterStatistics) -> Iterator[Sample]:
+    shed = {**dict.fromkeys(SHED_CAUSES, 0), **evidence.shed}  # at 0 from the first, or the first one is no increase
     yield Sample("evidence_written", "Evidence packages written.", "counter", evidence.written)
     yield Sample("evidence_waiting", "Evidence packages that wait for the disk.", "gauge", evidence.waiting)
     yield Sample("evidence_packages", "Evidence packages kept.", "gauge", evidence.packages)
     yield Sample("evidence_bytes", "Bytes of the evidence packages kept.", "gauge", evidence.bytes)
-    yield from _by_cause("evidence_shed", "Alerts without an evidence package.", (), evidence.shed)
+    yield from _by_cause("evidence_shed", "Alerts without an evidence package.", (), shed)
     yield from _by_cause("evidence_removed", "Evidence packages removed.", (), evidence.removed)
 
 

@@ -39,8 +39,8 @@ _FORGOTTEN_S = 600.0
 """Clips of packages that were shed are removed after so long."""
 
 
-_CAUSES = ("busy", "disk", "failed", "size", "unrecorded")
-"""Why an alert has no package."""
+SHED_CAUSES = ("busy", "disk", "failed", "size", "unrecorded")
+"""Why an alert may have no package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Writer:
         self._jobs: queue.Queue[Job] = queue.Queue(_WAITING)
         self._closing = threading.Event()
         self._written = 0
-        self._shed: Counter[str] = Counter(dict.fromkeys(_CAUSES, 0))
+        self._shed: Counter[str] = Counter()
         self._shedding: str | None = None
         self._enforced_s = 0.0
         self.short = False
