@@ -20,6 +20,7 @@ from monitor.added_stream import AddedStreamConfig
 from monitor.config import MonitorConfig
 from monitor.errors import ConfigError, MonitorError
 from monitor.ingest import check_protocols
+from monitor.logs import of_stream
 from monitor.redact import redact
 from monitor.store import AddedRow, read_added
 from monitor.stream_config import StreamConfig
@@ -101,7 +102,7 @@ class AddedStreams:
         """It is in force from now on; says of which added streams that is not true."""
         for name, why in whole.left_out.items():
             if self._in_force.left_out.get(name) != why:
-                _log.warning("%s: this added stream is not watched: %s", name, redact(why))
+                of_stream(_log, name).warning("this added stream is not watched: %s", redact(why))
         self._in_force = whole
 
 

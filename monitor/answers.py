@@ -30,6 +30,11 @@ class Answers(Generic[T]):
         answer = self._awaited[number] = Future()
         return number, answer
 
+    @property
+    def waiting(self) -> int:
+        """Requests that are not answered yet."""
+        return len(self._awaited)
+
     def answer(self, answer: T) -> None:
         """Takes an answer."""
         awaited = self._awaited.pop(answer.number, None)

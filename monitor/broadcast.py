@@ -60,6 +60,8 @@ class BroadcastStatistics:
     """Who wanted to listen while too many did."""
     dropped: int
     """News that a listener was too slow for, each counted once per listener."""
+    waiting: int = 0
+    """News that listeners have not taken yet."""
 
 
 class Subscription:
@@ -93,6 +95,11 @@ class Subscription:
         self._news.append(news)
         self._changed.set()
         return not dropped
+
+    @property
+    def waiting(self) -> int:
+        """News that is still to be taken."""
+        return len(self._news)
 
     def close(self) -> None:
         """Nothing more comes."""
@@ -179,4 +186,9 @@ class Broadcast:
 
     def statistics(self) -> BroadcastStatistics:
         """A snapshot."""
-        return BroadcastStatistics(len(self._subscriptions), self._refused, self._dropped)
+        return BroadcastStatistics(
+            len(self._subscriptions),
+            self._refused,
+            self._dropped,
+            sum(each.waiting for each in self._subscriptions),
+        )

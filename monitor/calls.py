@@ -15,6 +15,7 @@ from monitor.access import Principal
 from monitor.access.fingerprints import fingerprint, same
 from monitor.config import MonitorConfig
 from monitor.errors import MonitorError
+from monitor.logs import of_stream
 from monitor.messages import Status, StreamState
 from monitor.pipeline import Pipeline
 
@@ -95,6 +96,9 @@ class Calls:
         pipeline: watches them.
         configured: knows after which stream they are made, and how many there may be.
         on_change: told of each call that has just begun or gone: its name, and that of its configured stream.
+
+    Attributes:
+        refused: calls that were wanted while too many were on.
     """
 
     def __init__(self, pipeline: Pipeline, configured: Configured, on_change: Callable[[str, str], None]) -> None:
@@ -105,6 +109,7 @@ class Calls:
         self._lives: dict[str, _Life] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._told: dict[str, Status] = {}
+        self.refused = 0
 
     @property
     def unused_s(self) -> float:
@@ -143,10 +148,12 @@ class Calls:
             if stream is None:
                 raise NoCallsError(f"there is no stream {after} that takes calls")
             if len(self._calls) + len(self._ending) >= config.webrtc.max_calls:
+                self.refused += 1
                 raise FullError(f"{config.webrtc.max_calls} calls are on already; try again later")
             share = (config.webrtc.max_calls + 1) // 2
             who = None if owner is None else owner.counted_as
             if who is not None and sum(call.counted_as == who for call in self._calls.values()) >= share:
+                self.refused += 1
                 raise FullError(f"{who} has begun {share} calls that are on already; end one of them")
             proof = None if token is None else fingerprint(token)
             call = Call(_new_name(), after, owner, proof)
@@ -237,7 +244,7 @@ class Calls:
         return task
 
     async def _end(self, call: Call, reason: str) -> None:
-        _log.info("%s: the call ends: %s", call.name, reason)
+        of_stream(_log, call.name).info("the call ends: %s", reason)
         await self._pipeline.unwatch([call.name], reason, _STOP_S)
         self._on_change(call.name, call.after)
 

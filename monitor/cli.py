@@ -24,16 +24,18 @@ from gend.cli_options import FaceDetectorOption
 from gend.errors import GendError
 from monitor.cli_accounts import audit, token, user
 from monitor.cli_calibrate import CALIBRATE_EXAMPLES, calibrate
-from monitor.cli_options import DEBUG, AsJson, ConfigFile, hide_also, load, load_again
+from monitor.cli_options import DEBUG, AsJson, ConfigFile, LogFormatOption, hide_also, load, load_again
 from monitor.cli_reviews import review, reviews, snooze
 from monitor.config import MonitorConfig
 from monitor.errors import ConfigError, MonitorError
 from monitor.leaving import leave_now
-from monitor.logs import set_up_logging
+from monitor.logs import LogFormat, set_up_logging
 from monitor.redact import redact
 
 if TYPE_CHECKING:
     from monitor.service import Started
+
+_log = logging.getLogger("monitor")
 
 app = typer.Typer(
     name="gend-monitor",
@@ -63,12 +65,15 @@ def main() -> None:
         sys.exit(_report(error))
 
 
-def _report(error: GendError | MonitorError) -> int:
-    """Prints what went wrong; returns the exit code."""
+def _report(error: GendError | MonitorError, log_format: LogFormat = "text") -> int:
+    """Tells what went wrong, in the form of the log; returns the exit code."""
     if DEBUG in sys.argv:
-        logging.getLogger("monitor").error("the command failed", exc_info=error)
+        _log.error("the command failed", exc_info=error)
     for line in str(error).splitlines():
-        print(f"error: {redact(line)}", file=sys.stderr)
+        if log_format == "json":
+            _log.critical("%s", redact(line))
+        else:
+            print(f"error: {redact(line)}", file=sys.stderr)
     return 2 if isinstance(error, ConfigError) else 1
 
 
@@ -84,7 +89,7 @@ def _options(
 
 
 @app.command(epilog="Example: gend-monitor run monitor.yaml")
-def run(config: ConfigFile) -> None:
+def run(config: ConfigFile, log_format: LogFormatOption = "text") -> None:
     """Watch the configured streams until SIGTERM or Ctrl-C."""
     from monitor.running import run_service  # noqa: PLC0415
 
@@ -92,12 +97,18 @@ def run(config: ConfigFile) -> None:
         watched = "1 stream" if streams == 1 else f"{streams} streams"
         print(f"watching {watched}; alerts to {started.mqtt_url}, pages at {started.web_url}", flush=True)
 
+    secrets: set[str] = set()
+    set_up_logging(debug=DEBUG in sys.argv, log_format=log_format)
     try:
-        secrets: set[str] = set()
-        run_service(config, partial(load_again, config, secrets), tell, partial(hide_also, secrets))
+        run_service(
+            config,
+            partial(load_again, config, secrets, log_format),
+            tell,
+            partial(hide_also, secrets, log_format=log_format),
+        )
     except (GendError, MonitorError) as error:
         # Not passed on: a thread may hang that an orderly end of the interpreter would wait for.
-        leave_now(_report(error))
+        leave_now(_report(error, log_format))
     leave_now(0)
 
 

@@ -20,3 +20,5 @@ class Health:
     """State of each stream by name; a camera that is down does not unready the service either."""
     notify: dict[str, str] = field(default_factory=dict)
     """`ok`, or why the last delivery failed, of each target by name; what is for it waits in the outbox as well."""
+    shortages: tuple[str, ...] = ()
+    """What there is too little of, as of time of the encoder; all runs, so this does not unready the service."""

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from monitor.histogram import Distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +32,63 @@ class Sample:
     labels: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class HistogramSample:
+    """How one figure is distributed since the start.
+
+    Attributes:
+        name: as a `Sample`'s.
+        about: what it measures, for people.
+        distribution: now.
+        labels: as a `Sample`'s.
+    """
+
+    name: str
+    about: str
+    distribution: Distribution
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+AnySample = Sample | HistogramSample
+_Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+
+
 class _SampleCollector(Collector):
-    def __init__(self, reads: tuple[Callable[[], Iterable[Sample]], ...]) -> None:
+    def __init__(self, reads: tuple[Callable[[], Iterable[AnySample]], ...]) -> None:
         self._reads = reads
 
     def collect(self) -> Iterator[Metric]:
-        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        families: dict[str, _Family] = {}
         for sample in (sample for read in self._reads for sample in read()):
             family = families.get(sample.name)
             if family is None:
-                make = CounterMetricFamily if sample.kind == "counter" else GaugeMetricFamily
-                labels = [name for name, _ in sample.labels]
-                family = families[sample.name] = make(f"gend_{sample.name}", sample.about, labels=labels)
-            family.add_metric([value for _, value in sample.labels], sample.value)
+                family = families[sample.name] = _family(sample)
+            values = [value for _, value in sample.labels]
+            if isinstance(family, HistogramMetricFamily):
+                assert isinstance(sample, HistogramSample)
+                family.add_metric(values, sample.distribution.cumulative(), sample.distribution.total)
+            else:
+                assert isinstance(sample, Sample)
+                family.add_metric(values, sample.value)
         yield from families.values()
 
 
-def sample_registry(*reads: Callable[[], Iterable[Sample]]) -> CollectorRegistry:
-    """A registry whose every scrape calls each of `reads`; its own, so that two services may live in one process."""
+def _family(sample: AnySample) -> _Family:
+    name, labels = f"gend_{sample.name}", [name for name, _ in sample.labels]
+    if isinstance(sample, HistogramSample):
+        return HistogramMetricFamily(name, sample.about, labels=labels)
+    if sample.kind == "counter":
+        return CounterMetricFamily(name, sample.about, labels=labels)
+    return GaugeMetricFamily(name, sample.about, labels=labels)
+
+
+def sample_registry(*reads: Callable[[], Iterable[AnySample]]) -> CollectorRegistry:
+    """A registry whose every scrape calls each of `reads`; its own, so that two services may live in one process.
+
+    What prometheus-client itself knows of this process (`process_cpu_seconds_total`, `process_resident_memory_bytes`,
+    `process_open_fds`, …) is in it as well, where there is a /proc to read it from.
+    """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_SampleCollector(reads))
+    ProcessCollector(registry=registry)
     return registry

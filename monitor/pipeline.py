@@ -11,13 +11,9 @@ import itertools
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TypeVar
 
-from monitor.answers import Answer, Answers
 from monitor.clock import Clock, LiveClock, epoch_s
 from monitor.config import MonitorConfig
 from monitor.decision import Decision, DecisionStatistics
@@ -27,23 +23,20 @@ from monitor.kin import Kin
 from monitor.mailbox import Mailbox, MailboxStatistics
 from monitor.messages import (
     Alert,
-    Clip,
-    ClipRequest,
     Crop,
     Demand,
     Event,
-    Leave,
     Logit,
     Look,
-    Offer,
     Preview,
-    Reply,
     Status,
     Tracked,
     TrackObservation,
     Verdict,
 )
+from monitor.requests import Requests
 from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics
+from monitor.shortage import Shortage
 from monitor.steps import Parts, new_decision, statistic_of, worker_plan
 from monitor.stream_config import StreamConfig
 from monitor.taps import Tap
@@ -54,8 +47,6 @@ _log = logging.getLogger("monitor.pipeline")
 
 _MAILBOX_CAPACITY = 4096
 _STATUS_EVERY_S = 1.0
-_UNWATCHED = "is not watched at this moment"
-_A = TypeVar("_A", Clip, Reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +58,12 @@ class PipelineStatistics:
     worker: WorkerStatistics
     mailbox: MailboxStatistics
     decision: DecisionStatistics
+    dropped_share: float
+    """Of the crops offered in the last minute, how many the encoder never looked at because it was too slow, 0 to 1."""
+    requests: int
+    """To streams' workers, that are not answered yet."""
+    now_s: float
+    """On the clock of all `at_s`."""
 
 
 Output = Verdict | Alert | Event | Status
@@ -86,6 +83,7 @@ class Pipeline:
 
     Attributes:
         kin: streams that come and go, and after which they are made.
+        requests: asks the streams' workers for clips, and for publishers' connections.
         epoch_s: when the UTC epoch began, on the pipeline's clock; sessions are aligned by it.
     """
 
@@ -120,12 +118,11 @@ class Pipeline:
         self._decision = self._new_decision()
         self._taps = tuple(taps)
         self._on_preview = on_preview
-        requests = itertools.count(1)
-        self._clips: Answers[Clip] = Answers(requests)
-        self._replies: Answers[Reply] = Answers(requests)
         self._run_id = run_id
         self._numbers = itertools.count(1)
         self._workers: dict[str, StreamWorker | IsolatedWorker] = {}
+        self.requests = Requests(self._workers)
+        self._shortage = Shortage()
         self._sources: dict[str, SourceStatus] = {}
         self._on_output: Callable[[Output], None] | None = None  # while it runs
         for stream in config.streams:
@@ -150,7 +147,7 @@ class Pipeline:
                 clock=self._clock,
                 on_message=self._receive,
                 on_status=self._receive_status,
-                on_answer=self._receive_answer,
+                on_answer=self.requests.answer,
             )
         return StreamWorker(
             stream,
@@ -160,7 +157,7 @@ class Pipeline:
             on_status=self._receive_status,
             webrtc=plan.webrtc,
             ring=plan.ring,
-            on_answer=self._receive_answer,
+            on_answer=self.requests.answer,
         )
 
     async def run(self, on_output: Callable[[Output], None]) -> None:
@@ -176,6 +173,8 @@ class Pipeline:
             except TimeoutError:
                 messages = []
             self._handle(messages, on_output)
+            if self._shortage.due(self._clock.now_s()):
+                self._shortage.look(self._batcher.statistics(), self._clock.now_s())
 
     async def watch(self, stream: StreamConfig, *, after: str | None = None) -> None:
         """Begins to watch a stream, which is not watched yet; at once where the pipeline runs.
@@ -273,7 +272,8 @@ class Pipeline:
 
     def statuses(self) -> list[Status]:
         """The state of every stream now."""
-        return [self._status(name) for name in self._workers]
+        starved = self._decision.starved()
+        return [self._status(name, starved) for name in self._workers]
 
     def statistics(self) -> PipelineStatistics:
         """A snapshot of every queue and step."""
@@ -283,6 +283,9 @@ class Pipeline:
             self._scorer.statistics(),
             self._mailbox.statistics(),
             self._decision.statistics(),
+            self._shortage.share,
+            self.requests.waiting,
+            self._clock.now_s(),
         )
 
     def watching(self) -> list[str]:
@@ -302,6 +305,10 @@ class Pipeline:
     def offer_spare(self, crop: Crop) -> bool:
         """Leaves a crop that is no stream's to be scored when nothing else waits; False where enough such wait."""
         return self._batcher.offer_spare(replace(crop, adapter=self._adapter(crop.stream)))
+
+    def starved(self) -> Mapping[str, int]:
+        """Faces whose crops wait too long to be scored, now, of the streams that have some."""
+        return self._decision.starved()
 
     @property
     def scoring_failure(self) -> str | None:
@@ -325,41 +332,6 @@ class Pipeline:
         if stream in self._workers:
             self._workers[stream].look(Look(stream, self._clock.now_s() + for_s))
 
-    def write_clip(self, stream: str, stem: Path) -> Future[Clip]:
-        """Has a stream's last seconds written to a file; returns at once.
-
-        Args:
-            stream: whose.
-            stem: the file's path without its suffix, in a folder that exists.
-
-        Returns:
-            What comes of it. A process that hangs may never answer.
-        """
-        if stream not in self._workers:
-            return _answered(Clip(stream, 0, None, f"{stream} {_UNWATCHED}"))
-        number, answer = self._clips.expect()
-        self._workers[stream].ask(ClipRequest(stream, number, str(stem)))
-        return answer
-
-    def publish(self, stream: str, session: str, sdp: str) -> Future[Reply]:
-        """Offers a publisher's connection to the worker of a stream. A process that hangs may never answer.
-
-        Of a stream that is not watched now, as while another configuration is taken over, it is refused.
-        """
-        if stream not in self._workers:
-            return _answered(Reply(stream, 0, refusal="unavailable", reason=f"{stream} {_UNWATCHED}; try again"))
-        number, answer = self._replies.expect()
-        self._workers[stream].ask(Offer(stream, number, session, sdp))
-        return answer
-
-    def leave(self, stream: str, session: str) -> Future[Reply]:
-        """Ends a publisher's session. A process that hangs may never answer; a stream not watched now has none."""
-        if stream not in self._workers:
-            return _answered(Reply(stream, 0, refusal="unknown", reason="there is no such session"))
-        number, answer = self._replies.expect()
-        self._workers[stream].ask(Leave(stream, number, session))
-        return answer
-
     def _receive(self, message: Tracked) -> None:
         if message.stream not in self._workers:
             return  # of a thread that was blocked when its stream was watched no more, and left behind
@@ -378,12 +350,6 @@ class Pipeline:
 
     def _adapter(self, stream: str) -> str | None:
         return self._parts.adapters.of(self.kin.of(stream))
-
-    def _receive_answer(self, answer: Answer) -> None:
-        if isinstance(answer, Clip):
-            self._clips.answer(answer)
-        else:
-            self._replies.answer(answer)
 
     def _receive_status(self, status: SourceStatus) -> None:
         self._mailbox.put(status, keep=True)
@@ -421,7 +387,8 @@ class Pipeline:
             output = replace(output, call_of=self.kin.of(output.stream))
         on_output(output)
 
-    def _status(self, name: str) -> Status:
+    def _status(self, name: str, starved: Container[str] | None = None) -> Status:
+        starved = self._decision.starved() if starved is None else starved
         source, worker = self._sources[name], self._workers[name]
         statistics = worker.statistics()
         drift = self._decision.drift(name)
@@ -430,6 +397,7 @@ class Pipeline:
             worker.failure,
             self.scoring_failure,
             None if drift is None else f"drift: {drift}",
+            "starved: crops of a face wait too long to be scored" if name in starved else None,
             *self._parts.encoder.notices,
         ]
         reader = statistics.reader
@@ -442,10 +410,3 @@ class Pipeline:
             fps=round(reader.fps, 1) if source.state == "live" else 0.0,
             faces=statistics.tracking.faces if source.state == "live" else 0,
         )
-
-
-def _answered(answer: _A) -> Future[_A]:
-    """What nobody needs to be asked for."""
-    future: Future[_A] = Future()
-    future.set_result(answer)
-    return future

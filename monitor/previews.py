@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from monitor.errors import MonitorError
 from monitor.messages import Preview
@@ -54,6 +55,16 @@ class Looking:
         self._previews.leave(self)
 
 
+@dataclass(frozen=True, slots=True)
+class PreviewStatistics:
+    """A snapshot."""
+
+    looking: int
+    """Who looks at a stream now, each page counted."""
+    refused: int
+    """Who wanted to while too many did."""
+
+
 class Previews:
     """Asks for previews while somebody wants them, and keeps the newest of each stream. Belongs to the event loop.
 
@@ -66,6 +77,7 @@ class Previews:
 
     def __init__(self, look: Callable[[str, float], None]) -> None:
         self.closed = False
+        self._refused = 0
         self._look = look
         self._loop = asyncio.get_running_loop()
         self._looking: set[Looking] = set()
@@ -88,12 +100,18 @@ class Previews:
             FullError: as many look as may, all together or by this login.
         """
         if len(self._looking) >= _LOOKING:
+            self._refused += 1
             raise FullError(f"{_LOOKING} look at streams already; try again later")
         if who is not None and sum(each.who == who for each in self._looking) >= _SHARE:
+            self._refused += 1
             raise FullError(f"{who} looks at {_SHARE} streams already; close some of the pages")
         looking = Looking(self, stream, who)
         self._looking.add(looking)
         return looking
+
+    def statistics(self) -> PreviewStatistics:
+        """A snapshot."""
+        return PreviewStatistics(len(self._looking), self._refused)
 
     def leave(self, looking: Looking) -> None:
         """Looks no more."""

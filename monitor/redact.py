@@ -94,6 +94,10 @@ class RedactingFilter(logging.Filter):
         if record.exc_info:
             record.exc_text = self._redactor(logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
+        elif record.exc_text:  # of another process
+            record.exc_text = self._redactor(record.exc_text)
+        if isinstance(stream := record.__dict__.get("stream"), str):  # a field of its own, as JSON
+            record.__dict__["stream"] = self._redactor(stream)
         if record.stack_info:
             record.stack_info = self._redactor(record.stack_info)
         return True

@@ -18,11 +18,14 @@ from monitor.actions.publishing import Publishing
 from monitor.calls import Calls
 from monitor.clock import LiveClock
 from monitor.config import MonitorConfig
+from monitor.ending import cancelled, closed
 from monitor.errors import StoreError
 from monitor.evidence import EvidenceKeeper, Provenances, Writer, new_writer
-from monitor.figures import of_uploads
+from monitor.figures import of_logins, of_uploads
 from monitor.learning import Learner, new_learner
 from monitor.live import Live
+from monitor.logs import of_stream
+from monitor.loop_lag import LoopLag
 from monitor.messages import Alert, Clip, Event, Preview, Status, Verdict
 from monitor.metrics import sample_registry
 from monitor.mqtt_config import MqttConfig
@@ -35,7 +38,7 @@ from monitor.recorder import Recorder
 from monitor.reloading import ConfigSource, Reloader
 from monitor.snoozes import Snoozes, marked
 from monitor.steps import Parts
-from monitor.store import AlertReader, EpisodeReader, Store
+from monitor.store import EpisodeReader, Store
 from monitor.taps import Tap
 from monitor.uploads import taking_uploads
 from monitor.view import View
@@ -49,7 +52,6 @@ _STATUS_EVERY_S = 5.0
 _STOP_THREADS_S = 2.0
 _RECORD_S = 1.0
 _DRAIN_S = 1.0
-_CANCEL_S = 0.4
 _CLOSE_S = 0.4
 
 
@@ -94,9 +96,9 @@ async def serve(
             stack.push_async_callback(asyncio.to_thread, learner.stop, _CLOSE_S)
         url = config.store.url.get_secret_value()
         store = await Store.open(url)
-        stack.push_async_callback(_close, store)
+        stack.push_async_callback(closed, store)
         episodes = await EpisodeReader.open(url)
-        stack.push_async_callback(_close, episodes)
+        stack.push_async_callback(closed, episodes)
         provenances = Provenances()
         if config.evidence is not None:
             await asyncio.to_thread(provenances.read, config)
@@ -126,7 +128,8 @@ async def serve(
             added=None if source is None else source.added,
             amend=running.reloader.amend,
         )
-        figures = sample_registry(running.view.samples, partial(of_uploads, jobs))
+        logins = None if gate is None else gate.login
+        figures = sample_registry(running.view.samples, partial(of_uploads, jobs), partial(of_logins, logins))
         app = create_app(
             config.web, running.view.health, figures, gate=gate, publishing=running.publishing, actions=actions
         )
@@ -137,14 +140,6 @@ async def serve(
         stack.callback(running.live.broadcast.close)
         stack.callback(running.previews.close)
         await running.run(stop, lambda: on_started(Started(web.url, mqtt.url)), source)
-
-
-async def _close(store: AlertReader) -> None:
-    # One that does not answer is left as it is: the process ends, and with it all that it holds.
-    closing = asyncio.create_task(store.aclose(), name="close")
-    await asyncio.wait([closing], timeout=_CLOSE_S)
-    if closing.done():
-        closing.result()
 
 
 async def _finish(serving: asyncio.Task[None], web: WebServer) -> None:
@@ -187,7 +182,7 @@ class _Running:
         self.reloader = Reloader(config, parts, self._pipeline, self)
         self.calls = Calls(self._pipeline, self.reloader, self._call_changed)
         self.publishing = Publishing(
-            self._pipeline,
+            self._pipeline.requests,
             self.reloader.stream,
             config.webrtc.ice_servers,
             calls=self.calls,
@@ -202,6 +197,7 @@ class _Running:
         self._states: dict[str, Status] = {}
         self.clock = LiveClock()
         self.live = Live(self.clock, kin=self._pipeline.kin)
+        self._loop_lag = LoopLag()
         self.view = View(
             pipeline=self._pipeline,
             store=store,
@@ -213,6 +209,8 @@ class _Running:
             calls=self.calls,
             evidence=self._evidence,
             learner=learner,
+            previews=self.previews,
+            loop_lag=self._loop_lag,
         )
 
     async def begin(self) -> None:
@@ -269,7 +267,10 @@ class _Running:
         deciding = asyncio.create_task(self._pipeline.run(self._output), name="pipeline")
         telling = asyncio.create_task(self._tell_status(), name="status")
         snoozing = asyncio.create_task(self._snoozes.run(), name="snoozes")
-        watching = [asyncio.create_task(self.calls.run(), name="calls")]
+        watching = [
+            asyncio.create_task(self.calls.run(), name="calls"),
+            asyncio.create_task(self._loop_lag.run(), name="loop lag"),
+        ]
         if self._learner is not None:
             self._learner.begin(self._pipeline)
             watching.append(asyncio.create_task(self._learner.run(), name="learn"))
@@ -286,7 +287,7 @@ class _Running:
             )
         finally:
             stopping.cancel()
-            errors = await _cancelled(deciding, telling, snoozing, *watching)
+            errors = await cancelled(deciding, telling, snoozing, *watching)
             await self._pipeline.stop(self._output, _STOP_THREADS_S)
             self._recorder.close()
             # Never cancelled while it works: an alert half recorded is neither lost nor kept.
@@ -301,7 +302,7 @@ class _Running:
                 await asyncio.gather(
                     self._publisher.drain(_DRAIN_S), self._notifier.drain(_DRAIN_S), self._finish_files(_DRAIN_S)
                 )
-            errors += await _cancelled(publishing, notifying, recording)
+            errors += await cancelled(publishing, notifying, recording)
             await self._publisher.aclose()
         # None of the tasks ends by itself: if one did, its error is the service's.
         if errors:
@@ -318,9 +319,9 @@ class _Running:
     def _output(self, output: Output) -> None:
         if isinstance(output, Alert):
             output = marked(output, self.snoozed(output.stream))
-            _log.warning(
-                "%s: alert %s on %s: %s (evidence %.1f of %.1f)",
-                output.stream, output.type, output.track, output.reason, output.evidence, output.threshold,
+            of_stream(_log, output.stream).warning(
+                "alert %s on %s: %s (evidence %.1f of %.1f)",
+                output.type, output.track, output.reason, output.evidence, output.threshold,
             )  # fmt: skip
             self._recorder.put(output)
             if self._evidence is not None:
@@ -329,7 +330,7 @@ class _Running:
             self._publisher.verdict(output)
             self.live.decided(output)
         elif isinstance(output, Event):
-            _log.info("%s: %s", output.stream, output.text)
+            of_stream(_log, output.stream).info("%s", output.text)
             self._publisher.event(output)
             self.live.happened(output)
         else:
@@ -352,7 +353,7 @@ class _Running:
         self.previews.put(preview)
 
     def _request_clip(self, stream: str, stem: Path) -> Future[Clip]:
-        return self._pipeline.write_clip(stream, stem)
+        return self._pipeline.requests.write_clip(stream, stem)
 
     async def _finish_files(self, timeout_s: float) -> None:
         finishing: list[Awaitable[object]] = []
@@ -418,15 +419,3 @@ class _Running:
             for status in self.view.statuses():
                 if status != self._states.get(status.stream):
                     self._output(status)
-
-
-async def _cancelled(*tasks: asyncio.Task[None]) -> list[BaseException]:
-    """Cancels the tasks, waits for them, and returns the errors of those that had failed.
-
-    One that does not end is left: it waits for a store that does not answer, and will do no harm by it.
-    """
-    for task in tasks:
-        task.cancel()
-    ended, _ = await asyncio.wait(tasks, timeout=_CANCEL_S)
-    failures = [task.exception() for task in ended if not task.cancelled()]
-    return [failure for failure in failures if failure is not None]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from monitor.errors import StoreError
+from monitor.logs import of_stream
 from monitor.messages import Alert
 
 _log = logging.getLogger("monitor.service")
@@ -76,7 +77,7 @@ class Snoozes:
         self._told = now
         for stream in changed:
             until = now.get(stream)
-            _log.info("%s: %s", stream, "no longer snoozed" if until is None else _words(until))
+            of_stream(_log, stream).info("%s", "no longer snoozed" if until is None else _words(until))
             self._on_change(stream)
 
 

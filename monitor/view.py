@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from monitor.broadcast import BroadcastStatistics
 from monitor.calls import Calls
@@ -13,10 +14,12 @@ from monitor.health import Health
 from monitor.kin import Kin
 from monitor.learning import Learner, LearningStatistics
 from monitor.live import Live
+from monitor.loop_lag import LoopLag
 from monitor.messages import Status
-from monitor.metrics import Sample
+from monitor.metrics import AnySample
 from monitor.notify import Notifier
 from monitor.pipeline import Pipeline
+from monitor.previews import Previews
 from monitor.publish import MqttPublisher
 from monitor.recorder import Recorder
 from monitor.snoozes import Snoozes
@@ -40,6 +43,8 @@ class View:
         calls: Calls,
         evidence: EvidenceKeeper | None,
         learner: Learner | None,
+        previews: Previews,
+        loop_lag: LoopLag,
     ) -> None:
         self._pipeline = pipeline
         self._store = store
@@ -51,6 +56,8 @@ class View:
         self._calls = calls
         self._evidence = evidence
         self._learner = learner
+        self._previews = previews
+        self._loop_lag = loop_lag
 
     @property
     def kin(self) -> Kin:
@@ -96,6 +103,8 @@ class View:
         """Whether everything that should run does."""
         encoder = self._pipeline.scoring_failure or "ok"
         store = self._recorder.failure or self._publisher.statistics().store_failure or "ok"
+        starved = sum(self._pipeline.starved().values())
+        faces = "a face wait" if starved == 1 else f"{starved} faces wait"
         return Health(
             ready=encoder == store == "ok",
             encoder=encoder,
@@ -103,9 +112,10 @@ class View:
             mqtt="connected" if self._publisher.connected else "disconnected",
             streams={each.stream: each.state for each in self.statuses() if not self.kin.passing(each.stream)},
             notify={target.name: target.failing or "ok" for target in self._notifier.statistics()},
+            shortages=(f"the encoder is too slow: crops of {faces} too long to be scored",) if starved else (),
         )
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[AnySample]:
         """Every figure."""
         return samples(
             self._pipeline.statistics(),
@@ -118,4 +128,9 @@ class View:
             evidence=None if self._evidence is None else self._evidence.statistics(),
             learning=self.learning(),
             calls=self._calls.counts(),
+            calls_refused=self._calls.refused,
+            previews=self._previews.statistics(),
+            loop_lag=self._loop_lag.snapshot(),
+            ready=self.health().ready,
+            now=datetime.now(UTC),
         )

@@ -20,6 +20,7 @@ from monitor.clips import ClipWriter, RingPlan
 from monitor.clock import Clock
 from monitor.config import FacesConfig
 from monitor.ingest import Needs, ReaderStatistics, SourceStatus, TakesPublishers, new_reader
+from monitor.logs import of_stream
 from monitor.messages import ClipRequest, Demand, Frame, Look, Pixels, Tracked
 from monitor.redact import one_line
 from monitor.stream_config import StreamConfig
@@ -47,6 +48,12 @@ class WorkerStatistics:
     """How long the analysis in progress has taken so far."""
     restarts: int = 0
     """Times its process had to be replaced, having crashed or hung."""
+    unsent: int = 0
+    """Demands, looks and requests that its process did not take."""
+    cpu_s: float = 0.0
+    """Seconds of processor time of its process; 0 where it has none of its own."""
+    memory_bytes: int = 0
+    """Of its process, now, what it shares with others included; 0 where it has none of its own, or nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,7 @@ class StreamWorker:
         on_answer: Callable[[Answer], None] = lambda _: None,
     ) -> None:
         self.stream = config.name
+        self._log = of_stream(_log, self.stream)
         self._clips = ClipWriter(ring, clock, on_answer)
         self._on_answer = on_answer
         self._tracking = tracking
@@ -186,7 +194,7 @@ class StreamWorker:
             self._thread.join(max(0.0, deadline_s - time.monotonic()))
         analysed = not self._thread.is_alive()
         if not analysed:
-            _log.warning("%s: the analysis is still busy; its thread is left behind", self.stream)
+            self._log.warning("the analysis is still busy; its thread is left behind")
         return read and analysed
 
     def demand(self, demand: Demand) -> None:
@@ -259,7 +267,7 @@ class StreamWorker:
             self._failures += 1
             if self._failure is None:
                 self._failure = one_line(error)
-                _log.debug("%s: analysis fails", self.stream, exc_info=True)
+                self._log.debug("analysis fails", exc_info=True)
             return False
         finally:
             self._began_s = None
@@ -268,7 +276,7 @@ class StreamWorker:
     def _tell(self, failure: str | None, *, told: bool) -> bool:
         """Logs that a failure begins or is over; returns whether one lasts."""
         if failure is not None and not told:
-            _log.warning("%s: %s", self.stream, failure)
+            self._log.warning("%s", failure)
         elif failure is None and told:
-            _log.info("%s: analysis works again", self.stream)
+            self._log.info("analysis works again")
         return failure is not None

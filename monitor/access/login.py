@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from math import ceil
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 from monitor.access.accounts import NAME, AuditEntry, User
-from monitor.access.passwords import Passwords
+from monitor.access.passwords import BusyError, Passwords
 from monitor.access.sessions import Sessions
 from monitor.access.throttle import Throttle
 from monitor.errors import MonitorError
 
 _WRONG = "name or password are wrong"
+
+Outcome = Literal["done", "wrong", "throttled", "busy", "failed"]
+"""Of a try to prove who one is: `throttled` and `busy` were not looked at, and `failed` because of the database."""
 
 
 class LoginError(MonitorError):
@@ -54,6 +58,9 @@ class Login:
         throttle: slows down who guesses.
         sessions: where a login leads to.
         now: with its zone.
+
+    Attributes:
+        tries: to prove who one is, by what came of them: counts since the start.
     """
 
     def __init__(
@@ -69,6 +76,7 @@ class Login:
         self._throttle = throttle
         self._sessions = sessions
         self._now = now
+        self.tries = Counter[Outcome](dict.fromkeys(get_args(Outcome), 0))
 
     async def login(self, name: str, password: str, source: str) -> str:
         """Begins a session.
@@ -107,20 +115,24 @@ class Login:
         """
         name = name.strip().casefold()
         if (wait_s := self._throttle.begin(source, name)) > 0:
+            self.tries["throttled"] += 1
             raise TooManyTriesError(wait_s)
         try:
             user = await self._rows.user(name) if NAME.fullmatch(name) else None
             checked = await self._passwords.check(None if user is None else user.password_hash, password)
-        except MonitorError:  # whoever hangs up, however, has had their try
+        except MonitorError as error:  # whoever hangs up, however, has had their try
             self._throttle.give_back(source, name)
+            self.tries["busy" if isinstance(error, BusyError) else "failed"] += 1
             raise
         if user is None or not checked.right:
+            self.tries["wrong"] += 1
             # Of unknown names nothing is kept: now and then one is a password, typed into the wrong field.
             about = None if user is None else user.name
             detail = "no such user" if user is None else "wrong password"
             await self._rows.tell(AuditEntry(self._now(), "nobody", action, about, source, "failed", detail))
             raise LoginError(_WRONG)
         self._throttle.succeed(source, name)
+        self.tries["done"] += 1
         if checked.renewed is not None:
             await self._rows.renew_hash(user.name, user.password_hash, checked.renewed)
             user = await self._rows.user(name) or user

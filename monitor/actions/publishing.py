@@ -40,7 +40,7 @@ class PublishingError(MonitorError):
 
 
 class Publishers(Protocol):
-    """What passes publishers on to the streams' workers; `pipeline.Pipeline` does."""
+    """What passes publishers on to the streams' workers; `requests.Requests` does."""
 
     def publish(self, stream: str, session: str, sdp: str) -> Future[Reply]:
         """Offers a publisher's connection to the worker of a stream."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from monitor.clock import Clock
 from monitor.decision.episodes import EpisodeChange, Episodes
 from monitor.decision.evidence import TrackEvidence
+from monitor.decision.figures import DecisionStatistics
 from monitor.decision.frozen import begun
 from monitor.decision.statistic import Statistic
 from monitor.decision.streams import StreamRule
@@ -32,22 +33,6 @@ _DEMAND_LASTS_S = 3.0
 # A logit may come this much after the end of its block before the block is closed without it.
 _LATE_S = 5.0
 _ENDED_MEMORY = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionStatistics:
-    """Counts since the start."""
-
-    tracks: int
-    open_episodes: int
-    logits: int
-    late_logits: int
-    orphan_logits: int
-    alerts_raised: int
-    drifted: Mapping[str, bool]
-    """Whether scores no longer fit, of the streams that are compared with a calibration."""
-    drifts: int
-    """Drifts that were noticed."""
 
 
 class Decision:
@@ -170,6 +155,10 @@ class Decision:
         rule = self._streams.get(stream)
         return None if rule is None else rule.drift.standing
 
+    def starved(self) -> Mapping[str, int]:
+        """Tracks whose crops wait too long to be scored, now, of the streams that have some."""
+        return Counter(stream for (stream, _), track in self._tracks.items() if track.starving)
+
     def statistics(self) -> DecisionStatistics:
         """A snapshot of what was counted."""
         open_episodes = sum(track.episodes.open for track in self._tracks.values())
@@ -182,6 +171,7 @@ class Decision:
             self._raised,
             {name: each.drift.standing is not None for name, each in self._streams.items() if each.drift.compared},
             sum(each.drift.begun for each in self._streams.values()),
+            self.starved(),
         )
 
     def _stream(self, name: str) -> StreamRule:
@@ -298,12 +288,5 @@ class Decision:
             false_alarms_promised_per_stream_day=stream.statistic.promised_per_day,
             calibrated=stream.calibrated,
             model=self._model_of(key[0]),
-            notices=(*stream.notices, *_of_track(track, stream)),
+            notices=(*stream.notices, *stream.notices_of(track)),
         )
-
-
-def _of_track(track: TrackState, stream: StreamRule) -> tuple[str, ...]:
-    """What must be said of this face besides."""
-    if stream.statistic.promise is None or not track.abstentions.starved:
-        return ()
-    return ("starved: crops of this face wait too long to be scored, and the promise is of faces that are not",)

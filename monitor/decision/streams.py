@@ -8,6 +8,7 @@ from typing import Self
 from monitor.decision.drift import StreamDrift
 from monitor.decision.sessions import Sessions
 from monitor.decision.statistic import Statistic, notices_of
+from monitor.decision.track import TrackState
 from monitor.decision.verdicts import VerdictRule
 from monitor.decision_config import DecisionConfig
 
@@ -57,3 +58,9 @@ class StreamRule:
             return (*self.always, *self.of_promise)
         # The odds follow from the promise, and say no more than it does.
         return (*self.always, f"drift: {drift}; the promise is not about such scores")
+
+    def notices_of(self, track: TrackState) -> tuple[str, ...]:
+        """What must be said of this face besides."""
+        if self.statistic.promise is None or not track.abstentions.starved:
+            return ()
+        return ("starved: crops of this face wait too long to be scored, and the promise is of faces that are not",)

@@ -4,9 +4,10 @@ from monitor.evidence.keeper import EvidenceKeeper
 from monitor.evidence.provenance import Provenances, provenances_of
 from monitor.evidence.start import new_writer
 from monitor.evidence.verify import Verified, verify
-from monitor.evidence.writer import Writer, WriterStatistics
+from monitor.evidence.writer import SHED_CAUSES, Writer, WriterStatistics
 
 __all__ = [
+    "SHED_CAUSES",
     "EvidenceKeeper",
     "Provenances",
     "Verified",

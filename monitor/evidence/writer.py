@@ -22,6 +22,7 @@ from monitor.evidence.manifest import Provenance, plain_file, plain_folder
 from monitor.evidence.package import Case, FoundClip, Package, make_package, write_package
 from monitor.evidence.retention import UNFINISHED, Retention
 from monitor.evidence.signing import load_signer
+from monitor.logs import of_stream
 from monitor.messages import Clip
 from monitor.redact import one_line
 
@@ -36,6 +37,10 @@ _SPARE_BYTES = 100_000_000
 _POLL_S = 0.25
 _FORGOTTEN_S = 600.0
 """Clips of packages that were shed are removed after so long."""
+
+
+SHED_CAUSES = ("busy", "disk", "failed", "size", "unrecorded")
+"""Why an alert may have no package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ class Writer:
         """Counts a package that is not made, and says so; a cause that lasts is logged once."""
         self._shed[cause] += 1
         if self._shedding != cause:
-            _log.warning("%s: no evidence package of an alert: %s", stream, why)
+            of_stream(_log, stream).warning("no evidence package of an alert: %s", why)
         self._shedding = cause
 
     def close(self) -> None:
@@ -189,12 +194,12 @@ class Writer:
         except EvidenceError as error:
             self.shed(stream, "size", str(error))
         except Exception as error:  # noqa: BLE001 - a fault of ours costs the package, not those that follow
-            _log.debug("%s: an evidence package cannot be made", stream, exc_info=True)
+            of_stream(_log, stream).debug("an evidence package cannot be made", exc_info=True)
             self.shed(stream, "failed", f"internal error: {one_line(error)}")
         else:
             self._written += 1
             self._shedding = None
-            _log.info("%s: evidence in %s", stream, path)
+            of_stream(_log, stream).info("evidence in %s", path)
         finally:
             _remove_clips(job.stem)
             self._enforce()

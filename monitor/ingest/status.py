@@ -10,6 +10,7 @@ from typing import Self
 
 from monitor.clock import Clock
 from monitor.ingest.tally import Tally
+from monitor.logs import of_stream
 from monitor.messages import StreamState
 from monitor.redact import Redactor
 
@@ -147,6 +148,6 @@ class Standing:
         self._logged_s = now_s
         well = state in {"live", "stopped"} or (state == "connecting" and self._may_wait)
         level = logging.INFO if well else logging.WARNING
-        logger.log(level, f"{self._name}: {state}{f', {reason}' if reason else ''}")
+        of_stream(logger, self._name).log(level, f"{state}{f', {reason}' if reason else ''}")
         if error is not None:
             logger.debug(self._redact("".join(traceback.format_exception(error))))

@@ -150,13 +150,15 @@ class Life:
             else:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
-    def send(self, message: ToWorker) -> None:
-        """Sends without ever waiting: a process that does not read does not get."""
+    def send(self, message: ToWorker) -> bool:
+        """Sends without ever waiting: a process that does not read does not get, and this is False."""
         with contextlib.suppress(OSError, ValueError):
             writable = select.poll()
             writable.register(self._connection, select.POLLOUT)
             if writable.poll(0):
                 self._connection.send(message)
+                return True
+        return False
 
     def hang_up(self) -> None:
         """Makes sure that the process is gone; what it has sent can still be received.

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
@@ -25,6 +25,7 @@ from monitor.clock import LiveClock
 from monitor.ingest import SourceStatus
 from monitor.messages import Demand, Look, Tracked
 from monitor.redact import one_line
+from monitor.usage import own_usage
 from monitor.worker import StreamWorker, WorkerPlan, WorkerStatistics, track_ids
 
 _log = logging.getLogger("monitor.pipeline")
@@ -53,6 +54,8 @@ class Logged:
     logger: str
     level: int
     text: str
+    exception: str | None = None
+    """A traceback, where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def _serve(connection: Connection, wire: _Wire, plan: WorkerPlan, prefix: str) -
     goodbye_s = _attend(connection, wire, worker)
     worker.ask_to_stop()
     worker.join(time.monotonic() + goodbye_s)
-    wire.send(Report(worker.statistics(), worker.failure))
+    wire.send(_report(worker))
 
 
 def _attend(connection: Connection, wire: _Wire, worker: StreamWorker) -> float:
@@ -116,7 +119,7 @@ def _attend(connection: Connection, wire: _Wire, worker: StreamWorker) -> float:
     due_s, told = 0.0, False
     while True:
         if time.monotonic() >= due_s:
-            wire.send(Report(worker.statistics(), worker.failure))
+            wire.send(_report(worker))
             if (hang := worker.hang) is not None and not told:
                 _log.warning("%s: %s", worker.stream, hang)
             told = hang is not None
@@ -137,6 +140,12 @@ def _attend(connection: Connection, wire: _Wire, worker: StreamWorker) -> float:
             worker.ask(wish)
 
 
+def _report(worker: StreamWorker) -> Report:
+    usage = own_usage()
+    statistics = replace(worker.statistics(), cpu_s=usage.cpu_s, memory_bytes=usage.memory_bytes)
+    return Report(statistics, worker.failure)
+
+
 class _Wire:
     """Sends messages of any thread, one at a time; without a word where nobody listens any more."""
 
@@ -155,9 +164,11 @@ class _WireHandler(logging.Handler):
     def __init__(self, wire: _Wire) -> None:
         super().__init__()
         self._wire = wire
+        self._traceback = logging.Formatter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._wire.send(Logged(record.name, record.levelno, self.format(record)))
+        exception = None if not record.exc_info else self._traceback.formatException(record.exc_info)
+        self._wire.send(Logged(record.name, record.levelno, record.getMessage(), exception))
 
 
 def _send_logs(wire: _Wire, level: int) -> None:

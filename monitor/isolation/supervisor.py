@@ -15,6 +15,7 @@ from monitor.ingest import SourceStatus
 from monitor.isolation.life import Life, UnreadableError
 from monitor.isolation.process import FromWorker, Logged, Report, Unable
 from monitor.isolation.totals import nothing_yet, total
+from monitor.logs import of_stream, repeat
 from monitor.messages import BLOCK_S, Clip, Crop, Demand, Look, Preview, Reply, Tracked, TrackObservation
 from monitor.redact import one_line
 from monitor.worker import WorkerPlan, WorkerStatistics
@@ -55,6 +56,7 @@ class IsolatedWorker:
         on_answer: Callable[[Answer], None] = lambda _: None,
     ) -> None:
         self.stream = plan.stream.name
+        self._log = of_stream(_log, self.stream)
         self._plan = plan
         self._new_prefix = new_prefix
         self._clock = clock
@@ -74,6 +76,7 @@ class IsolatedWorker:
         self._counts = nothing_yet(), nothing_yet()  # of former processes and of this one
         self._failure: str | None = None
         self._restarts = 0
+        self._unsent = 0
 
     def start(self) -> None:
         """Starts the process, and others after it where needed. Returns at once."""
@@ -104,7 +107,7 @@ class IsolatedWorker:
             if self._life is None:  # the fork server is still at its imports: what it makes then is dismissed
                 return True
             self._life.kill("it does not end in time")
-        _log.warning("%s: its process does not end in time and is killed", self.stream)
+        self._log.warning("its process does not end in time and is killed")
         self._thread.join(_KILLED_S)
         return False
 
@@ -112,20 +115,20 @@ class IsolatedWorker:
         """Passes decision's wish on to the sampler; drops it where the process does not listen. Never blocks."""
         with self._lock:
             if self._life is not None:
-                self._life.send(demand)
+                self._unsent += not self._life.send(demand)
 
     def look(self, look: Look) -> None:
         """Has previews of the stream made, for as long as somebody looks. Never blocks."""
         with self._lock:
             if self._life is not None:
-                self._life.send(look)
+                self._unsent += not self._life.send(look)
 
     def ask(self, request: Request) -> None:
         """Passes a request on to the process; where that ends before it answers, this is the answer. Never blocks."""
         with self._lock:
             if self._life is not None:
                 self._awaited[request.number] = request
-                self._life.send(request)
+                self._unsent += not self._life.send(request)
                 return
         self._on_answer(unserved(request, "the stream's process was being replaced"))
 
@@ -142,7 +145,7 @@ class IsolatedWorker:
 
     def statistics(self) -> WorkerStatistics:
         """A snapshot, as of the last report; counts go on over restarts."""
-        return replace(total(*self._counts), restarts=self._restarts)
+        return replace(total(*self._counts), restarts=self._restarts, unsent=self._unsent)
 
     # --- the thread that supervises ---
 
@@ -153,7 +156,7 @@ class IsolatedWorker:
                 reason = self._live()
             except Exception as error:  # noqa: BLE001 - a fault of ours must not silence the stream
                 reason = f"internal error: {one_line(error)}"
-                _log.debug("%s: its process cannot be supervised", self.stream, exc_info=True)
+                self._log.debug("its process cannot be supervised", exc_info=True)
             if self._stopping.is_set():
                 break  # what it knew of its tracks is their owner's to end
             self._bury()
@@ -225,7 +228,7 @@ class IsolatedWorker:
                 return
             except Exception as error:  # noqa: BLE001 - a fault of ours costs the process, not the stream
                 life.kill(f"internal error: {one_line(error)}")
-                _log.debug("%s: a message is not taken", self.stream, exc_info=True)
+                self._log.debug("a message is not taken", exc_info=True)
 
     def _take(self, message: FromWorker, life: Life) -> None:
         match message:
@@ -250,7 +253,7 @@ class IsolatedWorker:
                 self._counts, self._failure = (self._counts[0], message.statistics), message.failure
                 life.examine(message.statistics)
             case Logged():
-                logging.getLogger(message.logger).log(message.level, "%s", message.text)
+                repeat(message.logger, message.level, message.text, stream=self.stream, exception=message.exception)
             case Unable():
                 life.last_words = message.reason
 
@@ -269,7 +272,7 @@ class IsolatedWorker:
         self._tell(SourceStatus(self.stream, "connecting", since_s, reason))
         if reason != self._logged:
             self._logged = reason
-            _log.warning("%s: connecting, %s", self.stream, reason)
+            self._log.warning("connecting, %s", reason)
 
     def _tell(self, status: SourceStatus) -> None:
         self._status = status

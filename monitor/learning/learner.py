@@ -71,6 +71,10 @@ class LearningStatistics:
     """Of the file."""
     failure: str | None
     """Why the file takes nothing; None while it does."""
+    candidates: int = 0
+    """Crops that wait to be made fake."""
+    passed_over: int = 0
+    """Those that were due to be and were not, because enough waited."""
 
 
 class Learner:
@@ -96,7 +100,7 @@ class Learner:
         self._lock = threading.Lock()  # guards all below; never held for long
         self._faked_s: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._faked: Counter[tuple[str, int]] = Counter()
-        self._crops = self._fakes = self._not_finite = self._lost = 0
+        self._crops = self._fakes = self._not_finite = self._lost = self._passed_over = 0
         self._failure: str | None = None
         self._writing = threading.Lock()  # guards the file and what it has not taken
         self._backlog = Backlog()
@@ -136,6 +140,7 @@ class Learner:
             try:
                 self._candidates.put_nowait(crop)
             except queue.Full:  # a later one then
+                self._passed_over += 1
                 return
             self._faked[session] += 1
             self._faked_s[key] = crop.at_s
@@ -169,7 +174,14 @@ class Learner:
         """A snapshot."""
         with self._lock:
             return LearningStatistics(
-                self._crops, self._fakes, self._not_finite, self._lost, self._file.end, self._failure
+                self._crops,
+                self._fakes,
+                self._not_finite,
+                self._lost,
+                self._file.end,
+                self._failure,
+                self._candidates.qsize(),
+                self._passed_over,
             )
 
     def flush(self) -> None:

@@ -95,6 +95,11 @@ class Latest:
                 recent[topic] = now_s
                 yield Message(topic, payload, retain=False)
 
+    @property
+    def waiting(self) -> int:
+        """Topics and events that are still to be published."""
+        return len(self._unpublished) + len(self._cleared) + len(self._events) + len(self._verdicts)
+
     def due_in_s(self, now_s: float) -> float | None:
         """Seconds until `take` has something again, if nothing new comes; None where nothing waits."""
         if self._unpublished or self._cleared or self._events:

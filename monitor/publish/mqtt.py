@@ -48,6 +48,8 @@ class MqttStatistics:
     """Verdicts and events that found no broker in time. Never alerts."""
     store_failure: str | None
     """Why the outbox cannot be read or ticked off at the moment; alerts then wait although the broker is there."""
+    waiting: int = 0
+    """Verdicts, events and states that are still to be published. Alerts wait in the outbox."""
 
 
 class MqttPublisher(Generic[RowT]):
@@ -179,6 +181,7 @@ class MqttPublisher(Generic[RowT]):
             self._delivered,
             self._latest.dropped,
             self._kept.failure,
+            self._latest.waiting,
         )
 
     def _announce(self, stream: str) -> None:

@@ -44,6 +44,10 @@ class BatcherStatistics:
     """Crops of tracks for which there was no slot."""
     oldest_at_s: float | None
     """`at_s` of the oldest crop waiting."""
+    spare_waiting: int = 0
+    """Spare crops that wait; they are in none of the above."""
+    spare_refused: int = 0
+    """Those that came while enough waited."""
 
 
 @dataclass(slots=True)
@@ -78,6 +82,7 @@ class Batcher:
         self._slots = self._waiting = 0
         self._urgent_turn = True
         self._offered = self._taken = self._replaced = self._stale = self._forgotten = self._refused = 0
+        self._spare_refused = 0
 
     def offer(self, crop: Crop) -> None:
         """Puts a crop into its track's slot, in place of an older one that may be there."""
@@ -106,6 +111,7 @@ class Batcher:
         """Leaves a crop to be scored when no other waits; False where too many such wait already."""
         with self._changed:
             if len(self._spare) >= _SPARE:
+                self._spare_refused += 1
                 return False
             self._spare.append(crop)
             self._changed.notify()
@@ -187,6 +193,8 @@ class Batcher:
                 forgotten=self._forgotten,
                 refused=self._refused,
                 oldest_at_s=min((slot.crop.at_s for slot in self._all() if slot.crop), default=None),
+                spare_waiting=len(self._spare),
+                spare_refused=self._spare_refused,
             )
 
     def _drop_old(self, now_s: float) -> None:

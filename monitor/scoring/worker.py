@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,17 +13,17 @@ from numpy.typing import NDArray
 
 from monitor.clock import Clock
 from monitor.errors import MonitorError
+from monitor.histogram import Distribution
 from monitor.messages import Crop, Logit, Pixels
 from monitor.redact import one_line
 from monitor.scoring.batcher import Batcher
+from monitor.scoring.timing import Timing
 
 _log = logging.getLogger("monitor.scoring")
 
 _POLL_S = 0.2
 _BATCH_S = 1.5
 """A batch is kept small enough to be done within this: a stop waits for it, and its crops grow old in it."""
-_WINDOW_S = 60.0
-_REMEMBERED = 512
 _WATCH_S = 0.5
 _OVERDUE_S = 10.0
 """A batch is made to take 1.5 s. One that has taken so long hangs, unless its encoder is known to be that slow."""
@@ -55,6 +54,12 @@ class WorkerStatistics:
     latency_p50_s: float | None
     """From a frame's arrival to the logits of its crop, over the last few hundred crops; None before the first."""
     latency_p95_s: float | None
+    waits: Distribution
+    """From a frame's arrival until its crop is taken by the encoder, seconds."""
+    latencies: Distribution
+    """From a frame's arrival to the logits of its crop, seconds."""
+    busy_s: float
+    """Seconds spent in the encoder, by batches that are over."""
     errors: int
     """Batches that failed."""
     lost: int
@@ -136,8 +141,7 @@ class Worker:
         self._crop_s: float | None = None  # how long the encoder takes for a crop, smoothed
         self._lock = threading.Lock()  # guards all below
         self._started_s = clock.now_s()
-        self._spans_s: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
-        self._latencies_s: deque[float] = deque(maxlen=_REMEMBERED)
+        self._timing = Timing()
         self._crops = self._batches = self._errors = self._lost = self._hangs = 0
         self._failure: str | None = None
         self._begun_s: float | None = None  # the batch in progress
@@ -177,17 +181,17 @@ class Worker:
         """A snapshot."""
         now_s = self._clock.now_s()
         with self._lock:
-            latencies_s = np.array(self._latencies_s)
-            since_s = max(self._started_s, now_s - _WINDOW_S)
-            spans_s = [*self._spans_s, *([] if self._begun_s is None else [(self._begun_s, now_s)])]
-            busy_s = sum(max(end_s - max(begin_s, since_s), 0.0) for begin_s, end_s in spans_s)
+            timing = self._timing
             return WorkerStatistics(
                 crops=self._crops,
                 batches=self._batches,
                 mean_batch=self._crops / self._batches if self._batches else 0.0,
-                busy=min(busy_s / (now_s - since_s), 1.0) if now_s > since_s else 0.0,
-                latency_p50_s=float(np.quantile(latencies_s, 0.5)) if latencies_s.size else None,
-                latency_p95_s=float(np.quantile(latencies_s, 0.95)) if latencies_s.size else None,
+                busy=timing.busy(self._started_s, self._begun_s, now_s),
+                latency_p50_s=timing.latency_s(0.5),
+                latency_p95_s=timing.latency_s(0.95),
+                waits=timing.waits,
+                latencies=timing.latencies,
+                busy_s=timing.busy_s,
                 errors=self._errors,
                 lost=self._lost,
                 hangs=self._hangs,
@@ -227,8 +231,7 @@ class Worker:
             recovered, self._told = self._told is not None, None
             self._crops += len(crops)
             self._batches += 1
-            self._spans_s.append((begin_s, end_s))
-            self._latencies_s.extend(end_s - crop.at_s for crop in crops)
+            self._timing.scored(crops, begin_s, end_s)
         if recovered:
             _log.info("scoring works again")
 
@@ -243,7 +246,7 @@ class Worker:
             _log.debug("a spare crop could not be scored", exc_info=True)
         with self._lock:
             self._begun_s, self._awaited_s = None, 0.0
-            self._spans_s.append((begin_s, self._clock.now_s()))
+            self._timing.spent(begin_s, self._clock.now_s())
 
     def _begin(self, crops: int) -> float:
         usual_s = None if self._crop_s is None else self._crop_s * crops
@@ -257,6 +260,8 @@ class Worker:
         with self._lock:
             first = self._failure is None
             self._failure, self._told = reason, reason
+            if self._begun_s is not None:
+                self._timing.spent(self._begun_s, self._clock.now_s())
             self._begun_s, self._awaited_s = None, 0.0
             self._errors += 1
             self._lost += crops

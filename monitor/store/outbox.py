@@ -13,7 +13,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self, TypeVar
 from uuid import uuid4
@@ -30,6 +30,7 @@ from monitor.store.migrate import migrate
 from monitor.store.reader import AlertReader, decode, encode
 from monitor.store.reserve import Reserve
 from monitor.store.tables import alerts, outbox, runs, sequences
+from monitor.store.waiting import Waiting
 
 _log = logging.getLogger("monitor.store")
 
@@ -61,6 +62,8 @@ class StoreStatistics:
     """Messages not yet delivered, by sink; those of former runs included."""
     reserve_held: bool
     """False where the disk is (nearly) full; always True on a database server."""
+    oldest: Mapping[str, datetime] = field(default_factory=dict)
+    """When the message that waits longest was decided, by sink; none where nothing waits."""
 
 
 class Store(AlertReader):
@@ -80,9 +83,7 @@ class Store(AlertReader):
         self._file = DatabaseFile(database.file) if database.file is not None else None
         self._watching: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
-        self._delivered = 0
-        self._waiting: Counter[str] = Counter()
-        self._counted = False
+        self._waiting = Waiting()
 
     @classmethod
     async def open(cls, url: str, *, keep_delivered: timedelta = KEEP_DELIVERED) -> Self:
@@ -254,7 +255,8 @@ class Store(AlertReader):
 
     def statistics(self) -> StoreStatistics:
         """A snapshot."""
-        return StoreStatistics(self._delivered, dict(self._waiting), self._reserve is None or self._reserve.held)
+        waiting, held = self._waiting, self._reserve is None or self._reserve.held
+        return StoreStatistics(waiting.delivered, dict(waiting.counts), held, waiting.oldest)
 
     async def aclose(self) -> None:
         """Closes the database and lets another service in.
@@ -295,14 +297,10 @@ class Store(AlertReader):
         with self._database.errors():
             await self._look_after_file()
             async with self._engine.begin() as connection:
-                if not self._counted:
-                    await self._count(connection)
-                # A transaction that raises may have been committed all the same, its answer lost.
-                self._counted = False
+                await self._waiting.begin(connection)
                 result, change = await statements(connection)
-            self._waiting.update(change)
-            self._delivered -= min(change.total(), 0)
-            self._counted = True
+                oldest = await self._waiting.look(connection, change)
+            self._waiting.end(change, oldest)
             await self._look_after_file()
             return result
 
@@ -328,13 +326,6 @@ class Store(AlertReader):
                 if str(error) != said:
                     _log.error("%s", error)
                 said = str(error)
-
-    async def _count(self, connection: AsyncConnection) -> None:
-        """Counts what waits, where that is not known from what was written."""
-        waiting = select(outbox.c.sink, func.count()).where(outbox.c.delivered_at.is_(None)).group_by(outbox.c.sink)
-        counted: Counter[str] = Counter(dict((await connection.execute(waiting)).all()))
-        self._delivered += (self._waiting - counted).total()
-        self._waiting = Counter({**dict.fromkeys(self._waiting, 0), **counted})
 
 
 async def _next_sequence(connection: AsyncConnection, stream: str) -> int:

@@ -1,8 +1,9 @@
-"""`gend-monitor` with an engine that fails or hangs while a file says so; all the rest is the real thing.
+"""`gend-monitor` with an engine that fails, hangs or is slow while a file says so; all the rest is the real thing.
 
     python -m tests.faults.faulty_engine FAULT OVERDUE_S run CONFIG
 
-The file FAULT holds `raise`, `hang` or nothing. OVERDUE_S is how long a batch may take before it is said to hang.
+The file FAULT holds `raise`, `hang`, `slow` (2 s a crop) or nothing. OVERDUE_S is how long a batch may take before it
+is said to hang.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class FaultyEngine:
             raise RuntimeError("the device is lost")
         while self._fault.read_text() == "hang":
             time.sleep(0.05)
+        if self._fault.read_text() == "slow":
+            time.sleep(2 * len(crops))
         return self._encoder.logits(crops, adapters)
 
 

@@ -29,6 +29,7 @@ class RunningService:
         config: sections; `store` and `web` are filled in.
         command: what is run before `run CONFIG`: something around the service, or a service with something else in it.
         environment: variables besides those of the test.
+        options: of `run`.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class RunningService:
         *,
         command: Sequence[str] = SERVICE,
         environment: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         config = {
             "store": {"url": f"sqlite+aiosqlite:///{folder / 'alerts.db'}"},
@@ -48,6 +50,7 @@ class RunningService:
             **config,
         }
         self._command = command
+        self._options = options
         self._environment = dict(environment or {})
         self.path = folder / "monitor.yaml"
         self.path.write_text(yaml.safe_dump(config))
@@ -69,7 +72,7 @@ class RunningService:
     def start(self) -> None:
         """Starts it and waits until it says that it watches."""
         self.process = subprocess.Popen(
-            [*self._command, "run", str(self.path)],
+            [*self._command, "run", str(self.path), *self._options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -132,7 +132,7 @@ def test_without_evidence_or_clips_no_ring_runs(section: object, fake_call: Path
     parts = load_parts(config)
 
     async def absence() -> str | None:
-        return Pipeline(config, parts, run_id="run").write_clip("tape", tmp_path / "clip").result(0).absence
+        return Pipeline(config, parts, run_id="run").requests.write_clip("tape", tmp_path / "clip").result(0).absence
 
     assert asyncio.run(absence()) == "nothing is kept of the stream"
 

@@ -31,13 +31,12 @@ def parts() -> Parts:
 
 
 async def test_what_is_asked_of_a_stream_that_is_not_watched_is_refused_at_once(parts: Parts, tmp_path: Path) -> None:
-    pipeline = Pipeline(CONFIG, parts, run_id="1")
-    offered, left = pipeline.publish("desk", "session", "v=0").result(0), pipeline.leave("desk", "session").result(0)
+    asked = Pipeline(CONFIG, parts, run_id="1").requests
+    offered, left = asked.publish("desk", "session", "v=0").result(0), asked.leave("desk", "session").result(0)
     assert (offered.refusal, left.refusal) == ("unavailable", "unknown")
     assert "desk is not watched" in str(offered.reason)
-    assert "desk is not watched" in str(pipeline.write_clip("desk", tmp_path / "clip").result(0).absence)
-    assert not pipeline._replies._awaited
-    assert not pipeline._clips._awaited
+    assert "desk is not watched" in str(asked.write_clip("desk", tmp_path / "clip").result(0).absence)
+    assert asked.waiting == 0
 
 
 async def test_what_a_thread_sends_that_was_left_behind_leaves_nothing(parts: Parts) -> None:

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from monitor.messages import Preview
-from monitor.previews import FullError, Previews
+from monitor.previews import FullError, Previews, PreviewStatistics
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +62,7 @@ async def test_as_many_look_as_may_and_all_stop_waiting_with_the_service() -> No
     looking = [previews.look("lobby") for _ in range(64)]
     with pytest.raises(FullError, match="64 look at streams already"):
         previews.look("lobby")
+    assert previews.statistics() == PreviewStatistics(looking=64, refused=1)
     looking.pop().close()
     looking.append(previews.look("lobby"))
     waiting = [asyncio.create_task(each.next(600)) for each in looking]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Self
 
 from fastapi import APIRouter
@@ -40,6 +41,7 @@ class HealthShape(Shape):
     mqtt: str = Field(description="`connected` or `disconnected`; alerts wait in the outbox meanwhile.")
     streams: dict[str, str] = Field(description="State of each stream.")
     notify: dict[str, str] = Field(description="`ok`, or why the last delivery failed, of each target.")
+    shortages: list[str] = Field(description="What there is too little of; all runs nevertheless.")
 
 
 class StoreShape(Shape):
@@ -48,6 +50,7 @@ class StoreShape(Shape):
     delivered: int = Field(description="Messages that sinks acknowledged since the start.")
     waiting: dict[str, int] = Field(description="Messages not yet delivered, by sink.")
     reserve_held: bool = Field(description="False where the disk is nearly full.")
+    oldest: dict[str, datetime] = Field(description="When the message that waits longest was decided, by sink.")
 
 
 class WorkersShape(Shape):
@@ -63,6 +66,7 @@ class ListenersShape(Shape):
     subscribers: int
     refused: int = Field(description="Who wanted to while too many did.")
     dropped: int = Field(description="News that a listener was too slow for.")
+    waiting: int = Field(description="News that they have not taken yet.")
 
 
 class UploadsShape(Shape):
@@ -103,6 +107,7 @@ class SystemShape(Shape):
                 delivered=system.store.delivered,
                 waiting=dict(system.store.waiting),
                 reserve_held=system.store.reserve_held,
+                oldest=dict(system.store.oldest),
             ),
             workers=WorkersShape(**asdict(system.workers)),
             listeners=ListenersShape(**asdict(system.listeners)),

@@ -57,7 +57,7 @@ class _System:
         """The same, while the page is built."""
         now = self._actions.system.show(who)
         # Built anew only where something has changed: whoever reads it is not thrown out of it.
-        still = replace(now, uptime_s=0.0)
+        still = replace(now, uptime_s=0.0, listeners=replace(now.listeners, waiting=0))
         if still != self._shown:
             self._shown = still
             self._root.clear()

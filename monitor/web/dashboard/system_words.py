@@ -48,6 +48,7 @@ def checks(system: System) -> list[Check]:
         _check("Encoder", health.encoder, "scores faces", "No face is scored"),
         _check("Store", health.store, "keeps alerts", "Alerts are not kept"),
     ]
+    found += [Check("Shortage", words, "suspect") for words in health.shortages]
     if not system.store.reserve_held:
         found.append(Check("Disk", "nearly full: evidence is left out, so that alerts can be kept", "suspect"))
     if health.mqtt == "connected":

@@ -163,6 +163,19 @@ def test_decision_tells_once_of_a_track_that_starves() -> None:
     assert "starved" in bench.verdicts[-1].reasons
 
 
+def test_decision_counts_tracks_that_starve_while_they_do() -> None:
+    bench = Bench()
+    for second in range(1, 20):
+        bench.observe(second, track="hungry", sampled=1, starved=1)
+        bench.observe(second, track="fed", sampled=1)
+        bench.observe(second, track="gone", sampled=1, starved=1, ended=second == 19)
+    assert bench.decision.starved() == {"s": 1}
+    assert bench.decision.statistics().starved == {"s": 1}
+    for second in range(20, 40):
+        bench.observe(second, track="hungry", sampled=1)
+    assert bench.decision.starved() == {}
+
+
 def test_decision_stays_quiet_for_the_refractory_time() -> None:
     pattern = [3.0] * 12 + [-3.0] * 12
     assert [alert.type for alert in run(pattern * 3, refractory_s=0)] == ["raised", "cleared"] * 3

@@ -122,6 +122,8 @@ def test_crops_observations_and_statistics_come_from_another_process(watched: _W
     wait_until(watched.observed)
     statistics = wait_until(lambda: s if (s := watched.worker.statistics()).tracking.faces else None)
     assert statistics.reader.state == "live"
+    assert statistics.cpu_s > 0
+    assert (statistics.memory_bytes > 10e6) == (sys.platform == "linux")
     assert [status.state for status in watched.statuses] == ["live"]
     pid = watched.pid()
     assert pid != os.getpid()
@@ -187,6 +189,18 @@ def test_a_frozen_process_is_killed_and_replaced(watched: _Watched, monkeypatch:
         watched.worker.demand(Demand("lobby", f"run-1-{number}", 1, 0, 0))
     watched.wait_for("connecting", "has sent nothing for 2 s and was killed")
     watched.wait_for_crops_of("run-2")
+
+
+def test_what_a_process_does_not_take_is_counted(watched: _Watched) -> None:
+    watched.wait_for_crops_of("run-1-1")
+    assert watched.worker.statistics().unsent == 0
+    os.kill(watched.pid(), signal.SIGSTOP)
+    look = Look("lobby", time.monotonic())
+    for _ in range(100_000):
+        watched.worker.look(look)
+        if watched.worker.statistics().unsent:
+            break
+    assert watched.worker.statistics().unsent == 1
 
 
 def test_a_frozen_process_does_not_hold_up_the_end(watched: _Watched) -> None:

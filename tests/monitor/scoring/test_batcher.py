@@ -64,6 +64,7 @@ def test_a_spare_crop_waits_until_nothing_else_does_and_counts_in_nothing() -> N
     assert batcher.take_spare() is None
     assert (batcher.statistics().offered, batcher.statistics().taken) == (1, 1)
     assert sum(batcher.offer_spare(_crop("a", "spare")) for _ in range(100)) == 16
+    assert (batcher.statistics().spare_waiting, batcher.statistics().spare_refused) == (16, 84)
 
 
 def test_offer_the_newest_crop_of_a_track_wins() -> None:

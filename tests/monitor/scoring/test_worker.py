@@ -186,6 +186,10 @@ def test_run_a_slow_encoder_gets_batches_that_are_soon_done(
     assert statistics.busy == 1.0
     assert statistics.latency_p50_s == pytest.approx(2.5)
     assert statistics.latency_p95_s == pytest.approx(3.85)
+    assert statistics.busy_s == pytest.approx(4)
+    assert statistics.latencies.total == pytest.approx(1 + 2 + 3 + 4)
+    assert statistics.waits.total == pytest.approx(0 + 1 + 2 + 3)
+    assert sum(statistics.waits.counts) == sum(statistics.latencies.counts) == 4
 
 
 def test_run_survives_whatever_is_no_crop(

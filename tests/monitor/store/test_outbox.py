@@ -82,6 +82,26 @@ async def test_pending_holds_a_message_for_each_sink_until_that_sink_has_it(url:
         assert store.statistics().waiting == {"mqtt": 1, "webhook": 3}
 
 
+async def test_statistics_say_since_when_the_oldest_message_waits_for_each_sink(url: str) -> None:
+    at = [datetime(2026, 1, 31, 12, minute, tzinfo=UTC) for minute in range(3)]
+    async with opened(url) as store:
+        assert store.statistics().oldest == {}
+        for number, moment in enumerate(at):
+            await store.record(an_alert(number, at=moment), ["mqtt", "webhook"])
+        assert store.statistics().oldest == {"mqtt": at[0], "webhook": at[0]}
+        first, second, third = await store.pending("mqtt", 10)
+        await store.delivered(second)
+        assert store.statistics().oldest["mqtt"] == at[0]
+        await store.delivered(first)
+        assert store.statistics().oldest == {"mqtt": at[2], "webhook": at[0]}
+        await store.delivered(third)
+        assert store.statistics().oldest == {"webhook": at[0]}
+        await store.record(an_alert(3, at=at[1]), ["mqtt"])
+        assert store.statistics().oldest == {"mqtt": at[1], "webhook": at[0]}
+    async with opened(url) as store:  # that it was left to is a former run's
+        assert store.statistics().oldest == {"mqtt": at[1], "webhook": at[0]}
+
+
 async def test_commit_whose_answer_is_lost_is_counted_once(postgres_url: str) -> None:
     async def again(call: Callable[[], Awaitable[object]]) -> None:
         relay.lose_commit = True

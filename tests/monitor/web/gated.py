@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from monitor.access import Principal, Role
 from monitor.actions import Actions
 from monitor.actions.accounts import Accounts
 from monitor.actions.publishing import Publishing
+from monitor.figures import of_logins
 from monitor.metrics import Sample, sample_registry
 from monitor.web import Health, WebServer, create_app, opened_gate
 from monitor.web_config import WebConfig
@@ -118,11 +120,12 @@ async def served(
     config = WebConfig.model_validate({"port": 0, "auth": "users", **web})
     there = (folder / "alerts.db").exists()
     url, clock = f"sqlite+aiosqlite:///{folder}/alerts.db" if there else await made(folder), Clock()
-    registry = sample_registry(lambda: [Sample("faces", "Faces.", "gauge", 2)])
     async with (
         opened_gate(config, url, hasher=CHEAP, now=clock.now, clock_s=clock.now_s) as gate,
         contextlib.AsyncExitStack() as clients,
     ):
+        logins = partial(of_logins, None if gate is None else gate.login)
+        registry = sample_registry(lambda: [Sample("faces", "Faces.", "gauge", 2)], logins)
         app = create_app(config, lambda: HEALTH, registry, gate=gate, actions=actions, publishing=publishing)
         add(app)
         server = WebServer(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -129,6 +130,21 @@ async def test_guessing_is_slowed_down_and_the_right_password_too_until_then(tmp
         assert int(slowed.headers["retry-after"]) >= 1
         site.clock.ahead += timedelta(seconds=int(slowed.headers["retry-after"]) + 1)
         assert (await log_in(browser, "anna")).status_code == 303
+
+
+async def test_tries_are_counted_by_what_came_of_them(tmp_path: Path) -> None:
+    async with served(tmp_path, metrics="open") as site:
+        await site.add_user("anna")
+        browser = await site.client()
+        await log_in(browser, "anna")
+        await log_in(browser, "nobody")
+        for _ in range(6):
+            await log_in(browser, "anna", "wrong password")
+        counted = (await browser.get("/metrics")).text
+    found = dict(re.findall(r'^gend_login_tries_total\{outcome="(\w+)"\} (\d+)', counted, re.MULTILINE))
+    assert sum(map(int, found.values())) == 8
+    assert (found["done"], int(found["wrong"]) > 1, int(found["throttled"]) > 0) == ("1", True, True)
+    assert "anna" not in counted
 
 
 async def test_a_session_lasts_as_long_as_it_is_used_and_not_for_ever(tmp_path: Path) -> None:
