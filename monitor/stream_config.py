@@ -48,6 +48,12 @@ class StreamConfig(Section):
         default=None, description="A smaller stream of the same camera, to find faces on."
     )
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="How RTSP carries its packets.")
+    hardware: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9_]+(:.+)?$",
+        description="Decode on hardware: `vaapi`, `cuda`, `qsv`, `videotoolbox` or what else FFmpeg has here, and "
+        "maybe which device of it, `vaapi:/dev/dri/renderD129`. Not for WebRTC.",
+    )
     stall_s: float = Field(
         default=10,
         ge=1,
@@ -116,6 +122,8 @@ class StreamConfig(Section):
             raise ValueError("sessions: many is for whip: streams")
         if self.token is not None and not self.over_webrtc:
             raise ValueError("token is for whip: and whep+https: streams")
+        if self.hardware is not None and self.over_webrtc:
+            raise ValueError("hardware is not for streams over WebRTC")
         if self.scheme in PULLED and urlsplit(self.url.get_secret_value()).hostname is None:
             raise ValueError("url: expected an address such as whep+https://media.example/whep/lobby")
         return self

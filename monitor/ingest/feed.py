@@ -204,6 +204,7 @@ class Feed:
                 silence_s=LOST_STALLS * self._config.stall_s,
                 ring=self._ring,
                 needs=self._needs,
+                hardware=self._config.hardware,
             )
         try:
             turn.check()

@@ -162,12 +162,13 @@ def _has_luma_bytes(picture: av.VideoFrame) -> bool:
 def _chroma_grid(picture: av.VideoFrame) -> tuple[int, int] | None:
     """Steps, across and down, at which a picture can be cut plane by plane; None where it cannot.
 
-    It can where each component has a plane of its own with whole bytes per sample, and where no step is cut off
-    at an edge: swscale then takes the same way through its code for a cut as for the whole picture, which it
+    It can where brightness has a plane of its own, components that share one are of one size, with whole bytes per
+    sample, and where no step is cut off at an edge: swscale then takes the same way through its code for a cut as for the whole picture, which it
     does not for odd sizes.
     """
-    planes = [component.plane for component in picture.format.components]
-    if len(set(planes)) < len(planes) or picture.format.is_bit_stream or picture.format.has_palette:
+    sizes = {(each.plane, each.width, each.height) for each in picture.format.components}
+    alone = [each.plane for each in picture.format.components].count(0) == 1
+    if not alone or len(sizes) > len(picture.planes) or picture.format.is_bit_stream or picture.format.has_palette:
         return None
     across = max(2, *(round(picture.width / plane.width) for plane in picture.planes))
     down = max(2, *(round(picture.height / plane.height) for plane in picture.planes))
@@ -186,8 +187,9 @@ def _sub_picture(picture: av.VideoFrame, area: _Area) -> av.VideoFrame:
     """A copy of an area on the chroma grid, in the same format and colours."""
     x0, y0, x1, y1 = area
     cut = av.VideoFrame(x1 - x0, y1 - y0, picture.format.name)
-    sample_bytes = (picture.format.components[0].bits + 7) // 8
-    for source, target in zip(picture.planes, cut.planes, strict=True):
+    for number, (source, target) in enumerate(zip(picture.planes, cut.planes, strict=True)):
+        # Of NV12, which hardware gives, the second plane holds both colours of a pixel side by side.
+        sample_bytes = sum((each.bits + 7) // 8 for each in picture.format.components if each.plane == number)
         left, top = x0 * source.width // picture.width * sample_bytes, y0 * source.height // picture.height
         row_bytes = target.width * sample_bytes
         _lines(target)[:, :row_bytes] = _lines(source)[top : top + target.height, left : left + row_bytes]

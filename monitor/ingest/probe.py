@@ -76,6 +76,7 @@ def _look(config: StreamConfig, timeout_s: float) -> StreamProbe:
         clock=LiveClock(),
         tally=Tally(),
         transport=config.transport,
+        hardware=config.hardware,
         open_s=timeout_s,
         silence_s=timeout_s,
     ) as source:

@@ -19,6 +19,7 @@ from monitor.errors import SourceError
 from monitor.ingest.address import Address, Transport
 from monitor.ingest.decoder import DECODER_LIMITS, LARGEST_PX, Decoder, Picture
 from monitor.ingest.depth import Needs
+from monitor.ingest.hardware import hardware_decoder
 from monitor.ingest.loss import with_losses
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.tally import Tally
@@ -73,6 +74,7 @@ class Source:
         silence_s: float | None = None,
         ring: PacketRing | None = None,
         needs: Needs | None = None,
+        hardware: str | None = None,
     ) -> Self:
         """Opens an address.
 
@@ -86,12 +88,14 @@ class Source:
             silence_s: seconds of silence after which reading is given up; None waits for ever.
             ring: keeps the packets of the last seconds, before they are decoded.
             needs: what is needed of its pictures, others being left undecoded; None: all of them.
+            hardware: what decodes, as `hardware_decoder` takes it; None: the processor.
 
         Raises:
             SourceError: it cannot be opened or holds no video; the reason, without the address.
         """
         address = Address(url)
         recipe = address.recipe(transport)
+        decoder = hardware_decoder(hardware)
         failure = SourceError("cannot open: no video in it that this build of FFmpeg can decode")
         for options in recipe.attempts:
             began_s = clock.now_s()
@@ -102,7 +106,10 @@ class Source:
                     options={**options, **DECODER_LIMITS},
                     metadata_errors="replace",
                     timeout=(open_s, silence_s),
+                    hwaccel=decoder,
                 )
+            except RuntimeError:  # of PyAV, where it finds nothing in it that the hardware decodes
+                raise SourceError(f"cannot open: hardware {hardware} cannot decode what is in it") from None
             except FFmpegError as error:
                 waited_s = clock.now_s() - began_s
                 silent = open_s is not None and waited_s >= open_s

@@ -15,7 +15,7 @@ from tests.monitor.ingest.clips import make_clip, yuv_picture
 
 FORMATS = [
     "yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuv411p", "yuv420p10le", "yuv422p10le", "gray",
-    "gray10le", "gbrp", "nv12", "yuyv422", "bgr24", "rgb0",
+    "gray10le", "gbrp", "nv12", "nv21", "p010le", "yuyv422", "bgr24", "rgb0",
 ]  # fmt: skip
 BOXES = [(100.0, 60.0, 300.0, 200.0), (101.4, 61.6, 172.2, 133.1), (0.0, 0.0, 1.0, 1.0), (300.0, 150.0, 900.0, 900.0)]
 
@@ -109,6 +109,17 @@ def test_small_looks_like_the_whole(pix_fmt: str) -> None:
     assert np.abs(brightness - expected_brightness.astype(int)).mean() < 2
 
 
+@pytest.mark.parametrize("pix_fmt", FORMATS)
+def test_luma_is_the_brightness_of_the_whole(pix_fmt: str) -> None:
+    picture = yuv_picture(pix_fmt, (640, 360))
+    expected = cv2.cvtColor(cv2.resize(whole(picture), (160, 90), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    luma = av_frame(picture).luma(160)
+    assert luma.shape == (90, 160)
+    # Of limited range, brightness has 219 levels; and a few samples stand for all.
+    correlation = np.corrcoef(luma.ravel(), expected.ravel())[0, 1]
+    assert correlation > 0.95
+
+
 def test_small_starts_no_threads() -> None:
     frames = [av_frame(yuv_picture("yuv420p", (640, 360))) for _ in range(8)]
     before = psutil.Process().num_threads()
@@ -126,7 +137,7 @@ def test_turned_pictures_are_shown_upright(tmp_path: Path, rotation: int) -> Non
     upright = np.rot90(whole(frame.picture), rotation // 90)
     assert (frame.height, frame.width) == upright.shape[:2]
     assert frame.small(4000).tolist() == upright.tolist()
-    assert frame.small(160).shape[:2] == (upright.shape[0] // 2, upright.shape[1] // 2)
+    assert frame.small(160).shape[:2] == frame.luma(160).shape == (upright.shape[0] // 2, upright.shape[1] // 2)
     pixels, (x, y) = frame.region((20, 31, 101, 140))
     assert (x, y) == (20, 31)
     assert pixels.tolist() == upright[31:140, 20:101].tolist()
