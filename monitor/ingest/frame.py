@@ -163,8 +163,8 @@ def _chroma_grid(picture: av.VideoFrame) -> tuple[int, int] | None:
     """Steps, across and down, at which a picture can be cut plane by plane; None where it cannot.
 
     It can where brightness has a plane of its own, components that share one are of one size, with whole bytes per
-    sample, and where no step is cut off at an edge: swscale then takes the same way through its code for a cut as for the whole picture, which it
-    does not for odd sizes.
+    sample, and where no step is cut off at an edge: swscale then takes the same way through its code for a cut as for
+    the whole picture, which it does not for odd sizes.
     """
     sizes = {(each.plane, each.width, each.height) for each in picture.format.components}
     alone = [each.plane for each in picture.format.components].count(0) == 1
