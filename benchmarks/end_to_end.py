@@ -218,7 +218,8 @@ def main() -> None:
         trace = Trace(folder / "trace")
     delays = [delay for episode in episodes if (delay := trace.delay(episode)) is not None]
     missed = sum(episode.alert is None for episode in episodes)
-    _print(delays)
+    if delays:
+        _print(delays)
     print(
         f"\n{len(delays)} of {len(episodes)} episodes, {options.callers} at a time; {missed} without an alert within "
         f"{_ALERT_S:g} s, {len(episodes) - len(delays) - missed} with one before a manipulated face was scored"

@@ -2,8 +2,8 @@
 
     python -m benchmarks.traced_service TRACE run CONFIG
 
-Lines of the file TRACE: `code NUMBER S`, a picture with that time code came to the face detector then, and
-`logit STREAM TRACK ARRIVED_S S`, the logit of a crop that arrived then was there. Seconds are those of `time.monotonic`.
+Lines of the file TRACE: `code NUMBER S`, a picture with that time code came to the face detector then; and `logit
+STREAM TRACK ARRIVED_S S`, the logit of a crop that arrived then was there. Seconds are `time.monotonic`'s.
 """
 
 from __future__ import annotations

@@ -23,6 +23,9 @@ CHECK_EXAMPLES = (
     "Example: gend-monitor check monitor.yaml --json. How many streams: gend-monitor check monitor.yaml --capacity"
 )
 
+_QUIET_CORES = 0.2
+"""What other programs may take of the machine without being mentioned."""
+
 
 def check_command(
     config: ConfigFile,
@@ -104,10 +107,10 @@ def _print_capacity(report: CapacityReport) -> None:
             print(f"{stream.stream}: {stream.error}")
     if report.encoder is not None:
         encoder = report.encoder
-        print(
-            f"encoder: {encoder.name}: {encoder.crops_per_s:.1f} crops/s, {encoder.cpu_s_per_crop:.3f} CPU-s each, "
-            "with the machine to itself"
-        )
+        print(f"encoder: {encoder.name}: {encoder.crops_per_s:.1f} crops/s, {encoder.cpu_s_per_crop:.3f} CPU-s each")
+        if encoder.elsewhere_cores > _QUIET_CORES:
+            taken = f"{encoder.elsewhere_cores:.1f} cores"
+            print(f"other programs took {taken} meanwhile: without them the encoder gives more; better measured again")
     if report.answer is not None:
         _print_answer(report.answer)
     else:

@@ -37,10 +37,12 @@ class StreamCost:
 
 @dataclass(frozen=True, slots=True)
 class EncoderCost:
-    """What the encoder gives when nothing else runs."""
+    """What the encoder gives when nothing else of ours runs."""
 
     name: str
     """Weights, engine and precision."""
     crops_per_s: float
     cpu_s_per_crop: float
     """CPU seconds; on a GPU what is left for the CPU to do."""
+    elsewhere_cores: float
+    """What other programs took of the machine meanwhile, CPU seconds per second: the encoder is faster without them."""

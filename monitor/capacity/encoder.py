@@ -1,4 +1,4 @@
-"""What the encoder gives: batches as the service takes them, when nothing else runs."""
+"""What the encoder gives: batches as the service takes them, when nothing else of ours runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def measure_encoder(parts: Parts, max_batch: int, seconds: float, progress: Call
     batch = min(max_batch, max(1, int(_BATCH_S / crop_s)))
     parts.encoder.logits(crops[:batch])
     done = batches = 0
-    began_s, cpu_s = time.perf_counter(), _cpu_s()
+    began_s, own_s, machine_s = time.perf_counter(), _cpu_s(), _machine_cpu_s()
     while True:
         passed_s = time.perf_counter() - began_s
         if passed_s >= _LONGEST_S or (passed_s >= seconds and batches >= _LEAST_BATCHES):
@@ -45,7 +45,9 @@ def measure_encoder(parts: Parts, max_batch: int, seconds: float, progress: Call
         progress(min(1.0, passed_s / seconds))
     model = parts.model
     name = f"{model.weights}, {model.engine} {model.precision}"
-    return EncoderCost(name, done / passed_s, (_cpu_s() - cpu_s) / done)
+    took_s = _cpu_s() - own_s
+    elsewhere_s = max(0.0, _machine_cpu_s() - machine_s - took_s)
+    return EncoderCost(name, done / passed_s, took_s / done, elsewhere_s / passed_s)
 
 
 def _cpu_s() -> float:
@@ -59,3 +61,9 @@ def _cpu_s() -> float:
             continue
         total += times.user + times.system
     return total
+
+
+def _machine_cpu_s() -> float:
+    """Of everything that runs on the machine."""
+    times = psutil.cpu_times()
+    return float(times.user + times.system + getattr(times, "nice", 0.0))

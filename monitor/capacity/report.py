@@ -66,6 +66,7 @@ def measure_capacity(
         parts = load_parts(config)
     except (GendError, MonitorError) as error:
         return CapacityReport(error=str(error))
+    progress("loading the encoder", 1.0)
     encoder = measure_encoder(parts, config.encoder.max_batch, _ENCODER_S, lambda part: progress("the encoder", part))
     machine = this_machine()
 

@@ -8,8 +8,8 @@ from monitor.capacity import USED, EncoderCost, Machine, StreamCost, capacity_of
 
 MACHINE = Machine(cores=4, memory_mb=8000)
 STREAM = StreamCost(seconds=10, cores=0.1, memory_mb=50, fps=25, faces=1.0, faces_share=1.0, crops_per_s=1.0)
-SLOW = EncoderCost("large, on CPU", crops_per_s=4, cpu_s_per_crop=0.9)
-GPU = EncoderCost("large, on a GPU", crops_per_s=40, cpu_s_per_crop=0.01)
+SLOW = EncoderCost("large, on CPU", crops_per_s=4, cpu_s_per_crop=0.9, elsewhere_cores=0)
+GPU = EncoderCost("large, on a GPU", crops_per_s=40, cpu_s_per_crop=0.01, elsewhere_cores=0)
 
 
 def test_streams_and_an_encoder_on_the_cpu_share_its_cores() -> None:

@@ -59,6 +59,7 @@ def test_a_recording_costs_something_of_everything_and_the_smallest_limit_is_nam
     assert report.encoder is not None
     assert report.encoder.crops_per_s > 1
     assert 0 < report.encoder.cpu_s_per_crop < 10
+    assert report.encoder.elsewhere_cores >= 0
     assert report.encoder.name.startswith("demo, ")
     assert report.answer is not None
     limits = {limit.name: limit.streams or math.inf for limit in report.answer.limits}
