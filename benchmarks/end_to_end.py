@@ -19,14 +19,11 @@ import asyncio
 import bisect
 import contextlib
 import itertools
-import json
 import queue
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,11 +36,10 @@ from typing import Any
 import av
 import httpx
 import numpy as np
-import paho.mqtt.client as paho
 from aiortc.mediastreams import VideoStreamTrack
 from numpy.typing import NDArray
-from paho.mqtt.enums import CallbackAPIVersion
 
+from benchmarks.alert_listener import Listener
 from benchmarks.machine import described
 from benchmarks.time_code import MOST, stamp
 from monitor.demo.clip import FPS, make_clip
@@ -112,38 +108,6 @@ class Film(VideoStreamTrack):
         return frame
 
 
-class Listener:
-    """A client of the broker in a process of its own; when each alert came to it."""
-
-    def __init__(self, port: int) -> None:
-        command = [sys.executable, "-m", "benchmarks.end_to_end", "--listen", str(port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self._alerts: dict[str, queue.SimpleQueue[tuple[float, dict[str, Any]]]] = {}
-        self._ready = threading.Event()
-        threading.Thread(target=self._listen, daemon=True).start()
-        if not self._ready.wait(_ALERT_S):
-            raise TimeoutError("no connection to the broker")
-
-    def raised(self, stream: str) -> queue.SimpleQueue[tuple[float, dict[str, Any]]]:
-        """Alerts that were raised on a stream."""
-        return self._alerts.setdefault(stream, queue.SimpleQueue())
-
-    def stop(self) -> None:
-        """Ends it."""
-        self._process.kill()
-        self._process.wait()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.strip() == "ready":
-                self._ready.set()
-                continue
-            at_s, alert = json.loads(line)
-            if alert["type"] == "raised":
-                self.raised(alert["stream"]).put((at_s, alert))
-
-
 @dataclass(frozen=True)
 class Episode:
     """A call, and the alert on it; None where there was none in time."""
@@ -207,11 +171,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=24)
     parser.add_argument("--callers", type=int, default=4, help="at the same time")
     parser.add_argument("--real-s", type=float, default=8.0, help="before the manipulation, give or take a second")
-    parser.add_argument("--listen", type=int, metavar="PORT", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.listen:
-        _listen(options.listen)
-        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         episodes = _episodes(folder, options.episodes, options.callers, options.real_s)
@@ -296,20 +256,6 @@ def _pictures(folder: Path, manipulated_from_s: float) -> list[Picture]:
             pictures.append(cut.to_ndarray(format="yuv420p", threads=1).astype(np.uint8, copy=False))
     path.unlink()
     return pictures
-
-
-def _listen(port: int) -> None:
-    """Prints every alert and when it came."""
-
-    def heard(_client: object, _data: object, message: paho.MQTTMessage) -> None:
-        print(json.dumps([time.monotonic(), json.loads(message.payload)]), flush=True)
-
-    client = paho.Client(CallbackAPIVersion.VERSION2)
-    client.on_connect = lambda client, *_: client.subscribe("gend/alerts/#", qos=1)
-    client.on_subscribe = lambda *_: print("ready", flush=True)
-    client.on_message = heard
-    client.connect("127.0.0.1", port)
-    client.loop_forever()
 
 
 if __name__ == "__main__":
