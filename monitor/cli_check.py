@@ -51,7 +51,7 @@ def check_command(
         found: dict[str, Any] = asdict(report)
         print(json.dumps(found if measured is None else {**found, "capacity": asdict(measured)}))
     elif measured is not None:
-        _print_capacity(measured)
+        print_capacity(measured)
     # At once: a thread may be stuck in a camera's driver.
     if not report.ok or (measured is not None and measured.answer is None):
         leave_now(1)
@@ -87,7 +87,8 @@ def _print(report: CheckReport) -> None:
         print(target.error or f"notify.{target.name}: understood: {target.kind}")
 
 
-def _print_capacity(report: CapacityReport) -> None:
+def print_capacity(report: CapacityReport) -> None:
+    """What was measured of each stream and of the encoder, what that makes, and what it assumes."""
     table = Table("stream", "cores", "MB", "fps", "faces", "crops/s")
     for stream in report.streams:
         if (cost := stream.cost) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from monitor.capacity.encoder import measure_encoder
 from monitor.capacity.machine import this_machine
 from monitor.capacity.streams import measure_stream
 from monitor.config import MonitorConfig
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, SourceError
 from monitor.parts import load_parts
 from monitor.steps import worker_plan
 from monitor.stream_config import PUBLISHED, StreamConfig
@@ -64,19 +65,30 @@ def measure_capacity(
     progress("loading the encoder", 0.0)
     try:
         parts = load_parts(config)
+        progress("loading the encoder", 1.0)
+        batch = config.encoder.max_batch
+        encoder = measure_encoder(parts, batch, _ENCODER_S, lambda part: progress("the encoder", part))
     except (GendError, MonitorError) as error:
         return CapacityReport(error=str(error))
-    progress("loading the encoder", 1.0)
-    encoder = measure_encoder(parts, config.encoder.max_batch, _ENCODER_S, lambda part: progress("the encoder", part))
     machine = this_machine()
+    over = threading.Event()
+
+    def tell(what: str, part: float) -> None:
+        if over.is_set():
+            raise SourceError("nobody waits for it any more")
+        progress(what, part)
 
     def measure(stream: StreamConfig) -> StreamMeasurement:
         if (why := unmeasured[stream.name]) is not None:
             return StreamMeasurement(stream.name, error=why)
-        return _measure(worker_plan(config, stream, parts), seconds, open_s, progress)
+        return _measure(worker_plan(config, stream, parts), seconds, open_s, tell)
 
     with ThreadPoolExecutor(max(1, int(machine.cores / 2))) as pool:
-        streams = tuple(pool.map(measure, config.streams))
+        try:
+            streams = tuple(pool.map(measure, config.streams))
+        except BaseException:  # Ctrl-C: those that are being measured end at once, the others do not begin
+            over.set()
+            raise
     costs = [stream.cost for stream in streams if stream.cost is not None]
     if not costs:
         return CapacityReport(machine, encoder, streams, error="no stream could be measured")

@@ -36,7 +36,7 @@ def measure_stream(plan: WorkerPlan, seconds: float, open_s: float, progress: Ca
         plan: what its worker is made of. A recording is played again and again.
         seconds: how long it is measured.
         open_s: given to it until its first picture.
-        progress: told the part that is done, 0 to 1.
+        progress: told the part that is done, 0 to 1; what it raises ends the measurement.
 
     Raises:
         SourceError: there is no picture, or the stream or its process ended meanwhile; why.
@@ -65,7 +65,10 @@ def measure_stream(plan: WorkerPlan, seconds: float, open_s: float, progress: Ca
 
 
 def _measure(worker: IsolatedWorker, sample: _Sample, seconds: float, progress: Callable[[float], None]) -> StreamCost:
-    process = psutil.Process(worker.pid)
+    pid = worker.pid
+    if pid is None:  # it is just being replaced
+        raise SourceError(sample.trouble() or "its process ended meanwhile")
+    process = psutil.Process(pid)
     began_s, before_s = time.monotonic(), _cpu_s(process)
     _wait(seconds, progress)
     cpu_s, ended_s = _cpu_s(process) - before_s, time.monotonic()
