@@ -4,7 +4,7 @@ Each row is a fresh "service" that watches N loops of one 360p25 clip: readers, 
 detector are the monitor's own, in threads of the service or in processes; nothing is scored. Then one stream's worker
 is sent SIGSEGV: in threads that is the whole service, which is started anew at once.
 
-Run: python benchmarks/isolation.py [--streams 1 4 8] [--seconds 10]
+Run: python -m benchmarks.isolation [--streams 1 4 8] [--seconds 10]
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from typing import Any, Literal, Protocol, cast
 import av
 import cv2
 import numpy as np
-import psutil
 
+from benchmarks.processes import cpu_s, memory_mb, own_processes
 from gend.errors import GendError
 from gend.faces import Face, FaceDetector, load_detector
 from gend.preprocess import encoder_input
@@ -225,7 +225,17 @@ def _measure(mode: Mode, clip: Path, streams: int, seconds: float) -> Figures:
 
 @contextmanager
 def _service(mode: Mode, clip: Path, streams: int, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, __file__, "--seconds", str(seconds), "--serve", mode, str(clip), str(streams)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.isolation",
+        "--seconds",
+        str(seconds),
+        "--serve",
+        mode,
+        str(clip),
+        str(streams),
+    ]
     service = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield service
@@ -253,13 +263,13 @@ def _serve(mode: Mode, clip: Path, streams: int, seconds: float) -> None:
         print("cropping", flush=True)
         time.sleep(_WARM_S)
         service.latencies_s.clear()
-        cpu_s, began_s = _cpu_s(), time.monotonic()
+        before_s, began_s = cpu_s(own_processes()), time.monotonic()
         time.sleep(seconds)
-        cpu_s, passed_s = _cpu_s() - cpu_s, time.monotonic() - began_s
+        spent_s, passed_s = cpu_s(own_processes()) - before_s, time.monotonic() - began_s
         latencies_ms = 1000 * np.array(service.latencies_s)
-        pss_mb, uss_mb = _memory_mb()
+        pss_mb, uss_mb = memory_mb(own_processes())
         figures = Figures(
-            mode, streams, 1000 * cpu_s / (passed_s * streams), pss_mb, uss_mb, took_s[0],
+            mode, streams, 1000 * spent_s / (passed_s * streams), pss_mb, uss_mb, took_s[0],
             statistics.median(took_s[1:] or took_s), float(np.percentile(latencies_ms, 50)),
             float(np.percentile(latencies_ms, 95)),
         )  # fmt: skip
@@ -286,29 +296,6 @@ def _crash_one(service: Service) -> dict[str, float]:
     ]
     victim_s, *others_s = gaps_s
     return {"stopped": 1 + len([gap_s for gap_s in others_s if gap_s > 1.0]), "stopped_s": victim_s}
-
-
-def _processes() -> list[psutil.Process]:
-    """This one and its children, the fork server among them."""
-    own = psutil.Process()
-    return [own, *own.children(recursive=True)]
-
-
-def _cpu_s() -> float:
-    return sum(sum(process.cpu_times()[:2]) for process in _processes())
-
-
-def _memory_mb() -> tuple[float, float]:
-    """Proportional and unique set size of all processes."""
-    pss_kb = uss_kb = 0
-    for process in _processes():
-        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name == "Pss":
-                pss_kb += int(value.split()[0])
-            elif name in {"Private_Clean", "Private_Dirty"}:
-                uss_kb += int(value.split()[0])
-    return pss_kb / 1024, uss_kb / 1024
 
 
 def _clip(path: Path) -> Path:

@@ -11,19 +11,17 @@ import importlib.metadata
 import json
 import logging
 import sys
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from gend.cli_options import FaceDetectorOption
 from gend.errors import GendError
 from monitor.cli_accounts import audit, token, user
 from monitor.cli_calibrate import CALIBRATE_EXAMPLES, calibrate
+from monitor.cli_check import CHECK_EXAMPLES, check_command
 from monitor.cli_options import DEBUG, AsJson, ConfigFile, LogFormatOption, hide_also, load, load_again
 from monitor.cli_reviews import review, reviews, snooze
 from monitor.config import MonitorConfig
@@ -112,37 +110,7 @@ def run(config: ConfigFile, log_format: LogFormatOption = "text") -> None:
     leave_now(0)
 
 
-@app.command("check", epilog="Example: gend-monitor check monitor.yaml --json")
-def check_command(
-    config: ConfigFile,
-    as_json: AsJson = False,
-    timeout_s: Annotated[float, typer.Option(help="Seconds given to each stream.", min=1, max=120)] = 15,
-) -> None:
-    """Try every stream and the broker once; say what is promised of each stream, and whether targets are understood."""
-    from monitor.check import calibration_line, check  # noqa: PLC0415
-
-    report = asyncio.run(check(load(config), timeout_s))
-    if as_json:
-        print(json.dumps(asdict(report)))
-    else:
-        table = Table("stream", "", "codec", "picture", "fps")
-        for stream in report.streams:
-            picture = f"{stream.width}x{stream.height}" if stream.width else ""
-            fps = f"{stream.fps:.0f}" if stream.fps else ""
-            table.add_row(stream.name, "ok" if stream.ok else "FAILED", stream.codec or "", picture, fps)
-        Console().print(table)
-        for stream in report.streams:
-            if stream.error or stream.note:
-                print(f"{stream.name}: {stream.error or stream.note}")
-        for calibration in report.calibrations:
-            print(calibration_line(calibration))
-        print(f"broker: {report.mqtt}")
-        if report.web != "ok":
-            print(report.web)
-        for target in report.notify:
-            print(target.error or f"notify.{target.name}: understood: {target.kind}")
-    if not report.ok:
-        leave_now(1)
+app.command("check", epilog=CHECK_EXAMPLES)(check_command)
 
 
 @app.command(epilog="Example: gend-monitor demo --until-alert --timeout-s 120")

@@ -1,0 +1,45 @@
+"""Processor time and memory of processes, for benchmarks of Linux."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+
+def own_processes() -> list[psutil.Process]:
+    """This one and its children, the fork server among them."""
+    own = psutil.Process()
+    return [own, *own.children(recursive=True)]
+
+
+def cpu_s(processes: Iterable[psutil.Process]) -> float:
+    """Processor time that they have taken so far, those of them that have ended left out."""
+    total = 0.0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
+
+
+def machine_cpu_s() -> float:
+    """Processor time that the whole machine has spent on anything since it was started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq)
+
+
+def memory_mb(processes: Iterable[psutil.Process]) -> tuple[float, float]:
+    """Proportional and unique set size of all of them, MB."""
+    pss_kb = uss_kb = 0
+    for process in processes:
+        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "Pss":
+                pss_kb += int(value.split()[0])
+            elif name in {"Private_Clean", "Private_Dirty"}:
+                uss_kb += int(value.split()[0])
+    return pss_kb / 1024, uss_kb / 1024
