@@ -87,19 +87,22 @@ def of_stream(name: str, worker: WorkerStatistics) -> Iterator[Sample]:
         "frames_unwanted": ("Frames that came between two that were due for analysis.", reader.unwanted),
         "readers_crashed": ("Reading threads that died and were replaced.", reader.crashed),
         "readers_abandoned": ("Reading threads left behind inside FFmpeg.", reader.abandoned),
+        "frames_skipped": ("Frames left undecoded because nothing needed them.", reader.skipped),
         "pictures_outrun": ("Pictures over WebRTC lost because the decoder was too slow.", reader.outrun),
         "worker_restarts": ("Times the stream's process crashed or hung and was replaced.", worker.restarts),
         "worker_messages_unsent": ("Messages that the stream's process was too busy to take.", worker.unsent),
-        "analysed_frames": ("Frames searched for faces.", tracking.analysed),
+        "analysed_frames": ("Frames looked at for faces.", tracking.analysed),
+        "face_searches": ("Searches for faces, of frames and of parts of them.", tracking.searched),
+        "frames_carried": ("Frames in which known faces were carried on without a search.", tracking.carried),
         "analysis_failures": ("Frames whose analysis raised.", worker.failures),
         "tracks_begun": ("Faces that were given an identity.", tracking.identities),
         "faces_ignored": ("Faces inside an ignored polygon.", tracking.ignored),
         "crops_sampled": ("Crops handed to scoring.", tracking.sampled),
-        "detect_seconds": ("Seconds spent in the face detector.", tracking.detect_s),
+        "detect_seconds": ("Processor seconds spent in the face detector.", tracking.detect_s),
     }
     for metric, (about, value) in counters.items():
         yield Sample(metric, about, "counter", value, label)
-    yield Sample("stream_fps", "Frames decoded per second of late.", "gauge", reader.fps, label)
+    yield Sample("stream_fps", "Frames that came per second of late, decoded or not.", "gauge", reader.fps, label)
     yield Sample("faces", "Faces seen now.", "gauge", tracking.faces, label)
     yield Sample("tracks_followed", "Tracks alive, those lost for a moment included.", "gauge", tracking.tracks, label)
     about = "How long the analysis in progress has taken."

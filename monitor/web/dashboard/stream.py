@@ -82,8 +82,8 @@ def _watched(view: StreamView) -> dict[str, str]:
     return {
         "From": view.url,
         "Judged by": "the encoder as it is" if view.adapter is None else f"adapter {view.adapter}",
-        "Frames": f"{values.get('frames', 0):,.0f}, {view.status.fps:.1f} a second",
-        "Searched for faces": f"{values.get('analysed_frames', 0):,.0f} frames",
+        "Frames": f"{view.status.fps:.1f} a second, {values.get('frames', 0):,.0f} decoded",
+        "Looked at for faces": f"{values.get('analysed_frames', 0):,.0f} frames",
         "Crops scored": f"{values.get('crops_sampled', 0):,.0f}",
         "Reconnects": f"{values.get('reconnects', 0):,.0f}",
         "Restarts of its worker": f"{values.get('worker_restarts', 0):,.0f}",
