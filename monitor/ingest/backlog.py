@@ -16,6 +16,8 @@ from av.video.stream import VideoStream
 
 from monitor.ingest.depth import Depth, Depths
 
+_LONGEST_WAIT_S = 0.5
+"""However rarely a picture is due: whoever watches the stream wants to see that it lives."""
 _MOST_WAITING = 32
 _MOST_WAITING_BYTES = 2**23
 _MOST_ASLEEP = 512
@@ -48,6 +50,7 @@ class Backlog:
         self._depth: Depth = "all"
         self._waiting: list[av.Packet[VideoStream]] = []
         self._bytes = 0
+        self._since_s = 0.0
         self._begun = False
         """Whether the first of those waiting is decoded already: the keyframe they follow."""
 
@@ -76,8 +79,10 @@ class Backlog:
             return Burst((), self._depth)
         if self.asleep and key:
             return self._doze(packet)
+        self._since_s = self._since_s if self._waiting else at_s
         self._keep(packet)
-        if not due and self._has_room(_MOST_WAITING, _MOST_WAITING_BYTES):
+        soon = at_s - self._since_s < _LONGEST_WAIT_S
+        if not due and soon and self._has_room(_MOST_WAITING, _MOST_WAITING_BYTES):
             return Burst((), self._depth)
         return self._all()
 

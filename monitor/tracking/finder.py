@@ -77,17 +77,19 @@ class Finder:
             Exception: whatever converting the picture or the detector raises.
         """
         px = self._searched_px(frame)
-        if self._may_spare:
-            luma = frame.luma(px)
+        luma = frame.luma(px) if self._may_spare else None
+        if luma is not None:
             moved = self._movement.see(luma, frame.at_s)
             spared = self._spared(frame, luma, known, moved=moved)
-            self._flow.see(luma)
             if spared is not None:
                 self._unsearched += 1
+                self._flow.see(luma)
                 return Found(spared, None)
         small = frame.small(px)
         faces = self._search(small, frame.width / small.shape[1], frame.height / small.shape[0])
         self._searched_s, self._unsearched = frame.at_s, 0
+        if luma is not None:  # not sooner: where a search raises, what is known is of the picture before
+            self._flow.see(luma)
         return Found(faces, small)
 
     def closer(self, frame: Frame, face: Face) -> Face:

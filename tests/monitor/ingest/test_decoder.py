@@ -42,11 +42,15 @@ class _Reading:
         self.pictures: list[Picture] = []
         self.asleep: list[bool] = []
         """After each packet."""
+        self.came_s: list[float] = []
+        """When there were pictures."""
         clock = _Arrivals()
         with Source.open(f"file:{path}", clock=clock, tally=self.tally, needs=needs) as source:
             for number, packet in enumerate(source.packets()):
                 clock.at_s = 100 + number / _FPS
-                self.pictures += source.decode(packet, due=due(number))
+                pictures = source.decode(packet, due=due(number))
+                self.pictures += pictures
+                self.came_s += [clock.at_s] if pictures else []
                 self.asleep.append(source.asleep)
 
     @property
@@ -147,3 +151,9 @@ def test_of_pictures_that_stand_alone_only_those_that_are_due_are_decoded(tmp_pa
     reading = _Reading(path, _needs(), due=lambda number: number % 5 == 0)
     assert reading.times_s == [round(number / _FPS, 2) for number in (*range(0, 50, 5), 46, 47, 48, 49)]
     assert reading.tally.skipped == 36
+
+
+def test_pictures_of_which_none_is_due_show_all_the_same_that_the_stream_lives(plain: Path) -> None:
+    reading = _Reading(plain, _needs(), due=lambda _: False)
+    assert len(reading.pictures) == 150
+    assert max(later - sooner for sooner, later in itertools.pairwise(reading.came_s)) < 0.6

@@ -135,6 +135,19 @@ def test_what_is_not_certain_is_searched(case: str) -> None:
     assert len(detector.searched) == (1 if case == "first" else 2)
 
 
+def test_after_a_search_that_raises_faces_are_carried_from_where_they_were_known() -> None:
+    detector = _Seeing()
+    finder = Finder(detector, FacesConfig(idle_blind_max_s=0))
+    known = [_patch_face(300, 200)]
+    finder.find(_frame(0, _with_face(300, 200)), known)
+    detector.faces = [object()]  # type: ignore[list-item]
+    with pytest.raises(AttributeError):
+        finder.find(_frame(1, _with_face(312, 200)), None)
+    found = finder.find(_frame(2, _with_face(324, 200)), known)
+    assert found.small is None
+    assert iou([found.faces[0].box], [_patch_face(324, 200).box])[0, 0] > 0.95
+
+
 def test_a_narrow_face_is_looked_at_more_closely(assets: Path) -> None:
     """On real people: the landmarks of a face of 22 px are placed anew, and no other face is taken for it."""
     clip = assets / "media" / "head-pose-face-detection-female-and-male.mp4"
