@@ -89,21 +89,18 @@ def _options(
 @app.command(epilog="Example: gend-monitor run monitor.yaml")
 def run(config: ConfigFile, log_format: LogFormatOption = "text") -> None:
     """Watch the configured streams until SIGTERM or Ctrl-C."""
-    from monitor.running import run_service  # noqa: PLC0415
-
     def tell(streams: int, started: Started) -> None:
         watched = "1 stream" if streams == 1 else f"{streams} streams"
         print(f"watching {watched}; alerts to {started.mqtt_url}, pages at {started.web_url}", flush=True)
 
     secrets: set[str] = set()
     set_up_logging(debug=DEBUG in sys.argv, log_format=log_format)
+    read = partial(load_again, config, secrets, log_format)
     try:
-        run_service(
-            config,
-            partial(load_again, config, secrets, log_format),
-            tell,
-            partial(hide_also, secrets, log_format=log_format),
-        )
+        read()  # a mistake in it is told before anything slow is imported
+        from monitor.running import run_service  # noqa: PLC0415
+
+        run_service(config, read, tell, partial(hide_also, secrets, log_format=log_format))
     except (GendError, MonitorError) as error:
         # Not passed on: a thread may hang that an orderly end of the interpreter would wait for.
         leave_now(_report(error, log_format))
@@ -136,9 +133,10 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Judge recordings as live streams are judged."""
+    read = load(config) if config else None
     from monitor.replaying import replay_files  # noqa: PLC0415
 
-    replay_files(files, load(config) if config else None, weights=weights, as_json=as_json)
+    replay_files(files, read, weights=weights, as_json=as_json)
 
 
 app.command(epilog=CALIBRATE_EXAMPLES)(calibrate)

@@ -40,9 +40,9 @@ def check_command(
     ] = 10,
 ) -> None:
     """Try every stream and the broker once; say what is promised of each stream, and whether targets are understood."""
+    read = load(config)  # a mistake in it is told before anything slow is imported
     from monitor.check import check  # noqa: PLC0415
 
-    read = load(config)
     report = asyncio.run(check(read, timeout_s))
     if not as_json:
         _print(report)
