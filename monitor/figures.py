@@ -105,6 +105,8 @@ def _scoring(pipeline: PipelineStatistics) -> Iterator[Sample]:
     yield Sample("batches", "Batches the encoder has judged.", "counter", worker.batches)
     yield Sample("encoder_errors", "Batches that failed.", "counter", worker.errors)
     yield Sample("encoder_hangs", "Batches that were overdue.", "counter", worker.hangs)
+    restarts = pipeline.encoder_restarts
+    yield Sample("encoder_restarts", "Times the encoder's process was replaced.", "counter", restarts)
     yield Sample("encoder_awaited_seconds", "How long the batch in progress has taken.", "gauge", worker.awaited_s)
     yield Sample("encoder_busy_ratio", "Share of the last minute spent in the encoder.", "gauge", worker.busy)
     yield from _by_cause("crops_dropped", "Crops that were never judged.", (), lost)

@@ -7,13 +7,10 @@ it sends.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import resource
-import signal
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -24,6 +21,7 @@ from monitor.answers import Answer, Request
 from monitor.clock import LiveClock
 from monitor.ingest import SourceStatus
 from monitor.messages import Demand, Look, Tracked
+from monitor.processes.child import Wire, introduce, leave_signals_to_the_service, send_logs
 from monitor.redact import one_line
 from monitor.worker import StreamWorker, WorkerPlan, WorkerStatistics, track_ids
 
@@ -34,6 +32,8 @@ _GOODBYE_S = 5.0
 """For the camera to be told and threads to end; whoever wants it sooner kills the process."""
 _ORPHAN_S = 1.0
 """The same where the service has died."""
+_OOM_SCORE = 500
+"""Where memory runs out a worker goes before all others."""
 _MORE_MEMORY = 3 * 2**30
 """Bytes that a worker may ask for beyond what it begins with: room for 8K video, not for a picture that claims more."""
 
@@ -47,22 +47,13 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
-    """A line for the service's log."""
-
-    logger: str
-    level: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Unable:
     """The worker cannot begin, or go on, and its process ends."""
 
     reason: str
 
 
-FromWorker = Tracked | SourceStatus | Answer | Report | Logged | Unable
+FromWorker = Tracked | SourceStatus | Answer | Report | Unable
 ToWorker = Demand | Look | Request | None
 """None asks it to stop."""
 
@@ -71,18 +62,16 @@ def work(connection: Connection, plan: WorkerPlan, prefix: str, log_level: int) 
     """Runs a worker until it is asked to stop or the other end of the connection is gone, and leaves the process.
 
     Args:
-        connection: takes `FromWorker`, gives `ToWorker`.
+        connection: takes `FromWorker` and log lines, gives `ToWorker`.
         plan: what the worker is made of.
         prefix: begins the ids of its tracks.
         log_level: least level of the project's log lines that are wanted.
     """
-    # Both are sent to whole groups of processes. The service, which gets them too, says when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Timer(_GOODBYE_S, os._exit, args=(0,)).start())
-    _introduce(plan.stream.name)
+    leave_signals_to_the_service(_GOODBYE_S)
+    introduce(plan.stream.name, oom_score=_OOM_SCORE)
     _bound_memory()
-    wire = _Wire(connection)
-    _send_logs(wire, log_level)
+    wire = Wire[FromWorker](connection)
+    send_logs(wire, log_level)
     try:
         _serve(connection, wire, plan, prefix)
     except Exception as error:  # noqa: BLE001 - a detector that cannot be had, or our own fault: told, then tried anew
@@ -92,7 +81,7 @@ def work(connection: Connection, plan: WorkerPlan, prefix: str, log_level: int) 
     os._exit(0)
 
 
-def _serve(connection: Connection, wire: _Wire, plan: WorkerPlan, prefix: str) -> None:
+def _serve(connection: Connection, wire: Wire[FromWorker], plan: WorkerPlan, prefix: str) -> None:
     tracking = plan.tracking(track_ids(prefix))
     worker = StreamWorker(
         plan.stream,
@@ -111,7 +100,7 @@ def _serve(connection: Connection, wire: _Wire, plan: WorkerPlan, prefix: str) -
     wire.send(Report(worker.statistics(), worker.failure))
 
 
-def _attend(connection: Connection, wire: _Wire, worker: StreamWorker) -> float:
+def _attend(connection: Connection, wire: Wire[FromWorker], worker: StreamWorker) -> float:
     """Passes wishes on and reports; returns how long the goodbye may take."""
     due_s, told = 0.0, False
     while True:
@@ -135,46 +124,6 @@ def _attend(connection: Connection, wire: _Wire, worker: StreamWorker) -> float:
             worker.demand(wish)
         else:
             worker.ask(wish)
-
-
-class _Wire:
-    """Sends messages of any thread, one at a time; without a word where nobody listens any more."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._lock = threading.Lock()
-
-    def send(self, message: FromWorker) -> None:
-        with self._lock, contextlib.suppress(OSError):
-            self._connection.send(message)
-
-
-class _WireHandler(logging.Handler):
-    """Sends log lines to the service, which hides what is secret and writes them."""
-
-    def __init__(self, wire: _Wire) -> None:
-        super().__init__()
-        self._wire = wire
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._wire.send(Logged(record.name, record.levelno, self.format(record)))
-
-
-def _send_logs(wire: _Wire, level: int) -> None:
-    root = logging.getLogger()
-    root.handlers[:] = [_WireHandler(wire)]
-    root.setLevel(logging.WARNING)
-    for name in ("monitor", "gend"):
-        logging.getLogger(name).setLevel(level)
-    # What ends a thread would else be written to standard error, secrets and all.
-    threading.excepthook = lambda error: _log.error("%s ends: %s", error.thread and error.thread.name, error.exc_value)
-
-
-def _introduce(stream: str) -> None:
-    """Tells Linux who this is: `ps` shows the stream, and where memory runs out a worker goes before the service."""
-    for path, text in (("comm", f"gend-{stream}"), ("oom_score_adj", "500")):
-        with contextlib.suppress(OSError):
-            Path("/proc/self", path).write_text(text)
 
 
 def _bound_memory() -> None:
