@@ -1,26 +1,22 @@
 """Where crops lie while they are encoded: memory that the service and the encoder's process share.
 
-The memory has no name (`memfd_create`), so that nothing of it is left whoever is killed when. Where the system has no
-such memory, crops go through the connection instead.
+Where the system has no such memory, crops go through the connection instead.
 """
 
 from __future__ import annotations
 
 import math
 import mmap
-import os
-import socket
 from multiprocessing.connection import Connection
 from typing import Protocol
 
 import numpy as np
 
 from monitor.messages import Pixels
+from monitor.processes.memory import SHARES, give_memory, take_memory
 
 Shape = tuple[int, int, int, int]
 """B, S, S, 3 of the largest batch."""
-
-SHARES = hasattr(os, "memfd_create")
 
 
 class Slab(Protocol):
@@ -38,17 +34,14 @@ class SharedSlab:
 
     Args:
         connection: to the other end.
-        file: the memory's descriptor; closed by this.
+        memory: both ends'.
         shape: of the largest batch.
     """
 
-    def __init__(self, connection: Connection, file: int, shape: Shape) -> None:
+    def __init__(self, connection: Connection, memory: mmap.mmap, shape: Shape) -> None:
         self._connection = connection
-        try:
-            # As long as it is mapped the memory lives; it goes when the last array of it does.
-            self._crops: Pixels = np.frombuffer(mmap.mmap(file, math.prod(shape)), np.uint8).reshape(shape)
-        finally:
-            os.close(file)
+        # As long as there is an array of it, the memory lives.
+        self._crops: Pixels = np.frombuffer(memory, np.uint8).reshape(shape)
 
     def put(self, crops: Pixels, message: object) -> None:
         """See `Slab`."""
@@ -85,11 +78,7 @@ def give_slab(connection: Connection, shape: Shape) -> Slab:
     """
     if not SHARES:
         return PipedSlab(connection, shape)
-    file = os.memfd_create("gend-crops")
-    os.truncate(file, math.prod(shape))
-    with socket.fromfd(connection.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as end:
-        socket.send_fds(end, [b"."], [file])
-    return SharedSlab(connection, file, shape)
+    return SharedSlab(connection, give_memory(connection, math.prod(shape)), shape)
 
 
 def take_slab(connection: Connection, shape: Shape) -> Slab:
@@ -100,8 +89,4 @@ def take_slab(connection: Connection, shape: Shape) -> Slab:
     """
     if not SHARES:
         return PipedSlab(connection, shape)
-    with socket.fromfd(connection.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as end:
-        _, files, _, _ = socket.recv_fds(end, 1, 1)
-    if not files:
-        raise EOFError
-    return SharedSlab(connection, files[0], shape)
+    return SharedSlab(connection, take_memory(connection, math.prod(shape)), shape)

@@ -20,8 +20,10 @@ from typing import NoReturn
 from monitor.answers import Answer, Request
 from monitor.clock import LiveClock
 from monitor.ingest import SourceStatus
-from monitor.messages import Demand, Look, Tracked
+from monitor.isolation.crops import SHARED_BYTES, CropSlots, Placed
+from monitor.messages import Crop, Demand, Look, Tracked
 from monitor.processes.child import Wire, introduce, leave_signals_to_the_service, send_logs
+from monitor.processes.memory import SHARES, take_memory
 from monitor.redact import one_line
 from monitor.worker import StreamWorker, WorkerPlan, WorkerStatistics, track_ids
 
@@ -53,16 +55,17 @@ class Unable:
     reason: str
 
 
-FromWorker = Tracked | SourceStatus | Answer | Report | Unable
+FromWorker = Tracked | Placed | SourceStatus | Answer | Report | Unable
 ToWorker = Demand | Look | Request | None
 """None asks it to stop."""
 
 
-def work(connection: Connection, plan: WorkerPlan, prefix: str, log_level: int) -> NoReturn:
+def work(connection: Connection, memory: Connection, plan: WorkerPlan, prefix: str, log_level: int) -> NoReturn:
     """Runs a worker until it is asked to stop or the other end of the connection is gone, and leaves the process.
 
     Args:
         connection: takes `FromWorker` and log lines, gives `ToWorker`.
+        memory: gives what crops are put into, and nothing else.
         plan: what the worker is made of.
         prefix: begins the ids of its tracks.
         log_level: least level of the project's log lines that are wanted.
@@ -73,7 +76,8 @@ def work(connection: Connection, plan: WorkerPlan, prefix: str, log_level: int) 
     wire = Wire[FromWorker](connection)
     send_logs(wire, log_level)
     try:
-        _serve(connection, wire, plan, prefix)
+        slots = CropSlots(take_memory(memory, SHARED_BYTES)) if SHARES else None
+        _serve(connection, wire, plan, prefix, slots)
     except Exception as error:  # noqa: BLE001 - a detector that cannot be had, or our own fault: told, then tried anew
         _log.debug("%s: the worker's process fails", plan.stream.name, exc_info=True)
         wire.send(Unable(one_line(error)))
@@ -81,13 +85,18 @@ def work(connection: Connection, plan: WorkerPlan, prefix: str, log_level: int) 
     os._exit(0)
 
 
-def _serve(connection: Connection, wire: Wire[FromWorker], plan: WorkerPlan, prefix: str) -> None:
+def _serve(
+    connection: Connection, wire: Wire[FromWorker], plan: WorkerPlan, prefix: str, slots: CropSlots | None
+) -> None:
+    def send(message: Tracked) -> None:
+        wire.send(message if slots is None or not isinstance(message, Crop) else slots.place(message))
+
     tracking = plan.tracking(track_ids(prefix))
     worker = StreamWorker(
         plan.stream,
         tracking,
         LiveClock(),
-        on_message=wire.send,
+        on_message=send,
         on_status=wire.send,
         webrtc=plan.webrtc,
         ring=plan.ring,

@@ -132,6 +132,23 @@ def test_crops_observations_and_statistics_come_from_another_process(watched: _W
     assert {thread.name for thread in threading.enumerate()}.isdisjoint({"supervise-lobby", "receive-lobby"})
 
 
+def test_crops_for_which_there_is_no_room_arrive_as_well(watched: _Watched) -> None:
+    watched.wait_for_crops_of("run-1-1")
+    assert watched.worker._life is not None
+    slots = watched.worker._life.slots
+    if slots is None:
+        pytest.skip("this system has no memory to share")
+    slots._full[:] = 1
+    begun = len(watched.crops())
+    wait_until(lambda: len(watched.crops()) > begun + 2)
+    slots._full[:] = 0
+    wait_until(lambda: slots._full[:16].any() or len(watched.crops()) > begun + 20)
+    begun = len(watched.crops())
+    wait_until(lambda: len(watched.crops()) > begun + 18)
+    assert all(crop.pixels.shape == (112, 112, 3) and crop.pixels.any() for crop in watched.crops())
+    assert not slots._full[:16].all()
+
+
 def test_the_process_loads_no_torch(watched: _Watched) -> None:
     watched.order("tell modules")
     told = watched.orders.with_suffix(".modules")
