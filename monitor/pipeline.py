@@ -15,9 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
-from monitor.answers import Answer, Answers
 from monitor.clock import Clock, LiveClock, epoch_s
 from monitor.config import MonitorConfig
 from monitor.decision import Decision, DecisionStatistics
@@ -28,14 +26,11 @@ from monitor.mailbox import Mailbox, MailboxStatistics
 from monitor.messages import (
     Alert,
     Clip,
-    ClipRequest,
     Crop,
     Demand,
     Event,
-    Leave,
     Logit,
     Look,
-    Offer,
     Preview,
     Reply,
     Status,
@@ -43,6 +38,7 @@ from monitor.messages import (
     TrackObservation,
     Verdict,
 )
+from monitor.requests import Requests
 from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics
 from monitor.steps import Parts, new_decision, statistic_of, worker_plan
 from monitor.stream_config import StreamConfig
@@ -54,8 +50,6 @@ _log = logging.getLogger("monitor.pipeline")
 
 _MAILBOX_CAPACITY = 4096
 _STATUS_EVERY_S = 1.0
-_UNWATCHED = "is not watched at this moment"
-_A = TypeVar("_A", Clip, Reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +116,10 @@ class Pipeline:
         self._decision = self._new_decision()
         self._taps = tuple(taps)
         self._on_preview = on_preview
-        requests = itertools.count(1)
-        self._clips: Answers[Clip] = Answers(requests)
-        self._replies: Answers[Reply] = Answers(requests)
         self._run_id = run_id
         self._numbers = itertools.count(1)
         self._workers: dict[str, StreamWorker | IsolatedWorker] = {}
+        self._requests = Requests(self._workers)
         self._sources: dict[str, SourceStatus] = {}
         self._on_output: Callable[[Output], None] | None = None  # while it runs
         for stream in config.streams:
@@ -152,7 +144,7 @@ class Pipeline:
                 clock=self._clock,
                 on_message=self._receive,
                 on_status=self._receive_status,
-                on_answer=self._receive_answer,
+                on_answer=self._requests.answer,
             )
         return StreamWorker(
             stream,
@@ -162,7 +154,7 @@ class Pipeline:
             on_status=self._receive_status,
             webrtc=plan.webrtc,
             ring=plan.ring,
-            on_answer=self._receive_answer,
+            on_answer=self._requests.answer,
         )
 
     async def run(self, on_output: Callable[[Output], None]) -> None:
@@ -340,30 +332,18 @@ class Pipeline:
         Returns:
             What comes of it. A process that hangs may never answer.
         """
-        if stream not in self._workers:
-            return _answered(Clip(stream, 0, None, f"{stream} {_UNWATCHED}"))
-        number, answer = self._clips.expect()
-        self._workers[stream].ask(ClipRequest(stream, number, str(stem)))
-        return answer
+        return self._requests.clip(stream, stem)
 
     def publish(self, stream: str, session: str, sdp: str) -> Future[Reply]:
         """Offers a publisher's connection to the worker of a stream. A process that hangs may never answer.
 
         Of a stream that is not watched now, as while another configuration is taken over, it is refused.
         """
-        if stream not in self._workers:
-            return _answered(Reply(stream, 0, refusal="unavailable", reason=f"{stream} {_UNWATCHED}; try again"))
-        number, answer = self._replies.expect()
-        self._workers[stream].ask(Offer(stream, number, session, sdp))
-        return answer
+        return self._requests.publish(stream, session, sdp)
 
     def leave(self, stream: str, session: str) -> Future[Reply]:
         """Ends a publisher's session. A process that hangs may never answer; a stream not watched now has none."""
-        if stream not in self._workers:
-            return _answered(Reply(stream, 0, refusal="unknown", reason="there is no such session"))
-        number, answer = self._replies.expect()
-        self._workers[stream].ask(Leave(stream, number, session))
-        return answer
+        return self._requests.leave(stream, session)
 
     def _receive(self, message: Tracked) -> None:
         if message.stream not in self._workers:
@@ -383,12 +363,6 @@ class Pipeline:
 
     def _adapter(self, stream: str) -> str | None:
         return self._parts.adapters.of(self.kin.of(stream))
-
-    def _receive_answer(self, answer: Answer) -> None:
-        if isinstance(answer, Clip):
-            self._clips.answer(answer)
-        else:
-            self._replies.answer(answer)
 
     def _receive_status(self, status: SourceStatus) -> None:
         self._mailbox.put(status, keep=True)
@@ -447,10 +421,3 @@ class Pipeline:
             fps=round(reader.fps, 1) if source.state == "live" else 0.0,
             faces=statistics.tracking.faces if source.state == "live" else 0,
         )
-
-
-def _answered(answer: _A) -> Future[_A]:
-    """What nobody needs to be asked for."""
-    future: Future[_A] = Future()
-    future.set_result(answer)
-    return future

@@ -114,6 +114,8 @@ def encode(connection: Connection, batches: Connection, plan: EncoderPlan, max_b
     """
     leave_signals_to_the_service(_GOODBYE_S)
     introduce("encoder", oom_score=_OOM_SCORE)
+    # Torch's threads would else spin while they wait for each other, on cores that streams need.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     wire = Wire[FromEncoder](connection)
     send_logs(wire, log_level)
     for work, name in ((lambda: _leave_with(connection), "leave"), (lambda: _live(wire), "alive")):

@@ -36,8 +36,7 @@ async def test_what_is_asked_of_a_stream_that_is_not_watched_is_refused_at_once(
     assert (offered.refusal, left.refusal) == ("unavailable", "unknown")
     assert "desk is not watched" in str(offered.reason)
     assert "desk is not watched" in str(pipeline.write_clip("desk", tmp_path / "clip").result(0).absence)
-    assert not pipeline._replies._awaited
-    assert not pipeline._clips._awaited
+    assert pipeline._requests.awaited == 0
 
 
 async def test_what_a_thread_sends_that_was_left_behind_leaves_nothing(parts: Parts) -> None:

@@ -8,13 +8,14 @@ import pytest
 
 from monitor.encoder import slab
 from monitor.encoder.slab import give_slab, take_slab
+from monitor.processes.memory import SHARES
 
 _SHAPE = (4, 8, 8, 3)
 
 
 @pytest.mark.parametrize("shares", [True, False])
 def test_what_is_put_at_one_end_is_got_at_the_other(shares: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if shares and not slab.SHARES:
+    if shares and not SHARES:
         pytest.skip("this system has no memory without a name")
     monkeypatch.setattr(slab, "SHARES", shares)
     ours, theirs = multiprocessing.Pipe()
