@@ -5,7 +5,7 @@ process, with the batches that the others were scored in, in turns with them. Op
 rate, below and above what the engine does, by tracks in turn.
 
 Run: python -m benchmarks.batcher (three minutes). With a network of the size that is used, with noise for weights:
---encoder clip-vit-large-patch14 (ten minutes).
+--encoder clip-vit-large-patch14 --tracks 1 8 --rounds 3.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Self, cast
 
 import numpy as np
 import psutil
@@ -33,7 +33,7 @@ from monitor.messages import Crop, Demand, Logit, Pixels
 from monitor.scoring import Batcher, Encoder, Worker
 
 _BATCH = 8
-_ROUNDS = 5
+_ROUNDS = 11
 _TRACKS = (1, 2, 8, 64, 256)
 _LOADS = (0.5, 0.9, 1.5)
 _QUEUED = 4096
@@ -97,7 +97,8 @@ class _Timed(Batcher):
     def take(self, now_s: float, wait_s: float, *, at_most: int | None = None) -> list[Crop]:
         crops = super().take(now_s, wait_s, at_most=at_most)
         taken_s = time.monotonic()
-        self.run.sizes[len(crops)] += bool(crops)
+        if crops:
+            self.run.sizes[len(crops)] += 1
         self.run.waits_s += [taken_s - crop.at_s for crop in crops]
         return crops
 
@@ -106,7 +107,9 @@ def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", default="demo", help="`demo`, or one of gend.backbones")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each round")
+    parser.add_argument("--seconds", type=float, default=0.4, help="of each round")
+    parser.add_argument("--tracks", type=int, nargs="+", default=_TRACKS)
+    parser.add_argument("--rounds", type=int, default=_ROUNDS)
     asked = parser.parse_args()
     _queueing()
     for weights in ("nothing", asked.encoder):
@@ -116,8 +119,8 @@ def main() -> None:
             if weights == "nothing":
                 _overhead(here, there, asked.seconds)
             else:
-                capacity = _closed(weights, here, there, asked.seconds)
-                _open(weights, there, capacity, asked.seconds)
+                capacity = _closed(asked, here, there)
+                _open(asked, there, capacity)
         finally:
             there.close()
     print(described("torch", "openvino"), f"load {psutil.getloadavg()[0]:.1f}", sep="; ")
@@ -128,27 +131,31 @@ def _overhead(here: Encoder, there: IsolatedEncoder, seconds: float) -> None:
     print("| tracks | in the service | in its process | CPU of both processes |")
     print("|---|---|---|---|")
     for tracks in _TRACKS:
-        rounds = [(_scored(here, 224, tracks, seconds / 2), _scored(there, 224, tracks, seconds / 2)) for _ in range(3)]
-        inside, outside = (statistics.median(run[at].seconds / run[at].crops * 1e6 for run in rounds) for at in (0, 1))
-        cpu = statistics.median(run[1].cpu_s / run[1].crops * 1e6 for run in rounds)
-        print(f"| {tracks} | {inside:.0f} | {outside:.0f} | {cpu:.0f} |")
+        with _ClosedLoop(here, 224, tracks) as inside, _ClosedLoop(there, 224, tracks) as outside:
+            rounds = [(inside.run(seconds / 2), outside.run(seconds / 2)) for _ in range(_ROUNDS)]
+        here_us, there_us = (
+            statistics.median(run[at].seconds / run[at].crops * 1e6 for run in rounds) for at in (0, 1)
+        )
+        cpu_us = statistics.median(run[1].cpu_s / run[1].crops * 1e6 for run in rounds)
+        print(f"| {tracks} | {here_us:.0f} | {there_us:.0f} | {cpu_us:.0f} |")
 
 
-def _closed(weights: str, here: Detector, there: IsolatedEncoder, seconds: float) -> float:
-    print(f"\n{weights}, closed loop, {_ROUNDS} rounds in turn; ratios are medians of rounds")
+def _closed(asked: argparse.Namespace, here: Detector, there: IsolatedEncoder) -> float:
+    print(f"\n{asked.encoder}, closed loop, {asked.rounds} rounds in turn; ratios are medians of rounds")
     print("| tracks | crops a batch | crops/s | of the bare | CPU-s, bare = 1 | wait p50 / p95 / p99, ms |")
     print("|---|---|---|---|---|---|")
     capacity = 0.0
-    for tracks in _TRACKS:
+    for tracks in asked.tracks:
         shares, cpu, waits_s, rates, sizes = [], [], list[float](), [], Counter[int]()
-        for _ in range(_ROUNDS):
-            run = _scored(there, here.input_px, tracks, seconds)
-            bare_s, bare_cpu_s = _bare(here, run.sizes)
-            shares.append(bare_s / run.seconds)
-            cpu.append(run.cpu_s / bare_cpu_s)
-            rates.append(run.crops / run.seconds)
-            waits_s += run.waits_s
-            sizes += run.sizes
+        with _ClosedLoop(there, here.input_px, tracks) as loop:
+            for _ in range(asked.rounds):
+                run = loop.run(asked.seconds)
+                bare_s, bare_cpu_s = _bare(here, run.sizes)
+                shares.append(bare_s / run.seconds)
+                cpu.append(run.cpu_s / bare_cpu_s)
+                rates.append(run.crops / run.seconds)
+                waits_s += run.waits_s
+                sizes += run.sizes
         mean = sum(size * count for size, count in sizes.items()) / sizes.total()
         capacity = max(capacity, statistics.median(rates))
         ratios = f"{statistics.median(shares):.1%} | {statistics.median(cpu):.3f}"
@@ -156,13 +163,13 @@ def _closed(weights: str, here: Detector, there: IsolatedEncoder, seconds: float
     return capacity
 
 
-def _open(weights: str, there: IsolatedEncoder, capacity: float, seconds: float) -> None:
-    print(f"\n{weights}, open loop: share of {capacity:.1f} crops/s offered by tracks in turn")
+def _open(asked: argparse.Namespace, there: IsolatedEncoder, capacity: float) -> None:
+    print(f"\n{asked.encoder}, open loop: share of {capacity:.1f} crops/s offered by tracks in turn")
     print("| tracks | offered | scored, crops/s | never scored | wait p50 / p95 / p99, ms | to the logit, ms |")
     print("|---|---|---|---|---|---|")
-    for tracks in (8, 256):
+    for tracks in sorted({min(8, *asked.tracks[-1:]), asked.tracks[-1]}):
         for load in _LOADS:
-            run = _offered(there, tracks, load * capacity, seconds * 4)
+            run = _offered(there, tracks, load * capacity, asked.seconds * 10)
             lost = run.dropped / max(run.dropped + run.crops, 1)
             rate = run.crops / run.seconds
             print(
@@ -176,56 +183,65 @@ def _quantiles(waits_s: list[float]) -> str:
 
 
 def _bare(engine: Detector, sizes: Counter[int]) -> tuple[float, float]:
-    """Wall and CPU seconds of the same batches, of which each size is tried for a while."""
-    wall_s = cpu_s = 0.0
+    """Wall and CPU seconds of the same batches."""
     px = engine.input_px
     crops = np.random.default_rng(0).integers(0, 256, (max(sizes), px, px, 3), np.uint8)
-    for size, count in sizes.items():
-        times = max(1, round(0.5 * count))
-        begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
-        for _ in range(times):
-            engine.logits(crops[:size], [None] * size)
-        wall_s += (time.perf_counter() - begin_s) * count / times
-        cpu_s += (time.process_time() - begin_cpu_s) * count / times
-    return wall_s, cpu_s
+    begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
+    for size in sizes.elements():
+        engine.logits(crops[:size], [None] * size)
+    return time.perf_counter() - begin_s, time.process_time() - begin_cpu_s
 
 
-def _scored(encoder: Encoder, px: int, tracks: int, seconds: float) -> _Run:
-    """Closed loop: each track offers its next crop when the last is scored."""
-    run, warming = _Run(), _Run()
-    batcher = _Timed(warming)
-    pixels = np.random.default_rng(0).integers(0, 256, (px, px, 3), np.uint8)
-    scored: queue.SimpleQueue[list[Logit] | None] = queue.SimpleQueue()
+class _ClosedLoop:
+    """Each track offers its next crop when the last is scored; between two runs all of them pause."""
 
-    def offer(track: str) -> None:
-        batcher.offer(Crop("s", track, time.monotonic(), pixels, quality=1.0, width_px=100))
+    def __init__(self, encoder: Encoder, px: int, tracks: int) -> None:
+        self._encoder = encoder
+        self._batcher = _Timed(_Run())
+        self._pixels = np.random.default_rng(0).integers(0, 256, (px, px, 3), np.uint8)
+        self._scored: queue.SimpleQueue[list[Logit] | None] = queue.SimpleQueue()
+        self._worker = Worker(self._batcher, encoder, "w", self._scored.put, LiveClock())
+        self._feeder = threading.Thread(target=self._feed)
+        self._tracks = {str(track) for track in range(tracks)}
+        self._running = False
+        self._idle = queue.SimpleQueue[str]()
 
-    def feed() -> None:
-        while (logits := scored.get()) is not None:
+    def __enter__(self) -> Self:
+        self._worker.start()
+        self._feeder.start()
+        self.run(_WARM_S)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._worker.stop(60)
+        self._scored.put(None)
+        self._feeder.join()
+
+    def run(self, seconds: float) -> _Run:
+        """Runs for so long, and until everybody is scored."""
+        run = self._batcher.run = _Run()
+        before, begin_s, begin_cpu_s = self._worker.statistics().crops, time.perf_counter(), _cpu_s(self._encoder)
+        self._running = True
+        for track in self._tracks:
+            self._offer(track)
+        time.sleep(seconds)
+        self._running = False
+        for _ in self._tracks:
+            self._idle.get()
+        run.seconds, run.cpu_s = time.perf_counter() - begin_s, _cpu_s(self._encoder) - begin_cpu_s
+        run.crops = self._worker.statistics().crops - before
+        return run
+
+    def _offer(self, track: str) -> None:
+        self._batcher.offer(Crop("s", track, time.monotonic(), self._pixels, quality=1.0, width_px=100))
+
+    def _feed(self) -> None:
+        while (logits := self._scored.get()) is not None:
             for logit in logits:
-                offer(logit.track)
-
-    worker = Worker(batcher, encoder, "w", scored.put, LiveClock())
-    feeder = threading.Thread(target=feed)
-    feeder.start()
-    worker.start()
-    for track in range(tracks):
-        offer(str(track))
-    time.sleep(_WARM_S)
-    before, begin_s, begin_cpu_s = worker.statistics().crops, time.perf_counter(), _cpu_s(encoder)
-    batcher.run = run
-    time.sleep(seconds)
-    run.crops = worker.statistics().crops - before
-    run.seconds, run.cpu_s = time.perf_counter() - begin_s, _cpu_s(encoder) - begin_cpu_s
-    batcher.run = warming
-    # Batches are begun and ended across the edges: what was taken is brought to what was scored.
-    taken = sum(size * count for size, count in run.sizes.items())
-    run.seconds *= taken / max(run.crops, 1)
-    run.crops = taken
-    worker.stop(60)
-    scored.put(None)
-    feeder.join()
-    return run
+                if self._running:
+                    self._offer(logit.track)
+                else:
+                    self._idle.put(logit.track)
 
 
 def _offered(encoder: Encoder, tracks: int, rate: float, seconds: float) -> _Run:

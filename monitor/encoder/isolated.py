@@ -243,15 +243,14 @@ class IsolatedEncoder:
     def _live(self) -> str:
         """Starts a process and stays with it to its end; returns why that came."""
         level = logging.getLogger("monitor").getEffectiveLevel()
+        # Ours is never closed under who may be reading from it: it goes with the session.
         ours, theirs = multiprocessing.Pipe()
         try:
             arguments = (theirs, self._plan, self._max_batch, level)
             life = Life.begin(encode, arguments, name="gend-encoder", silent_s=_SILENT_S)
         except OSError as error:
-            ours.close()
             return f"its process cannot be started: {error.strerror or error}"
         except EOFError:
-            ours.close()
             return "its process cannot be started: the fork server ended"
         finally:
             theirs.close()
@@ -262,10 +261,7 @@ class IsolatedEncoder:
                 if lives and self._stopping.is_set():
                     life.kill("it is not needed any more")
 
-        try:
-            life.accompany(lambda message: self._take(message, life, ours), turn, name="receive-encoder")
-        finally:
-            ours.close()
+        life.accompany(lambda message: self._take(message, life, ours), turn, name="receive-encoder")
         return life.end
 
     # --- the thread that receives ---
