@@ -11,6 +11,7 @@ Run: python -m benchmarks.batcher (three minutes). With a network of the size th
 from __future__ import annotations
 
 import argparse
+import os
 import queue
 import statistics
 import threading
@@ -111,6 +112,7 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, nargs="+", default=_TRACKS)
     parser.add_argument("--rounds", type=int, default=_ROUNDS)
     asked = parser.parse_args()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the encoder's process does, before torch is imported
     _queueing()
     for weights in ("nothing", asked.encoder):
         plan = _Plan(weights)
