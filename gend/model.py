@@ -167,15 +167,7 @@ class Detector:
             PictureError: Where the crops are of another type or shape, or there are none.
             WeightsError: Where there is no adapter of that name.
         """
-        if crops.dtype != np.uint8:
-            raise PictureError(f"crops must be uint8, not {crops.dtype}")
-        due = (self.input_px, self.input_px, 3)
-        if crops.ndim != 4 or crops.shape[1:] != due or not len(crops):
-            raise PictureError(
-                f"crops must have the shape (B, {', '.join(map(str, due))}) with B > 0, not {crops.shape}"
-            )
-        if adapters is not None and len(adapters) != len(crops):
-            raise PictureError(f"{len(crops)} crops and {len(adapters)} names of adapters")
+        check_crops(crops, adapters, self.input_px)
         names = [None] * len(crops) if adapters is None else adapters
         if self._fine_tunes is not None:
             return self._engine.logits(crops, self._fine_tunes.mix(names))
@@ -252,3 +244,18 @@ class Detector:
             threads = min(_FACE_THREADS, os.cpu_count() or 1)
             found = self._faces.detector = load_detector("auto", threads=threads, warn=_log.warning)
         return found
+
+
+def check_crops(crops: Pixels, adapters: Sequence[str | None] | None, input_px: int) -> None:
+    """Refuses what `Detector.logits` does not take.
+
+    Raises:
+        PictureError: The crops are of another type or shape, there are none, or there is not a name for each.
+    """
+    if crops.dtype != np.uint8:
+        raise PictureError(f"crops must be uint8, not {crops.dtype}")
+    due = (input_px, input_px, 3)
+    if crops.ndim != 4 or crops.shape[1:] != due or not len(crops):
+        raise PictureError(f"crops must have the shape (B, {', '.join(map(str, due))}) with B > 0, not {crops.shape}")
+    if adapters is not None and len(adapters) != len(crops):
+        raise PictureError(f"{len(crops)} crops and {len(adapters)} names of adapters")

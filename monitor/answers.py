@@ -24,6 +24,10 @@ class Answers(Generic[T]):
         self._numbers = numbers
         self._awaited: dict[int, Future[T]] = {}  # each step on it is one of the interpreter's, and needs no lock
 
+    def __len__(self) -> int:
+        """Requests that are not answered yet."""
+        return len(self._awaited)
+
     def expect(self) -> tuple[int, Future[T]]:
         """The number of a request to be sent, and what its answer will be put into."""
         number = next(self._numbers)

@@ -35,7 +35,7 @@ from monitor.decision_config import DecisionConfig
 from monitor.errors import ConfigError
 from monitor.ingest import check_protocols
 from monitor.learning import Choice, Learner, choose, new_learner
-from monitor.parts import load_parts
+from monitor.parts import load_live_parts
 from monitor.pipeline import Pipeline
 from monitor.steps import Parts
 from monitor.stream_config import PUBLISHED
@@ -149,13 +149,14 @@ class _Live:
         ended = await asyncio.gather(*tasks, watching, return_exceptions=True)
         await pipeline.stop(lambda _: None, _STOP_S)
         await asyncio.to_thread(learner.stop, _STOP_S)
+        await asyncio.to_thread(parts.close)
         for error in ended:
             if isinstance(error, Exception):
                 raise error
         return ended[-1] is True
 
     def _load(self) -> tuple[Parts, Learner]:
-        parts = load_parts(self._config)
+        parts = load_live_parts(self._config)
         learner = new_learner(self._config, parts, LiveClock())
         assert learner is not None  # a file for it was configured
         return parts, learner

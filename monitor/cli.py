@@ -89,6 +89,7 @@ def _options(
 @app.command(epilog="Example: gend-monitor run monitor.yaml")
 def run(config: ConfigFile, log_format: LogFormatOption = "text") -> None:
     """Watch the configured streams until SIGTERM or Ctrl-C."""
+
     def tell(streams: int, started: Started) -> None:
         watched = "1 stream" if streams == 1 else f"{streams} streams"
         print(f"watching {watched}; alerts to {started.mqtt_url}, pages at {started.web_url}", flush=True)

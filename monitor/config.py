@@ -74,12 +74,13 @@ class FacesConfig(Section):
 
 
 class WorkersConfig(Section):
-    """Where streams are read and their faces found."""
+    """Where streams are read, their faces found, and crops scored."""
 
     isolation: Literal["process", "thread"] = Field(
         default="process",
-        description="`process`: each stream in a process of its own, so that nothing a camera sends can take the "
-        "service down; `thread`: all within the service, which saves memory on a small board and trusts its cameras.",
+        description="`process`: each stream and the encoder in processes of their own, so that nothing a camera sends, "
+        "and no fault of an engine, can take the service down; `thread`: all within the service, which saves memory on "
+        "a small board and trusts its cameras.",
     )
 
 

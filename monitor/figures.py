@@ -139,6 +139,8 @@ def _scoring(pipeline: PipelineStatistics) -> Iterator[AnySample]:
     yield Sample("batches", "Batches the encoder has judged.", "counter", worker.batches)
     yield Sample("encoder_errors", "Batches that failed.", "counter", worker.errors)
     yield Sample("encoder_hangs", "Batches that were overdue.", "counter", worker.hangs)
+    restarts = pipeline.encoder_restarts
+    yield Sample("encoder_restarts", "Times the encoder's process was replaced.", "counter", restarts)
     yield Sample("encoder_awaited_seconds", "How long the batch in progress has taken.", "gauge", worker.awaited_s)
     yield Sample("encoder_busy_ratio", "Share of the last minute spent in the encoder.", "gauge", worker.busy)
     yield Sample("encoder_busy_seconds", "Time spent in the encoder.", "counter", worker.busy_s)

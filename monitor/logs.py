@@ -80,20 +80,20 @@ def of_stream(log: logging.Logger, stream: str) -> logging.LoggerAdapter[logging
     return _OfStream(log, {"stream": stream})
 
 
-def repeat(logger: str, level: int, text: str, *, stream: str, exception: str | None) -> None:
+def repeat(logger: str, level: int, text: str, *, stream: str | None, exception: str | None) -> None:
     """Logs what another process has logged.
 
     Args:
         logger: name of the logger that it was logged with.
         level: of the line.
         text: the line.
-        stream: that it is about.
+        stream: that it is about, if it is about one.
         exception: its traceback, if it has one.
     """
     log = logging.getLogger(logger)
     if not log.isEnabledFor(level):
         return
-    about: Mapping[str, object] = {"stream": stream}
+    about: Mapping[str, object] = {} if stream is None else {"stream": stream}
     record = log.makeRecord(logger, level, "", 0, text, (), None, extra=about)
     record.exc_text = exception
     log.handle(record)

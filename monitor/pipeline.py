@@ -64,6 +64,7 @@ class PipelineStatistics:
     """To streams' workers, that are not answered yet."""
     now_s: float
     """On the clock of all `at_s`."""
+    encoder_restarts: int = 0
 
 
 Output = Verdict | Alert | Event | Status
@@ -113,6 +114,7 @@ class Pipeline:
             on_logits=self._receive_logits,
             clock=self._clock,
             on_spare=on_spare,
+            on_hang=None if parts.process is None else parts.process.give_up,
         )
         self.epoch_s = epoch_s(self._clock)
         self._decision = self._new_decision()
@@ -286,6 +288,7 @@ class Pipeline:
             self._shortage.share,
             self.requests.waiting,
             self._clock.now_s(),
+            encoder_restarts=0 if self._parts.process is None else self._parts.process.restarts,
         )
 
     def watching(self) -> list[str]:
@@ -312,8 +315,10 @@ class Pipeline:
 
     @property
     def scoring_failure(self) -> str | None:
-        """Why no crop is scored: the encoder fails or hangs; None while it works."""
-        return self._scorer.failure
+        """Why no crop is scored: the encoder fails, hangs or is being replaced; None while it works."""
+        process = self._parts.process
+        lost = None if process is None else process.failure
+        return self._scorer.failure or (None if lost is None else f"scoring fails: {lost}")
 
     def alerting(self, stream: str) -> bool:
         """Whether an alert stands on the stream, or on one that is made after it."""

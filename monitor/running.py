@@ -16,7 +16,7 @@ from monitor.config_watch import ConfigWatch
 from monitor.ingest import check_protocols
 from monitor.leaving import leave_within
 from monitor.notify import check_target
-from monitor.parts import load_parts
+from monitor.parts import load_live_parts
 from monitor.publish import check_certificates
 from monitor.reloading import ConfigSource
 from monitor.service import Started, serve
@@ -82,9 +82,12 @@ async def _until_signal(source: ConfigSource, on_started: Callable[[int, Started
     stopping.cancel()
     if loading.done():
         config, parts = loading.result()
-        await serve(
-            config, parts, stop, partial(on_started, len(config.streams)), source=source, pages=opened_dashboard
-        )
+        try:
+            await serve(
+                config, parts, stop, partial(on_started, len(config.streams)), source=source, pages=opened_dashboard
+            )
+        finally:
+            await asyncio.to_thread(parts.close)
 
 
 async def _loaded(source: ConfigSource) -> tuple[MonitorConfig, Parts]:
@@ -92,7 +95,7 @@ async def _loaded(source: ConfigSource) -> tuple[MonitorConfig, Parts]:
     assert source.added is not None
     whole = await source.added.merge(source.added.in_force.file)
     source.added.take_over(whole)
-    return whole.config, await asyncio.to_thread(load_parts, whole.config)
+    return whole.config, await asyncio.to_thread(load_live_parts, whole.config)
 
 
 def _ask_to_stop(stop: asyncio.Event, number: int) -> None:

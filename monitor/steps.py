@@ -41,6 +41,24 @@ class Encoder(ScoringEncoder, Protocol):
         """What must be said wherever its answers are shown."""
 
 
+class EncoderProcess(Protocol):
+    """What there is to know and to do where the encoder has a process of its own."""
+
+    @property
+    def failure(self) -> str | None:
+        """Why it cannot be asked now: it ended, and another one is being loaded. None while it can."""
+
+    @property
+    def restarts(self) -> int:
+        """Times it was replaced."""
+
+    def give_up(self) -> None:
+        """Ends it over the batch that it has: that is overdue. Returns at once."""
+
+    def close(self) -> None:
+        """Ends it for good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a pipeline is made of besides its configuration; loaded once, before anything starts."""
@@ -55,6 +73,13 @@ class Parts:
     """Name of the face detector."""
     calibrations: StreamCalibrations = field(default_factory=StreamCalibrations)
     """What false alarms of each stream are measured by."""
+    process: EncoderProcess | None = None
+    """The encoder's own; None: it runs in this one."""
+
+    def close(self) -> None:
+        """Nothing is scored any more."""
+        if self.process is not None:
+            self.process.close()
 
     def encoder_of(self, stream: StreamConfig) -> CalibratedEncoder:
         """What scores a stream, as calibrations name it."""

@@ -5,16 +5,21 @@ In fp32 it is what every other engine is compared with.
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from gend.engines import Bank, Device, EngineName, Floats, Mix, Precision, check_answer, check_input
-from gend.engines.cuda_graphs import LARGEST, CudaGraphs
+from gend.engines.cuda_graphs import CudaGraphs
+from gend.engines.staging import CudaTransfer, staged
 from gend.errors import GendError
 from gend.network import GenD, Tuning
 
 NAME: EngineName = "torch"
+_PART = 64
+"""Crops of one copy to a GPU: enough to keep it busy for longer than the next copy takes."""
 _DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -55,19 +60,17 @@ class TorchEngine:
         self._bank: tuple[Bank | None, Tuning] = None, own
         self._model = model.eval().requires_grad_(requires_grad=False).to(self._device)
         self._model.encoder.to(_DTYPES[precision])
-        self._graphs = CudaGraphs(self._model.log_odds, self._device) if kind == "cuda" else None
+        self._gpu = _Gpu(self._model, self._device, self._input_px) if kind == "cuda" else None
 
     def logits(self, crops: NDArray[np.uint8], mix: Mix | None = None) -> Floats:
         """RGB uint8 (B, S, S, 3) → raw log-odds of fake, float32 (B,); `mix` as every engine takes it."""
         check_input(crops, mix, self._input_px, self._norms)
-        pixels = torch.tensor(np.ascontiguousarray(crops), device=self._device)
         with torch.inference_mode():
             tuning = None if mix is None else self._tuning(mix)
-            if self._graphs is None:
-                log_odds = self._model.log_odds(pixels, tuning).numpy()
+            if self._gpu is None:
+                log_odds = self._model.log_odds(torch.tensor(np.ascontiguousarray(crops)), tuning).numpy()
             else:
-                parts = [slice(at, at + LARGEST) for at in range(0, len(pixels), LARGEST)]
-                log_odds = np.concatenate([self._graphs.run(*_batch(pixels, tuning, part)) for part in parts])
+                log_odds = self._gpu.log_odds(crops, tuning)
         return check_answer(log_odds, self.name)
 
     def _tuning(self, mix: Mix) -> Tuning:
@@ -98,5 +101,20 @@ def torch_device(device: Device) -> Device:
     return device
 
 
-def _batch(pixels: torch.Tensor, tuning: Tuning | None, part: slice) -> tuple[torch.Tensor, Tuning | None]:
-    return pixels[part], None if tuning is None else Tuning(*(each[part] for each in tuning))
+class _Gpu:
+    """Runs a network on a GPU: recordings of its work, fed through pinned memory. One batch at a time."""
+
+    def __init__(self, model: GenD, device: torch.device, input_px: int) -> None:
+        self._graphs = CudaGraphs(model.log_odds, device)
+        self._transfers = [CudaTransfer(_PART, input_px, device) for _ in range(2)]
+        self._lock = Lock()
+
+    def log_odds(self, crops: NDArray[np.uint8], tuning: Tuning | None) -> Floats:
+        """Crops uint8 (B, S, S, 3) and the fine-tune of each → log-odds, float32 (B,)."""
+        with self._lock:
+            parts = [
+                self._graphs.run(there, None if tuning is None else Tuning(*(each[part] for each in tuning)))
+                for part, there in staged(crops, self._transfers, _PART)
+            ]
+            log_odds: Floats = torch.cat(parts).cpu().numpy()
+        return log_odds

@@ -19,7 +19,7 @@ from rich.progress import Progress
 from monitor.config import MonitorConfig
 from monitor.demo.clip import MANIPULATED_FROM_S, SECONDS, demo_clip
 from monitor.errors import MonitorError
-from monitor.parts import load_parts
+from monitor.parts import load_live_parts
 from monitor.service import Started, serve
 from monitor.steps import Parts
 from monitor.web.dashboard import opened_dashboard
@@ -83,7 +83,7 @@ async def _until_asked_to_end(until_alert: bool, timeout_s: float | None) -> Non
 
 async def _prepare(folder: Path, detector: str, port: int) -> tuple[MonitorConfig, Parts]:
     say("loading the demo encoder and a face detector …")
-    parts = await asyncio.to_thread(load_parts, _config(folder, detector, port))
+    parts = await asyncio.to_thread(load_live_parts, _config(folder, detector, port))
     return _config(folder, detector, port, await _clip()), parts
 
 
@@ -109,6 +109,7 @@ async def _play(config: MonitorConfig, parts: Parts, until_alert: bool, ending: 
     finally:
         stop.set()
         await service
+        await asyncio.to_thread(parts.close)
 
 
 async def _subscribe(

@@ -1,126 +1,45 @@
-"""One process of a worker, from its start to its end.
-
-Processes come from a fork server that has imported everything once, so that one more costs a quarter of a second and
-shares what memory it can.
-"""
+"""One process of a stream's worker: how it is started, and which of its reports say that it is past help."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
-import pickle
-import select
-import signal
-import socket
-import sys
-import threading
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from typing import Any, Self
 
-from monitor.isolation.process import FromWorker, ToWorker, work
+from monitor.isolation.crops import SHARED_BYTES, CropSlots, Placed
+from monitor.isolation.process import work
+from monitor.processes import Life
+from monitor.processes.memory import SHARES, give_memory
 from monitor.worker import WorkerPlan, WorkerStatistics
 
-_POLL_S = 1.0
 _SILENT_S = 15.0
 """Without a report for so long a process hangs: it sends one a second."""
-_FIRST_WORD_S = 60.0
-"""The same for the first report: many processes may start at once on a slow machine."""
 _ANALYSIS_S = 30.0
 """What a tenth of a second is enough for on a slow machine."""
-_GONE_S = 1.5
-"""For a process that was hung up on to leave, before it is killed."""
-_LARGEST_MESSAGE = 2**26
-"""Bytes; a crop has 150,000. A process whose memory is damaged may claim any length."""
-
-_LOST = 255
-"""What multiprocessing makes of an end that nobody reports."""
-
-_processes = threading.Lock()
-"""Held while a process is started or its end is read: multiprocessing looks after all children whenever one is started,
-from that thread, and an exit code that is read twice is lost."""
 
 
-class UnreadableError(Exception):
-    """A process has sent what is no message."""
+class WorkerLife(Life):
+    """One process of a worker, from its start to its end."""
 
-
-class Life:
-    """One process, from its start to its end."""
-
-    def __init__(self, process: BaseProcess, connection: Connection) -> None:
-        self.last_words: str | None = None
-        """Why the process ends, where it says so itself."""
-        self._process = process
-        self._connection = connection
-        # A number may be another's by the time a signal is sent to it; this never is.
-        self._handle = os.pidfd_open(process.pid) if sys.platform == "linux" and process.pid else None
-        self._killed_for: str | None = None
-        self._exit_code: int | None = None
-        self._silent_s = 0.0
-        self._heard = False
-        self._overdue = 0
+    slots: CropSlots | None = None
+    """Where its crops are, where the system has memory for that."""
+    _overdue = 0
 
     @classmethod
-    def begin(cls, plan: WorkerPlan, prefix: str, log_level: int) -> Self:
-        """Starts a process that runs `work`.
+    def of(cls, plan: WorkerPlan, prefix: str, log_level: int) -> Self:
+        """Starts a process that runs `work`. Raises as `begin`."""
+        ours, theirs = multiprocessing.Pipe()
+        arguments = (theirs, plan, prefix, log_level)
+        with contextlib.closing(ours), contextlib.closing(theirs):
+            slots = CropSlots(give_memory(ours, SHARED_BYTES)) if SHARES else None
+            life = cls.begin(work, arguments, name=f"gend-{plan.stream.name}", silent_s=_SILENT_S)
+        life.slots = slots
+        return life
 
-        Raises:
-            OSError: none can be had.
-            EOFError: the fork server has ended over it.
-        """
-        context = _context()
-        ours, theirs = context.Pipe()
-        # As a daemon it is ended with the interpreter, where nobody has stopped it.
-        process = context.Process(
-            target=work, args=(theirs, plan, prefix, log_level), name=f"gend-{plan.stream.name}", daemon=True
-        )
-        try:
-            with _processes:
-                process.start()
-            return cls(process, ours)
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-
-    @property
-    def pid(self) -> int | None:
-        """Its number."""
-        return self._process.pid
-
-    def watch(self) -> None:
-        """Waits for the end of the process, and brings it about where nothing is heard."""
-        while not wait([self._process.sentinel], _POLL_S):
-            # Counted, not read off a clock: a machine that slept must not take its own sleep for the other's.
-            self._silent_s += _POLL_S
-            patience_s = _SILENT_S if self._heard else _FIRST_WORD_S
-            if self._silent_s > patience_s:
-                self.kill(f"its process has sent nothing for {patience_s:.0f} s and was killed")
-        with _processes:
-            self._exit_code = self._process.exitcode
-
-    @property
-    def end(self) -> str:
-        """Why it ended, once it has, and all that it sent was received."""
-        return self._killed_for or self.last_words or _how_it_ended(self._exit_code)
-
-    def receive(self) -> FromWorker:
-        """Waits for the next message.
-
-        Raises:
-            EOFError, OSError: the process is gone, perhaps in the middle of a message.
-            UnreadableError: it is no message.
-        """
-        received = self._connection.recv_bytes(_LARGEST_MESSAGE)
-        self._silent_s, self._heard = 0.0, True
-        try:
-            message: FromWorker = pickle.loads(received)  # noqa: S301 - a worker is trusted, see `process`
-        except Exception as error:
-            raise UnreadableError(type(error).__name__) from error
-        return message
+    def receive(self) -> Any:
+        """As `Life.receive`; crops come out of their slots."""
+        message = super().receive()
+        return self.slots.fetch(message) if isinstance(message, Placed) and self.slots is not None else message
 
     def examine(self, statistics: WorkerStatistics) -> None:
         """Ends a process with a thread that will not come back: a thread cannot be ended, and may burn a core."""
@@ -130,70 +49,3 @@ class Life:
         self._overdue = self._overdue + 1 if statistics.analysing_s > _ANALYSIS_S else 0
         if self._overdue >= 2:
             self.kill(f"the analysis of a frame hung for {_ANALYSIS_S:.0f} s, and its process was killed")
-
-    def dismiss(self) -> None:
-        """Asks the process to end in good form; one that has not said a word holds nothing yet, and is just ended."""
-        if self._heard:
-            self.send(None)
-        else:
-            self.kill("it was not needed any more")
-
-    def kill(self, reason: str) -> None:
-        """Ends the process at once."""
-        self._killed_for = self._killed_for or reason
-        self._kill()
-
-    def _kill(self) -> None:
-        with contextlib.suppress(OSError):
-            if self._handle is None:
-                self._process.kill()
-            else:
-                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-
-    def send(self, message: ToWorker) -> bool:
-        """Sends without ever waiting: a process that does not read does not get, and this is False."""
-        with contextlib.suppress(OSError, ValueError):
-            writable = select.poll()
-            writable.register(self._connection, select.POLLOUT)
-            if writable.poll(0):
-                self._connection.send(message)
-                return True
-        return False
-
-    def hang_up(self) -> None:
-        """Makes sure that the process is gone; what it has sent can still be received.
-
-        It may live though its end was reported, which the fork server does, and that may have ended itself.
-        """
-        with contextlib.suppress(OSError), socket.fromfd(self._connection.fileno(), socket.AF_UNIX, 0) as end:
-            end.shutdown(socket.SHUT_RDWR)
-        if self._handle is not None:
-            if not wait([self._handle], _GONE_S):
-                self._kill()
-            handle, self._handle = self._handle, None  # in this order: its number may soon be another's
-            os.close(handle)
-
-    def close(self) -> None:
-        """Nothing is received any more."""
-        self._connection.close()
-
-
-def _context() -> Any:
-    """How processes are made. Forking the service itself, with all its threads, would not be safe."""
-    if sys.platform != "linux":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "monitor.isolation.preload"])
-    return context
-
-
-def _how_it_ended(exit_code: int | None) -> str:
-    if exit_code is None or exit_code == _LOST:
-        return "its process was lost with the fork server"
-    if exit_code >= 0:
-        return f"its process ended by itself ({exit_code})"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = f"signal {-exit_code}"
-    return f"its process {'was killed' if name == 'SIGKILL' else 'crashed'} ({name})"

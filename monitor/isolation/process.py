@@ -7,13 +7,10 @@ it sends.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import resource
-import signal
 import sys
-import threading
 import time
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -23,7 +20,10 @@ from typing import NoReturn
 from monitor.answers import Answer, Request
 from monitor.clock import LiveClock
 from monitor.ingest import SourceStatus
-from monitor.messages import Demand, Look, Tracked
+from monitor.isolation.crops import SHARED_BYTES, CropSlots, Placed
+from monitor.messages import Crop, Demand, Look, Tracked
+from monitor.processes.child import Wire, introduce, leave_signals_to_the_service, send_logs
+from monitor.processes.memory import SHARES, take_memory
 from monitor.redact import one_line
 from monitor.usage import own_usage
 from monitor.worker import StreamWorker, WorkerPlan, WorkerStatistics, track_ids
@@ -35,6 +35,8 @@ _GOODBYE_S = 5.0
 """For the camera to be told and threads to end; whoever wants it sooner kills the process."""
 _ORPHAN_S = 1.0
 """The same where the service has died."""
+_OOM_SCORE = 500
+"""Where memory runs out a worker goes before all others."""
 _MORE_MEMORY = 3 * 2**30
 """Bytes that a worker may ask for beyond what it begins with: room for 8K video, not for a picture that claims more."""
 
@@ -48,46 +50,35 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
-    """A line for the service's log."""
-
-    logger: str
-    level: int
-    text: str
-    exception: str | None = None
-    """A traceback, where it has one."""
-
-
-@dataclass(frozen=True, slots=True)
 class Unable:
     """The worker cannot begin, or go on, and its process ends."""
 
     reason: str
 
 
-FromWorker = Tracked | SourceStatus | Answer | Report | Logged | Unable
+FromWorker = Tracked | Placed | SourceStatus | Answer | Report | Unable
 ToWorker = Demand | Look | Request | None
 """None asks it to stop."""
 
 
-def work(connection: Connection, plan: WorkerPlan, prefix: str, log_level: int) -> NoReturn:
+def work(connection: Connection, memory: Connection, plan: WorkerPlan, prefix: str, log_level: int) -> NoReturn:
     """Runs a worker until it is asked to stop or the other end of the connection is gone, and leaves the process.
 
     Args:
-        connection: takes `FromWorker`, gives `ToWorker`.
+        connection: takes `FromWorker` and log lines, gives `ToWorker`.
+        memory: gives what crops are put into, and nothing else.
         plan: what the worker is made of.
         prefix: begins the ids of its tracks.
         log_level: least level of the project's log lines that are wanted.
     """
-    # Both are sent to whole groups of processes. The service, which gets them too, says when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Timer(_GOODBYE_S, os._exit, args=(0,)).start())
-    _introduce(plan.stream.name)
+    leave_signals_to_the_service(_GOODBYE_S)
+    introduce(plan.stream.name, oom_score=_OOM_SCORE)
     _bound_memory()
-    wire = _Wire(connection)
-    _send_logs(wire, log_level)
+    wire = Wire[FromWorker](connection)
+    send_logs(wire, log_level)
     try:
-        _serve(connection, wire, plan, prefix)
+        slots = CropSlots(take_memory(memory, SHARED_BYTES)) if SHARES else None
+        _serve(connection, wire, plan, prefix, slots)
     except Exception as error:  # noqa: BLE001 - a detector that cannot be had, or our own fault: told, then tried anew
         _log.debug("%s: the worker's process fails", plan.stream.name, exc_info=True)
         wire.send(Unable(one_line(error)))
@@ -95,13 +86,18 @@ def work(connection: Connection, plan: WorkerPlan, prefix: str, log_level: int) 
     os._exit(0)
 
 
-def _serve(connection: Connection, wire: _Wire, plan: WorkerPlan, prefix: str) -> None:
+def _serve(
+    connection: Connection, wire: Wire[FromWorker], plan: WorkerPlan, prefix: str, slots: CropSlots | None
+) -> None:
+    def send(message: Tracked) -> None:
+        wire.send(message if slots is None or not isinstance(message, Crop) else slots.place(message))
+
     tracking = plan.tracking(track_ids(prefix))
     worker = StreamWorker(
         plan.stream,
         tracking,
         LiveClock(),
-        on_message=wire.send,
+        on_message=send,
         on_status=wire.send,
         webrtc=plan.webrtc,
         ring=plan.ring,
@@ -114,7 +110,7 @@ def _serve(connection: Connection, wire: _Wire, plan: WorkerPlan, prefix: str) -
     wire.send(_report(worker))
 
 
-def _attend(connection: Connection, wire: _Wire, worker: StreamWorker) -> float:
+def _attend(connection: Connection, wire: Wire[FromWorker], worker: StreamWorker) -> float:
     """Passes wishes on and reports; returns how long the goodbye may take."""
     due_s, told = 0.0, False
     while True:
@@ -144,48 +140,6 @@ def _report(worker: StreamWorker) -> Report:
     usage = own_usage()
     statistics = replace(worker.statistics(), cpu_s=usage.cpu_s, memory_bytes=usage.memory_bytes)
     return Report(statistics, worker.failure)
-
-
-class _Wire:
-    """Sends messages of any thread, one at a time; without a word where nobody listens any more."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._lock = threading.Lock()
-
-    def send(self, message: FromWorker) -> None:
-        with self._lock, contextlib.suppress(OSError):
-            self._connection.send(message)
-
-
-class _WireHandler(logging.Handler):
-    """Sends log lines to the service, which hides what is secret and writes them."""
-
-    def __init__(self, wire: _Wire) -> None:
-        super().__init__()
-        self._wire = wire
-        self._traceback = logging.Formatter()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        exception = None if not record.exc_info else self._traceback.formatException(record.exc_info)
-        self._wire.send(Logged(record.name, record.levelno, record.getMessage(), exception))
-
-
-def _send_logs(wire: _Wire, level: int) -> None:
-    root = logging.getLogger()
-    root.handlers[:] = [_WireHandler(wire)]
-    root.setLevel(logging.WARNING)
-    for name in ("monitor", "gend"):
-        logging.getLogger(name).setLevel(level)
-    # What ends a thread would else be written to standard error, secrets and all.
-    threading.excepthook = lambda error: _log.error("%s ends: %s", error.thread and error.thread.name, error.exc_value)
-
-
-def _introduce(stream: str) -> None:
-    """Tells Linux who this is: `ps` shows the stream, and where memory runs out a worker goes before the service."""
-    for path, text in (("comm", f"gend-{stream}"), ("oom_score_adj", "500")):
-        with contextlib.suppress(OSError):
-            Path("/proc/self", path).write_text(text)
 
 
 def _bound_memory() -> None:

@@ -12,11 +12,12 @@ from monitor.answers import Answer, Request, unserved
 from monitor.backoff import Backoff
 from monitor.clock import Clock
 from monitor.ingest import SourceStatus
-from monitor.isolation.life import Life, UnreadableError
-from monitor.isolation.process import FromWorker, Logged, Report, Unable
+from monitor.isolation.life import WorkerLife
+from monitor.isolation.process import FromWorker, Report, Unable
 from monitor.isolation.totals import nothing_yet, total
-from monitor.logs import of_stream, repeat
+from monitor.logs import of_stream
 from monitor.messages import BLOCK_S, Clip, Crop, Demand, Look, Preview, Reply, Tracked, TrackObservation
+from monitor.processes.child import Logged
 from monitor.redact import one_line
 from monitor.worker import WorkerPlan, WorkerStatistics
 
@@ -67,7 +68,7 @@ class IsolatedWorker:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name=f"supervise-{self.stream}", daemon=True)
         self._lock = threading.Lock()  # guards `_life` and `_awaited`
-        self._life: Life | None = None
+        self._life: WorkerLife | None = None
         self._awaited: dict[int, Request] = {}
         # Written by the thread that receives, and once that has ended by the one that supervises.
         self._tracks: dict[str, TrackObservation] = {}
@@ -174,28 +175,19 @@ class IsolatedWorker:
         """Starts a process and stays with it to its end; returns why that came."""
         level = logging.getLogger("monitor").getEffectiveLevel()
         try:
-            life = Life.begin(self._plan, self._new_prefix(), level)
+            life = WorkerLife.of(self._plan, self._new_prefix(), level)
         except OSError as error:
             return f"its process cannot be started: {error.strerror or error}"
         except EOFError:
             return "its process cannot be started: the fork server ended"
-        receiving = threading.Thread(target=self._receive, args=(life,), name=f"receive-{self.stream}", daemon=True)
-        try:
-            receiving.start()
+
+        def turn(lives: bool) -> None:
             with self._lock:
-                self._life = life
-                if self._stopping.is_set():
+                self._life = life if lives else None
+                if lives and self._stopping.is_set():
                     life.dismiss()
-            life.watch()
-        except RuntimeError as error:  # no more threads to be had
-            life.kill(f"its process cannot be heard: {one_line(error)}")
-        finally:
-            with self._lock:
-                self._life = None
-            life.hang_up()
-            if receiving.ident is not None:
-                receiving.join()
-            life.close()
+
+        life.accompany(lambda message: self._take(message, life), turn, name=f"receive-{self.stream}")
         self._give_up_requests()
         return life.end
 
@@ -217,20 +209,7 @@ class IsolatedWorker:
 
     # --- the thread that receives ---
 
-    def _receive(self, life: Life) -> None:
-        while True:
-            try:
-                self._take(life.receive(), life)
-            except (EOFError, OSError):
-                return
-            except UnreadableError as error:
-                life.kill(f"its process sent what cannot be read ({error}) and was killed")
-                return
-            except Exception as error:  # noqa: BLE001 - a fault of ours costs the process, not the stream
-                life.kill(f"internal error: {one_line(error)}")
-                self._log.debug("a message is not taken", exc_info=True)
-
-    def _take(self, message: FromWorker, life: Life) -> None:
+    def _take(self, message: FromWorker | Logged, life: WorkerLife) -> None:
         match message:
             case Crop():
                 self._tracks.setdefault(message.track, _unobserved(message))
@@ -253,7 +232,7 @@ class IsolatedWorker:
                 self._counts, self._failure = (self._counts[0], message.statistics), message.failure
                 life.examine(message.statistics)
             case Logged():
-                repeat(message.logger, message.level, message.text, stream=self.stream, exception=message.exception)
+                message.write(self.stream)
             case Unable():
                 life.last_words = message.reason
 

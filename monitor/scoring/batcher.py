@@ -4,10 +4,10 @@ An old crop of a face is worth nothing once there is a newer one, so every track
 has it; the queue is as long as there are faces, never longer. Nothing waits to fill a batch: on a CPU a batch of
 eight costs eight times one crop, so what waits is taken and no more.
 
-Fairness. Turns alternate between two lanes. In the open lane streams take turns in a ring, and so do the tracks
-within each stream. In the urgent lane the highest `Demand` is next, whatever its stream. An urgent turn that
-nobody claims goes to the open lane. So demand gets at most half of the encoder while anybody else waits, and a
-stream that waits is served within twice as many turns as there are streams.
+Need. Half of the turns are open to all, streams and tracks in the order in which they have waited; the other half is
+for tracks with a `Demand`, which grows with the evidence against them, and is shared in its proportion (`turns.py`). So
+demand gets at most half of the encoder while anybody else waits, a stream that waits is served within twice as many
+turns as there are streams, and no suspect waits for another to be cleared.
 
 Spare crops are nobody's: copies that were made to learn from. They are scored one at a time, when nothing else waits,
 and count in nothing.
@@ -16,11 +16,12 @@ and count in nothing.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from monitor.messages import Crop, Demand
+from monitor.scoring.turns import Slot, Turns
 
 _CAPACITY = 1024
 _SPARE = 16
@@ -37,7 +38,7 @@ class BatcherStatistics:
     replaced: int
     """Crops that a newer one of their track pushed out."""
     stale: int
-    """Crops that grew too old before their turn."""
+    """Crops that had grown too old when their turn came."""
     forgotten: int
     """Crops whose track ended first."""
     refused: int
@@ -48,18 +49,6 @@ class BatcherStatistics:
     """Spare crops that wait; they are in none of the above."""
     spare_refused: int = 0
     """Those that came while enough waited."""
-
-
-@dataclass(slots=True)
-class _Slot:
-    """What is kept of one track, from its first crop until it is forgotten."""
-
-    crop: Crop | None = None
-    waits_since_s: float = 0.0
-    """Where there is a crop: `at_s` of the first that was put here since the slot was empty."""
-    demand: Demand | None = None
-    dropped: int = 0
-    starved: int = 0
 
 
 class Batcher:
@@ -76,11 +65,9 @@ class Batcher:
         self._max_age_s = max_age_s
         self._capacity = capacity
         self._changed = threading.Condition()
-        # Two rings: whose turn was longest ago comes first, among streams and among the tracks of each.
-        self._streams: OrderedDict[str, OrderedDict[str, _Slot]] = OrderedDict()
+        self._turns = Turns()
         self._spare: deque[Crop] = deque()
-        self._slots = self._waiting = 0
-        self._urgent_turn = True
+        self._waiting = 0
         self._offered = self._taken = self._replaced = self._stale = self._forgotten = self._refused = 0
         self._spare_refused = 0
 
@@ -90,21 +77,21 @@ class Batcher:
             self._offered += 1
             slot = self._slot(crop.stream, crop.track)
             if slot is None:
-                if self._slots >= self._capacity:
+                if self._turns.slots >= self._capacity:
                     self._refused += 1
                     return
-                slot = self._streams.setdefault(crop.stream, OrderedDict())[crop.track] = _Slot()
-                self._slots += 1
-            if slot.crop is None:
+                slot = self._turns.add(crop.stream, crop.track)
+            before, slot.crop = slot.crop, crop
+            if before is None:
                 self._waiting += 1
                 slot.waits_since_s = crop.at_s
+                self._turns.wait(slot)
             else:
                 self._replaced += 1
                 # Where crops are renewed in time none grows old, however long the track waits for its turn.
                 starving = crop.at_s - slot.waits_since_s > self._max_age_s
                 slot.starved += starving
                 slot.dropped += not starving
-            slot.crop = crop
             self._changed.notify()
 
     def offer_spare(self, crop: Crop) -> bool:
@@ -136,8 +123,15 @@ class Batcher:
         size = self._max_batch if at_most is None else min(self._max_batch, at_most)
         with self._changed:
             self._changed.wait_for(lambda: self._waiting > 0 or bool(self._spare), wait_s)
-            self._drop_old(now_s)
-            batch = [self._next(now_s) for _ in range(min(size, self._waiting))]
+            batch: list[Crop] = []
+            while len(batch) < size and self._waiting:
+                slot, crop = self._turns.next(now_s, self._max_age_s)
+                self._waiting -= 1
+                if crop is not None:
+                    batch.append(crop)
+                else:
+                    slot.starved += 1
+                    self._stale += 1
             self._taken += len(batch)
             return batch
 
@@ -147,6 +141,7 @@ class Batcher:
             slot = self._slot(demand.stream, demand.track)
             if slot is not None:
                 slot.demand = demand
+                self._turns.wish(slot)
 
     def settle(self, stream: str, track: str) -> tuple[int, int]:
         """Crops of the track that were (dropped, starved) since this was last asked."""
@@ -164,22 +159,20 @@ class Batcher:
             slot = self._slot(stream, track)
             if slot is None:
                 return
-            if slot.crop is not None:
-                self._waiting -= 1
-                self._forgotten += 1
-            del self._streams[stream][track]
-            self._slots -= 1
-            if not self._streams[stream]:
-                del self._streams[stream]
+            self._forget(stream, track, slot)
 
     def forget_stream(self, stream: str) -> None:
         """Nothing more will come of the stream: its crops are forgotten as well."""
         with self._changed:
-            for slot in self._streams.pop(stream, {}).values():
-                self._slots -= 1
-                if slot.crop is not None:
-                    self._waiting -= 1
-                    self._forgotten += 1
+            gone = self._turns.streams.get(stream)
+            for track, slot in [] if gone is None else list(gone.tracks.items()):
+                self._forget(stream, track, slot)
+
+    def _forget(self, stream: str, track: str, slot: Slot) -> None:
+        if slot.crop is not None:
+            self._waiting -= 1
+            self._forgotten += 1
+        self._turns.remove(stream, track)
 
     def statistics(self) -> BatcherStatistics:
         """A snapshot."""
@@ -197,47 +190,8 @@ class Batcher:
                 spare_refused=self._spare_refused,
             )
 
-    def _drop_old(self, now_s: float) -> None:
-        for slot in self._all():
-            if slot.crop is not None and now_s - slot.crop.at_s > self._max_age_s:
-                slot.crop = None
-                slot.starved += 1
-                self._waiting -= 1
-                self._stale += 1
+    def _slot(self, stream: str, track: str) -> Slot | None:
+        return self._turns.slot(stream, track)
 
-    def _next(self, now_s: float) -> Crop:
-        """Takes the crop whose turn it is out of its slot; there is one."""
-        crop = self._most_urgent(now_s) if self._urgent_turn else None
-        self._urgent_turn = crop is None
-        if crop is None:
-            crop = self._next_in_ring()
-            self._streams.move_to_end(crop.stream)
-        tracks = self._streams[crop.stream]
-        tracks.move_to_end(crop.track)
-        tracks[crop.track].crop = None
-        self._waiting -= 1
-        return crop
-
-    def _next_in_ring(self) -> Crop:
-        # The first waiting track of the first stream that has one.
-        return next(slot.crop for slot in self._all() if slot.crop is not None)
-
-    def _most_urgent(self, now_s: float) -> Crop | None:
-        """The waiting crop of highest demand; among equals the oldest."""
-        urgent = (
-            (slot.demand.priority, -slot.crop.at_s, slot.crop)
-            for slot in self._all()
-            if slot.crop is not None
-            and slot.demand is not None
-            and slot.demand.priority > 0
-            and slot.demand.expires_s >= now_s
-        )
-        best = max(urgent, key=lambda candidate: candidate[:2], default=None)
-        return best[2] if best is not None else None
-
-    def _all(self) -> Iterator[_Slot]:
-        return (slot for tracks in self._streams.values() for slot in tracks.values())
-
-    def _slot(self, stream: str, track: str) -> _Slot | None:
-        tracks = self._streams.get(stream)
-        return tracks.get(track) if tracks is not None else None
+    def _all(self) -> Iterator[Slot]:
+        return (slot for slots in self._turns.streams.values() for slot in slots.tracks.values())

@@ -15,7 +15,7 @@ from monitor.clock import Clock
 from monitor.errors import MonitorError
 from monitor.histogram import Distribution
 from monitor.messages import Crop, Logit, Pixels
-from monitor.redact import one_line
+from monitor.redact import one_line, redact
 from monitor.scoring.batcher import Batcher
 from monitor.scoring.timing import Timing
 
@@ -105,9 +105,9 @@ def score(encoder: Encoder, crops: Sequence[Crop], model: str) -> list[Logit]:
 class Worker:
     """Scores what waits in the batcher, in a thread named `score`.
 
-    A batch that fails is lost and counted, the next one is tried as if nothing had happened. A batch that hangs cannot
-    be ended: a second thread, `watch-score`, says that it is overdue. The log has one line when the one or the other
-    begins and one when scoring works again.
+    A batch that fails is lost and counted, the next one is tried as if nothing had happened. Of a batch that hangs a
+    second thread, `watch-score`, says that it is overdue, and `on_hang` may make it fail. The log has one line when the
+    one or the other begins and one when scoring works again.
 
     Args:
         batcher: where crops wait.
@@ -116,6 +116,7 @@ class Worker:
         on_logits: takes each batch's answers; called from the worker's thread.
         clock: the clock of the crops' `at_s`.
         on_spare: takes the answer to a spare crop; called from the worker's thread.
+        on_hang: called once, from that second thread, for each batch that is overdue. None: it is waited for.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Worker:
         clock: Clock,
         *,
         on_spare: Callable[[Logit], None] | None = None,
+        on_hang: Callable[[], None] | None = None,
     ) -> None:
         self._batcher = batcher
         self._encoder = encoder
@@ -134,6 +136,7 @@ class Worker:
         self._on_logits = on_logits
         self._clock = clock
         self._on_spare = on_spare
+        self._on_hang = on_hang
         self._stopping = threading.Event()
         # Not a daemon: one that is inside the encoder when the interpreter ends aborts the process.
         self._thread = threading.Thread(target=self._run, name="score")
@@ -256,7 +259,8 @@ class Worker:
             return self._begun_s
 
     def _note_failure(self, error: Exception, crops: int) -> None:
-        reason = f"scoring fails: {one_line(error)}"
+        # Ours say themselves what is at fault.
+        reason = f"scoring fails: {redact(str(error)) if isinstance(error, MonitorError) else one_line(error)}"
         with self._lock:
             first = self._failure is None
             self._failure, self._told = reason, reason
@@ -283,6 +287,8 @@ class Worker:
                 self._told = self._told or hang
             if not told_before:
                 _log.warning("%s", hang)
+            if self._on_hang is not None:
+                self._on_hang()
 
     def _current_failure(self) -> str | None:
         if self._awaited_s >= self._patience_s:

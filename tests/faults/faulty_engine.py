@@ -1,4 +1,4 @@
-"""`gend-monitor` with an engine that fails, hangs or is slow while a file says so; all the rest is the real thing.
+"""`gend-monitor` with an engine in its process that fails, hangs or is slow while a file says so; the rest is real.
 
     python -m tests.faults.faulty_engine FAULT OVERDUE_S run CONFIG
 
@@ -68,7 +68,7 @@ def _parts(config: MonitorConfig, fault: Path) -> Parts:
 
 if __name__ == "__main__":
     with (
-        patch("monitor.running.load_parts", partial(_parts, fault=Path(sys.argv.pop(1)))),
+        patch("monitor.running.load_live_parts", partial(_parts, fault=Path(sys.argv.pop(1)))),
         patch("monitor.scoring.worker._OVERDUE_S", float(sys.argv.pop(1))),
     ):
         main()

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-_STUCK = "import time; show.load_parts = lambda _: time.sleep(300)"
-_FOREIGN = "def fail(_): raise TimeoutError('of something else')\nshow.load_parts = fail"
+_STUCK = "import time; show.load_live_parts = lambda _: time.sleep(300)"
+_FOREIGN = "def fail(_): raise TimeoutError('of something else')\nshow.load_live_parts = fail"
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from monitor.clock import LiveClock
 from monitor.config import FacesConfig
 from monitor.ingest import SourceStatus
 from monitor.isolation import IsolatedWorker
-from monitor.isolation.life import Life
+from monitor.isolation.life import WorkerLife
 from monitor.messages import Crop, Demand, Look, Preview, Tracked, TrackObservation
 from monitor.stream_config import StreamConfig
 from monitor.worker import WorkerPlan
@@ -134,6 +134,23 @@ def test_crops_observations_and_statistics_come_from_another_process(watched: _W
     assert {thread.name for thread in threading.enumerate()}.isdisjoint({"supervise-lobby", "receive-lobby"})
 
 
+def test_crops_for_which_there_is_no_room_arrive_as_well(watched: _Watched) -> None:
+    watched.wait_for_crops_of("run-1-1")
+    assert watched.worker._life is not None
+    slots = watched.worker._life.slots
+    if slots is None:
+        pytest.skip("this system has no memory to share")
+    slots._full[:] = 1
+    begun = len(watched.crops())
+    wait_until(lambda: len(watched.crops()) > begun + 2)
+    slots._full[:] = 0
+    wait_until(lambda: slots._full[:16].any() or len(watched.crops()) > begun + 20)
+    begun = len(watched.crops())
+    wait_until(lambda: len(watched.crops()) > begun + 18)
+    assert all(crop.pixels.shape == (112, 112, 3) and crop.pixels.any() for crop in watched.crops())
+    assert not slots._full[:16].all()
+
+
 def test_the_process_loads_no_torch(watched: _Watched) -> None:
     watched.order("tell modules")
     told = watched.orders.with_suffix(".modules")
@@ -181,8 +198,8 @@ def test_a_process_that_ends_is_replaced_and_its_tracks_end(
 
 
 def test_a_frozen_process_is_killed_and_replaced(watched: _Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.isolation.life._SILENT_S", 2.0)
     watched.wait_for_crops_of("run-1")
+    monkeypatch.setattr(watched.worker._life, "_patience_s", 2.0)
     os.kill(watched.pid(), signal.SIGSTOP)
     # Nobody who asks something of it waits for it.
     for number in range(10_000):
@@ -232,13 +249,13 @@ def test_a_process_that_has_not_begun_does_not_hold_up_the_end(
 def test_the_end_does_not_wait_for_a_fork_server_at_its_imports(
     clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ready, begin = threading.Event(), Life.begin
+    ready, begin = threading.Event(), WorkerLife.of
 
-    def slow(*arguments: Any) -> Life:
+    def slow(*arguments: Any) -> WorkerLife:
         ready.wait(_WAIT_S)
         return begin(*arguments)
 
-    monkeypatch.setattr(Life, "begin", slow)
+    monkeypatch.setattr(WorkerLife, "of", slow)
     watched = _Watched(f"file:{clip}", tmp_path)
     watched.worker.start()
     watched.worker.ask_to_stop()

@@ -158,6 +158,45 @@ def test_demand_never_starves_who_asks_for_nothing() -> None:
     assert served == {"loud": 250, "a": 50, "b": 50, "c": 50}  # half for demand, the rest shared by all four
 
 
+def test_suspects_share_by_the_evidence_against_them_and_none_waits_for_another() -> None:
+    """One on which an alert stands keeps the highest demand for as long as it does."""
+    batcher = Batcher(max_batch=1, max_age_s=5)
+    priorities = {"alerted": 1.0, "rising": 0.8, "doubtful": 0.2}
+    served: Counter[str] = Counter()
+    for _ in range(4000):
+        for track in (*priorities, *map(str, range(20))):
+            batcher.offer(_crop("a", track))
+        for track, priority in priorities.items():
+            batcher.demand(_urgent("a", track, priority))
+        served.update(crop.track for crop in batcher.take(0, 0))
+    # Half of the turns are open to all 23, half go to the three as 10 : 8 : 2.
+    assert [served[track] for track in priorities] == pytest.approx([1000, 800, 200], rel=0.15)
+    assert min(served[str(track)] for track in range(20)) >= 4000 / 2 / 23 - 1
+
+
+def test_who_has_gone_unscored_for_longest_is_next() -> None:
+    batcher = Batcher(max_batch=1, max_age_s=1e9)
+    for track in "1234":
+        batcher.offer(_crop("a", track))
+    assert [*_take(batcher), *_take(batcher)] == ["a1", "a2"]
+    for track in "21":
+        batcher.offer(_crop("a", track))  # 3 and 4 wait still
+    assert [*_take(batcher), *_take(batcher), *_take(batcher)] == ["a3", "a4", "a1"]
+
+
+def test_tracks_that_come_and_go_are_not_served_before_those_that_stay() -> None:
+    batcher = Batcher(max_batch=1, max_age_s=5)
+    served: Counter[str] = Counter()
+    for number in range(200):
+        batcher.offer(_crop("a", "stays"))
+        for short in range(2):
+            batcher.offer(_crop("a", f"{number}-{short}"))
+        served.update(crop.track for crop in batcher.take(0, 0))
+        for short in range(2):
+            batcher.forget("a", f"{number}-{short}")
+    assert served["stays"] >= 66
+
+
 @settings(deadline=None)
 @given(
     streams=st.integers(1, 6),
@@ -208,6 +247,22 @@ def test_offer_beyond_capacity_is_refused_and_counted() -> None:
     batcher.forget("a", "1")
     batcher.offer(_crop("a", "3"))
     assert _take(batcher) == ["a2", "a3"]
+
+
+def test_nothing_grows_while_nothing_is_taken() -> None:
+    batcher = Batcher(max_batch=3, max_age_s=5)
+    for number in range(3000):
+        stream, track = str(number // 30), str(number)
+        batcher.offer(_crop("lasts", "1"))
+        batcher.demand(_urgent("lasts", "1", priority=0.1 + number / 10_000))
+        batcher.offer(_crop("lasts", track))
+        batcher.forget("lasts", track)
+        batcher.offer(_crop(stream, track))
+        batcher.forget_stream(stream)
+    turns = batcher._turns
+    kept = len(turns._open), len(turns._urgent), len(turns.streams["lasts"].waiting)
+    assert max(kept) < 100
+    assert _take(batcher) == ["lasts1"]
 
 
 def test_statistics_tell_the_oldest() -> None:

@@ -1,0 +1,92 @@
+"""Where crops lie while they are encoded: memory that the service and the encoder's process share.
+
+Where the system has no such memory, crops go through the connection instead.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from multiprocessing.connection import Connection
+from typing import Protocol
+
+import numpy as np
+
+from monitor.messages import Pixels
+from monitor.processes.memory import SHARES, give_memory, take_memory
+
+Shape = tuple[int, int, int, int]
+"""B, S, S, 3 of the largest batch."""
+
+
+class Slab(Protocol):
+    """One batch on its way: put at one end, got at the other, in turn."""
+
+    def put(self, crops: Pixels, message: object) -> None:
+        """Puts crops uint8 (B, S, S, 3) there, and sends the message that announces them."""
+
+    def get(self, count: int) -> Pixels:
+        """So many crops; they may change once the batch is answered."""
+
+
+class SharedSlab:
+    """Memory that both ends see.
+
+    Args:
+        connection: to the other end.
+        memory: both ends'.
+        shape: of the largest batch.
+    """
+
+    def __init__(self, connection: Connection, memory: mmap.mmap, shape: Shape) -> None:
+        self._connection = connection
+        # As long as there is an array of it, the memory lives.
+        self._crops: Pixels = np.frombuffer(memory, np.uint8).reshape(shape)
+
+    def put(self, crops: Pixels, message: object) -> None:
+        """See `Slab`."""
+        self._crops[: len(crops)] = crops
+        self._connection.send(message)
+
+    def get(self, count: int) -> Pixels:
+        """See `Slab`."""
+        return self._crops[:count]
+
+
+class PipedSlab:
+    """Crops that go through the connection, behind the message that announces them."""
+
+    def __init__(self, connection: Connection, shape: Shape) -> None:
+        self._connection = connection
+        self._shape = shape
+
+    def put(self, crops: Pixels, message: object) -> None:
+        """See `Slab`."""
+        self._connection.send(message)
+        self._connection.send_bytes(np.ascontiguousarray(crops).data.cast("B"))
+
+    def get(self, count: int) -> Pixels:
+        """See `Slab`."""
+        return np.frombuffer(self._connection.recv_bytes(), np.uint8).reshape(count, *self._shape[1:])
+
+
+def give_slab(connection: Connection, shape: Shape) -> Slab:
+    """Makes a slab and gives the other end its side of it, which `take_slab` takes there.
+
+    Raises:
+        OSError: the other end is gone, or there is no such memory.
+    """
+    if not SHARES:
+        return PipedSlab(connection, shape)
+    return SharedSlab(connection, give_memory(connection, math.prod(shape)), shape)
+
+
+def take_slab(connection: Connection, shape: Shape) -> Slab:
+    """The other end's.
+
+    Raises:
+        EOFError: the service is gone.
+    """
+    if not SHARES:
+        return PipedSlab(connection, shape)
+    return SharedSlab(connection, take_memory(connection, math.prod(shape)), shape)
