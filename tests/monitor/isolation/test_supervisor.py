@@ -140,6 +140,7 @@ def test_crops_for_which_there_is_no_room_arrive_as_well(watched: _Watched) -> N
     slots = watched.worker._life.slots
     if slots is None:
         pytest.skip("this system has no memory to share")
+    watched.worker.demand(Demand("lobby", "run-1-1", crops_per_s=5, priority=1, expires_s=time.monotonic() + 100))
     slots._full[:] = 1
     begun = len(watched.crops())
     wait_until(lambda: len(watched.crops()) > begun + 2)
@@ -211,12 +212,14 @@ def test_a_frozen_process_is_killed_and_replaced(watched: _Watched, monkeypatch:
 def test_what_a_process_does_not_take_is_counted(watched: _Watched) -> None:
     watched.wait_for_crops_of("run-1-1")
     assert watched.worker.statistics().unsent == 0
-    os.kill(watched.pid(), signal.SIGSTOP)
+    pid = watched.pid()
+    os.kill(pid, signal.SIGSTOP)
     look = Look("lobby", time.monotonic())
     for _ in range(100_000):
         watched.worker.look(look)
         if watched.worker.statistics().unsent:
             break
+    os.kill(pid, signal.SIGCONT)
     assert watched.worker.statistics().unsent == 1
 
 
