@@ -27,10 +27,10 @@ demo: $(STAMP)  ## play the built-in clip through the whole pipeline; ARGS="--un
 # These hold a clock against what is promised, so nothing runs beside them.
 ALONE := tests/monitor/demo/test_show.py tests/monitor/test_stopping.py
 
-# Two at a time; the tests of one file share a service, or an encoder, in their order, and files with long tests begin
-# first (tests/conftest.py). The libraries of the research side and those of the service do not meet in one process, as
-# in use: a process has one fork server for both. Tests of faults wait more than they compute: three at a time.
-TWO := -n 2 --dist loadfile --no-loadscope-reorder
+# Several at a time; the tests of one file share a service, or an encoder, in their order, and files with long tests
+# begin first (tests/conftest.py). The libraries of the research side and those of the service do not meet in one process,
+# as in use: a process has one fork server for both. Research computes: two at a time. Tests of the service wait as well.
+MANY := --dist loadfile --no-loadscope-reorder
 
 # The tests start hundreds of processes, each of which would compile the project anew where bytecode is not kept; and of
 # two that compute beside each other, neither is helped by threads for cores that the other has.
@@ -38,10 +38,10 @@ test: export PYTHONDONTWRITEBYTECODE :=
 test: export OMP_NUM_THREADS ?= 1
 test: $(STAMP)  ## run the tests; ARGS="-k name" for some of them
 ifeq ($(strip $(ARGS)),)
-	@failed=0; $(BIN)/python -m pytest $(TWO) tests/gend || failed=1; \
-	$(BIN)/python -m pytest $(TWO) tests/test_*.py tests/monitor $(addprefix --ignore=,$(ALONE)) || failed=1; \
+	@failed=0; $(BIN)/python -m pytest -n 2 $(MANY) tests/gend || failed=1; \
+	$(BIN)/python -m pytest -n 3 $(MANY) tests/test_*.py tests/monitor $(addprefix --ignore=,$(ALONE)) || failed=1; \
 	$(BIN)/python -m pytest $(ALONE) || failed=1; \
-	$(BIN)/python -m pytest $(TWO) -n 3 tests/faults || failed=1; exit $$failed
+	$(BIN)/python -m pytest -n 3 $(MANY) tests/faults || failed=1; exit $$failed
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif

@@ -91,7 +91,7 @@ show.serve = noisy
 """
 
 
-@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("debug", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_only_alerts_that_are_printed_anyway_are_kept_from_the_log(debug: bool) -> None:
     with demo("--until-alert", "--timeout-s", "120", *(["--debug"] if debug else []), before=_LOGGING) as process:
         out, err = process.communicate(timeout=150)
