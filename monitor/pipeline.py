@@ -394,6 +394,7 @@ class Pipeline:
         drift = self._decision.drift(name)
         degraded = [
             statistics.tracking.degraded,
+            statistics.reader.degraded,
             worker.failure,
             self.scoring_failure,
             None if drift is None else f"drift: {drift}",

@@ -248,14 +248,20 @@ class AddedStreamActions:
         except FaultyStreamError as error:
             raise FaultyError(error.faults) from None
         if stream.scheme != PUBLISHED:
-            try:
-                async with asyncio.timeout(_LOOK_UP_S):
-                    await asyncio.to_thread(Way(stream, self._resolve).url)
-            except TimeoutError:
-                raise FaultyError([("url", f"its host was not found within {_LOOK_UP_S:g} s")]) from None
-            except (SourceError, ValueError) as error:
-                raise FaultyError([("url", redact(str(error)).removeprefix("cannot open: "))]) from None
+            await self._leads_there("url", stream)
+        small = stream.substream()
+        if small is not None:
+            await self._leads_there("detect_url", small)
         return stream
+
+    async def _leads_there(self, field: str, stream: AddedStreamConfig) -> None:
+        try:
+            async with asyncio.timeout(_LOOK_UP_S):
+                await asyncio.to_thread(Way(stream, self._resolve).url)
+        except TimeoutError:
+            raise FaultyError([(field, f"its host was not found within {_LOOK_UP_S:g} s")]) from None
+        except (SourceError, ValueError) as error:
+            raise FaultyError([(field, redact(str(error)).removeprefix("cannot open: "))]) from None
 
     async def _take_over(self, added: AddedStreams, undo: Callable[[], Awaitable[object]]) -> None:
         try:

@@ -70,7 +70,8 @@ class Backlog:
             due: whether its picture is looked at.
         """
         key = packet.is_keyframe
-        self._depth = self._depths.of(key=key, at_s=at_s)
+        # Where every picture is a keyframe, only those that are due are decoded anyway.
+        self._depth = "all" if self._intra_only else self._depths.of(key=key, at_s=at_s)
         if self.asleep and not key and self._has_room(_MOST_ASLEEP, _MOST_ASLEEP_BYTES):
             self._keep(packet)
             return Burst((), self._depth)
