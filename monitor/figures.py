@@ -118,8 +118,9 @@ def of_stream(name: str, worker: WorkerStatistics) -> Iterator[Sample]:
         yield Sample("substream_frames_skipped", about, "counter", small.skipped, label)
         yield Sample("substream_received_bytes", "Bytes of its video read.", "counter", small.bytes, label)
         yield Sample("substream_reconnects", "Connections to it after the first.", "counter", small.reconnects, label)
-        about = "1 while faces are found on the substream, 0 while on the main stream."
-        yield Sample("substream_used", about, "gauge", small.state == "live" and reader.degraded is None, label)
+        about = "1 while faces are found on the substream, 0 while on the main stream or not at all."
+        used = reader.state == small.state == "live" and reader.degraded is None
+        yield Sample("substream_used", about, "gauge", used, label)
     yield from _by_cause("frames_dropped", "Frames not analysed.", label, {"superseded": worker.superseded})
     yield from _by_cause("crops_gated", "Crops that were due from faces unfit to score.", label, tracking.gated)
 

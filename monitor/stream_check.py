@@ -33,6 +33,7 @@ async def check_stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
 
     One that somebody wants to add, who need not be the machine's operator, is decoded by a process of its own.
     """
+    note: str | None = None
     if stream.scheme == PUBLISHED:
         token = "with its token" if stream.token is not None else "without a token"
         if stream.many:
@@ -40,7 +41,6 @@ async def check_stream(stream: StreamConfig, timeout_s: float) -> StreamCheck:
             return StreamCheck(stream.name, ok=True, note=note)
         return StreamCheck(stream.name, ok=True, note=f"waits for a publisher at /whip/{stream.name}, {token}")
     small = stream.substream()
-    note: str | None = None
     try:
         if small is None:
             found = await _probe(stream, timeout_s)

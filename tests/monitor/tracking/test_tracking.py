@@ -34,7 +34,7 @@ class _Detector(ScriptedDetector):
         return [
             Face(
                 tuple((edge - corner[index % 2]) * scale for index, edge in enumerate(face.box)),  # type: ignore[arg-type]
-                (face.landmarks - np.float32(corner)) * np.float32(scale),
+                ((face.landmarks - np.array(corner)) * scale).astype(np.float32),
                 face.confidence,
             )
             for face in self.closer
