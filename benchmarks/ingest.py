@@ -203,6 +203,8 @@ def _encoder(each: Format, key_s: int = 2) -> list[str]:
         "-maxrate",
         f"{each.kbps * 1.2:.0f}k",
     ]
+    if key_s == 1:  # as cameras have it, and no others at cuts
+        encoder += ["-sc_threshold", "0"]
     encoder += [
         "-bufsize",
         f"{2 * each.kbps}k",

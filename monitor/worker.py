@@ -168,6 +168,7 @@ class StreamWorker:
                 lambda: tracking.statistics().quiet_s,
             ),
             crops_per_s=lambda: tracking.statistics().demanded_per_s,
+            crop_due=lambda: tracking.statistics().crop_due,
         )
         self._thread = threading.Thread(target=self._analyse, name=f"track-{self.stream}", daemon=True)
 

@@ -76,17 +76,17 @@ class Backlog:
             self._keep(packet)
             return Burst((), self._depth)
         if self.asleep and key:
-            return self._doze(packet)
+            return self._doze(packet, due=due)
         self._keep(packet)
         if not due and self._has_room(_MOST_WAITING, _MOST_WAITING_BYTES):
             return Burst((), self._depth)
         return self._all()
 
-    def _doze(self, key: av.Packet[VideoStream]) -> Burst:
-        """Only the keyframe is decoded, and kept for those that follow it."""
+    def _doze(self, key: av.Packet[VideoStream], *, due: bool) -> Burst:
+        """Only the keyframe is decoded, if it is looked at, and kept for those that follow it."""
         skipped = len(self._waiting) - self._begun
-        self._waiting, self._bytes, self._begun = [key], key.size, True
-        return Burst((key,), "keyframes", skipped)
+        self._waiting, self._bytes, self._begun = [key], key.size, due
+        return Burst((key,) if due else (), "keyframes", skipped)
 
     def _all(self) -> Burst:
         packets, self._waiting, self._bytes, self._begun = self._waiting, [], 0, False

@@ -25,6 +25,8 @@ from monitor.stream_config import StreamConfig
 
 _LABEL = "detect_url"
 _MEANWHILE = "faces are searched on the main stream meanwhile"
+_LOOK_S = 10.0
+"""A main picture is decoded so often though none is needed: a stream that cannot be decoded is not live."""
 _EARLY = 0.25
 """Share of the time between analyses by which a main picture may be early."""
 
@@ -42,6 +44,7 @@ class PairedReader:
         wanted: asked with a frame's `at_s` whether one of this time is to be analysed.
         needs: what is needed of the pictures that are analysed. `crops_per_s` is asked for the main stream, while faces
             are found on the small one.
+        crop_due: whether a crop will be due by the next analysis: else the main stream's pictures are of no use.
         ring: keeps the packets of the main stream's last seconds; None: none are kept.
         patience: how long to wait for what.
     """
@@ -56,6 +59,7 @@ class PairedReader:
         clock: Clock,
         wanted: Callable[[float], bool],
         needs: Needs,
+        crop_due: Callable[[], bool],
         ring: PacketRing | None = None,
         patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
@@ -64,6 +68,7 @@ class PairedReader:
         self._on_status = on_status
         self._wanted = wanted
         self._needs = needs
+        self._crop_due = crop_due
         self._detail_every_s = (1 - _EARLY) / needs.analysis_fps
         # Guards what follows, and that frames are handed on in order.
         self._lock = threading.Lock()
@@ -147,9 +152,11 @@ class PairedReader:
 
     def _main_wanted(self, at_s: float) -> bool:
         newest = self._newest
-        if self._paired:
-            return newest is None or at_s - newest.at_s >= self._detail_every_s
-        return self._wanted(at_s)
+        if not self._paired:
+            return self._wanted(at_s)
+        if newest is None or self._main_state != "live":
+            return True
+        return at_s - newest.at_s >= (self._detail_every_s if self._crop_due() else _LOOK_S)
 
     def _take_main(self, frame: Frame) -> None:
         with self._lock:

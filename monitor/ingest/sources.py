@@ -53,6 +53,7 @@ def new_reader(
     on_reply: Callable[[Reply], None],
     needs: Needs,
     crops_per_s: Callable[[], float],
+    crop_due: Callable[[], bool],
 ) -> StreamReader:
     """What reads a stream, by the scheme of its URL.
 
@@ -67,6 +68,7 @@ def new_reader(
         on_reply: takes the answers to publishers.
         needs: what is needed of the pictures, others being left undecoded; WebRTC's are all decoded.
         crops_per_s: crops that are asked for of one face, per second, at the most; 0 where nothing is asked for.
+        crop_due: whether a crop will be due by the next analysis.
     """
     if config.scheme == PUBLISHED:
         # Imported where needed: aiortc brings 20 MB that other workers do without.
@@ -86,6 +88,6 @@ def new_reader(
     if small is not None:
         return PairedReader(
             config, small, on_frame=on_frame, on_status=on_status, clock=clock, wanted=wanted, ring=ring,
-            needs=replace(needs, crops_per_s=crops_per_s),
+            needs=replace(needs, crops_per_s=crops_per_s), crop_due=crop_due,
         )  # fmt: skip
     return Reader(config, on_frame=on_frame, on_status=on_status, clock=clock, wanted=wanted, ring=ring, needs=needs)

@@ -23,7 +23,7 @@ def nothing_yet() -> WorkerStatistics:
     return WorkerStatistics(reader, TrackingStatistics(), superseded=0, failures=0)
 
 
-_STANDS = frozenset({"fps", "faces", "tracks", "quiet_s", "demanded_per_s", "analysing_s", "memory_bytes"})
+_STANDS = frozenset({"fps", "faces", "tracks", "quiet_s", "demanded_per_s", "crop_due", "analysing_s", "memory_bytes"})
 """Figures that say how things stand; all others count."""
 
 

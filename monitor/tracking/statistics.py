@@ -36,5 +36,7 @@ class TrackingStatistics:
     """Seconds for which nobody was there and nothing has moved."""
     demanded_per_s: float = 0.0
     """Crops per second that are asked for of one track, at the most; 0 where nothing is asked for."""
+    crop_due: bool = False
+    """Whether a crop of somebody will be due by the next analysis, or somebody may just have come."""
     failure: str | None = None
     """Why cropping began to fail, in one line without credentials; None again once crops are cut and none fails."""

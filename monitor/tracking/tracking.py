@@ -142,7 +142,7 @@ class Tracking:
             self._failure = None
         if self._previews.due(frame.at_s):
             out.append(self._previews.make(frame, map(self._seen, update.seen)))
-        self._take_stock(faces=len(update.seen), at_s=frame.at_s)
+        self._take_stock(faces=len(update.seen), at_s=frame.at_s, crop_due=self._crop_due(update.seen, frame.at_s))
         return out
 
     def flush(self, at_s: float) -> list[TrackObservation]:
@@ -244,7 +244,13 @@ class Tracking:
         quality = self._gate.quality(face, sharpness(aligned))
         return "blurred" if quality is None else (self._prepare(aligned), quality)
 
-    def _take_stock(self, *, faces: int, at_s: float) -> None:
+    def _crop_due(self, seen: Sequence[Track], at_s: float) -> bool:
+        """Whether a crop may be due before the next analysis is done."""
+        early_s = _EARLY_NEAR_S + self._period_s
+        new_or_lost = self._tracker.settled() is None
+        return new_or_lost or any(self._sampler.due(str(track.id), at_s, early_s=early_s) for track in seen)
+
+    def _take_stock(self, *, faces: int, at_s: float, crop_due: bool = False) -> None:
         self._statistics = TrackingStatistics(
             faces=faces,
             tracks=len(self._accounts),
@@ -258,6 +264,7 @@ class Tracking:
             detect_s=self._finder.detect_s,
             quiet_s=self._finder.still_s if self._tracker.empty else 0.0,
             demanded_per_s=self._sampler.demanded_per_s(at_s),
+            crop_due=crop_due,
             degraded=self._detector.degraded,
             failure=self._failure,
         )

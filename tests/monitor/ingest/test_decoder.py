@@ -125,6 +125,22 @@ def test_keyframes_are_enough_for_crops_that_are_wanted_no_more_often(
     assert len(reading.pictures) == (42 if asleep else 150)
 
 
+def test_keyframes_that_nobody_looks_at_are_left_out_and_woken_nothing_is_missing(plain: Path) -> None:
+    packets = iter(range(1000))
+    reading = _Reading(
+        plain,
+        _needs(quiet=lambda: 60.0 if next(packets) < 85 else 0.0),
+        due=lambda number: not 50 <= number < 125,
+    )
+    assert True in reading.asleep
+    assert reading.asleep[-1] is False
+    whole = _Reading(plain).pixels()
+    assert all(whole[at_s] == pixels for at_s, pixels in reading.pixels().items())
+    assert all(picture.trusted for picture in reading.pictures)
+    assert [at_s for at_s in reading.times_s if 2.0 <= at_s < 4.0] == []
+    assert reading.times_s[-25:] == [round(number / _FPS, 2) for number in range(125, 150)]
+
+
 def test_keyframes_that_are_too_rare_are_not_enough_for_crops(plain: Path) -> None:
     assert True not in _Reading(plain, _needs(crops=lambda: 0.0, blind_s=0.3)).asleep
 

@@ -50,6 +50,7 @@ class _Watched:
         self.frames: list[Frame] = []
         self.statuses: list[SourceStatus] = []
         self.crops_per_s = 0.0
+        self.crop_due = True
         self._lock = threading.Lock()
         self.reader = PairedReader(
             config,
@@ -59,6 +60,7 @@ class _Watched:
             clock=LiveClock(),
             wanted=self._wanted,
             needs=Needs(5, 2, lambda: 0.0, lambda: self.crops_per_s),
+            crop_due=lambda: self.crop_due,
             patience=replace(BRISK, open_s=2),
         )
 
@@ -119,7 +121,13 @@ def test_the_main_stream_is_decoded_from_keyframe_to_keyframe_unless_more_crops_
     with _Watched(f"file:{main}", f"file:{small}") as watched:
         wait_until(lambda: watched.reader.statistics().skipped > 50)
         decoded, skipped = watched.decoded(frames=15)
-        assert skipped > 5 * decoded
+        assert skipped > 5 * decoded > 0
+        watched.crop_due = False
+        watched.decoded(frames=2)
+        decoded, skipped = watched.decoded(frames=10)
+        assert decoded <= 1
+        assert skipped > 20
+        watched.crop_due = True
         watched.crops_per_s = 5.0  # keyframes give two and a half
         watched.decoded(frames=10)
         decoded, skipped = watched.decoded(frames=10)

@@ -149,6 +149,15 @@ def test_process_a_crop_waits_for_detail_and_nothing_is_counted_meanwhile() -> N
     assert stage.gated() == {"small": 1}
 
 
+def test_a_crop_is_due_for_whoever_comes_and_once_a_second_but_not_while_nobody_is_there() -> None:
+    stage = _Stage()
+    due = []
+    for number, faces in enumerate([[], *[[face_at(400, 300, 200)]] * 8]):
+        stage.show([number / 5], faces)
+        due.append(stage.tracking.statistics().crop_due)
+    assert due == [False, True, False, False, True, True, True, False, False]
+
+
 def test_process_detail_of_another_instant_is_cut_where_the_face_is_in_it() -> None:
     """The detector sees the face where it was, and in a closer look where it has gone: 20 px to the right."""
     stage = _Stage()

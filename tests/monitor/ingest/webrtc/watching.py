@@ -44,6 +44,7 @@ class Watched:
             on_reply=self.replies.put,
             needs=Needs(25, 0, lambda: 0.0),
             crops_per_s=lambda: 0.0,
+            crop_due=lambda: False,
         )
         assert isinstance(reader, PublishedReader)
         self.reader = reader
