@@ -1,11 +1,13 @@
 """What watching a stream costs, against decoding it at all.
 
 Run: python -m benchmarks.ingest VIDEO [--only 720p25] [--seconds 15] (needs ffmpeg and YuNet; about a minute a format)
+     python -m benchmarks.ingest VIDEO --substream [--only 1080p25] [--seconds 15]
 
 VIDEO has faces in it. It is encoded anew in each format, and beside it a scene of the same size in which nothing
 happens but a sensor's noise. Each way of watching is a process of its own, all of whose CPU time counts. The floor is
 `ffmpeg -threads 1 -i CLIP -f null -`. The monitor's own worker plays the clips at their own pace, in a loop, as if
-they came from a camera; the other ways read them as fast as they can.
+they came from a camera; the other ways read them as fast as they can. With --substream, the monitor is compared with
+itself where it finds faces on a 360p stream of the same camera (`detect_url`).
 """
 
 from __future__ import annotations
@@ -45,6 +47,9 @@ _WARM_S, _IDLE_WARM_S = 4.0, 14.0
 _ROUNDS = 3
 _THRESHOLD = 0.4
 _SMALL_PX = 640
+_SMALL_FORMAT, _SMALL_NAME = "360p25 H.264, no B-frames", "substream.mp4"
+_LONG_CLIP_S = 40
+"""At its end a recording is begun anew, and with it what is known of its keyframes."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +93,14 @@ def main() -> None:
     arguments.add_argument("video", type=Path)
     arguments.add_argument("--only", default="", help="formats whose names begin so")
     arguments.add_argument("--seconds", type=float, default=15.0, help="for which the monitor watches each clip")
+    arguments.add_argument("--substream", action="store_true", help="with a substream against without")
     arguments.add_argument("--way", choices=sorted(_WAYS), help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.way:
         print(json.dumps(asdict(_WAYS[given.way](given.video, given.seconds))))
+        return
+    if given.substream:
+        _compare_substream(given.video, given.only or "1080p25", given.seconds)
         return
     ways = ("opencv", "opencv640", "pipe", "active", "idle")
     headings = ("", "floor, ms/s", "OpenCV, full", "OpenCV, 640", "pipe, full", "monitor", "monitor, idle", "decoding")
@@ -105,6 +114,32 @@ def main() -> None:
     print()
     print("CPU milliseconds for a second of the stream; ratios: of the floor with a monitor that is active, and idle;")
     print("of OpenCV's cost on the full picture and the monitor's. Medians of rounds that take each way in turn.")
+    print(described("av", "opencv-python-headless", "openvino"))
+
+
+def _compare_substream(video: Path, only: str, seconds: float) -> None:
+    print("| main stream | floor, ms/s | monitor | with a 360p substream | its notes | ratios |")
+    print("|---" * 6 + "|", flush=True)
+    (small,) = (each for each in _FORMATS if each.name == _SMALL_FORMAT)
+    for each in _FORMATS:
+        if not each.name.startswith(only):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder)
+            clip = _people(video, each, path / "people.mp4", clip_s=_LONG_CLIP_S, key_s=1)
+            _people(video, small, path / _SMALL_NAME, clip_s=_LONG_CLIP_S, key_s=1)
+            costs: dict[str, list[Cost]] = {"floor": [], "active": [], "substream": []}
+            for _ in range(_ROUNDS):
+                costs["floor"].append(_floor(clip))
+                for way in ("active", "substream"):
+                    costs[way].append(_apart(way, clip, seconds))
+        floor, active, substream = (median(cost.ms for cost in of_way) for of_way in costs.values())
+        ratios = f"{active / floor:.2f}, {substream / floor:.2f}"
+        note = costs["substream"][-1].note
+        print(f"| {each.name} | {floor:.0f} | {active:.0f} | {substream:.0f} | {note} | {ratios} |", flush=True)
+    print()
+    print("CPU milliseconds for a second of the camera, both its streams included; ratios: of the main stream's floor,")
+    print("without and with. A keyframe a second. Medians of rounds that take each way in turn.")
     print(described("av", "opencv-python-headless", "openvino"))
 
 
@@ -140,7 +175,24 @@ def _apart(way: str, clip: Path, seconds: float) -> Cost:
 def _encoded(video: Path, each: Format, folder: Path) -> tuple[Path, Path]:
     """The video in a format, and a scene without people in it."""
     width = each.height * 16 // 9
+    clip, empty, still = folder / "people.mp4", folder / "empty.mp4", folder / "room.png"
+    _people(video, each, clip)
+    cv2.imwrite(str(still), _room(width, each.height))
+    room = ["-loop", "1", "-framerate", str(_FPS), "-i", str(still), "-t", str(_CLIP_S)]
+    _ffmpeg([*room, "-vf", "noise=alls=4:allf=t", *_encoder(each), str(empty)])
+    return clip, empty
+
+
+def _people(video: Path, each: Format, clip: Path, *, clip_s: int = _CLIP_S, key_s: int = 2) -> Path:
+    """The video in a format, over and over."""
+    width = each.height * 16 // 9
     shape = f"scale={width}:{each.height}:force_original_aspect_ratio=increase,crop={width}:{each.height},fps={_FPS}"
+    looped = ["-stream_loop", "-1", "-i", str(video), "-t", str(clip_s)]
+    _ffmpeg([*looped, "-vf", f"{shape},noise=alls=4:allf=t", "-an", *_encoder(each, key_s), str(clip)])
+    return clip
+
+
+def _encoder(each: Format, key_s: int = 2) -> list[str]:
     encoder = [
         "-c:v",
         each.codec,
@@ -151,16 +203,21 @@ def _encoded(video: Path, each: Format, folder: Path) -> tuple[Path, Path]:
         "-maxrate",
         f"{each.kbps * 1.2:.0f}k",
     ]
-    encoder += ["-bufsize", f"{2 * each.kbps}k", "-g", str(2 * _FPS), "-bf", str(each.b_frames), "-pix_fmt", "yuv420p"]
+    if key_s == 1:  # as cameras have it, and no others at cuts
+        encoder += ["-sc_threshold", "0"]
+    encoder += [
+        "-bufsize",
+        f"{2 * each.kbps}k",
+        "-g",
+        str(key_s * _FPS),
+        "-bf",
+        str(each.b_frames),
+        "-pix_fmt",
+        "yuv420p",
+    ]
     if each.codec == "libx265":
-        encoder += ["-x265-params", f"log-level=error:bframes={each.b_frames}:keyint={2 * _FPS}"]
-    clip, empty, still = folder / "people.mp4", folder / "empty.mp4", folder / "room.png"
-    looped = ["-stream_loop", "-1", "-i", str(video), "-t", str(_CLIP_S)]
-    _ffmpeg([*looped, "-vf", f"{shape},noise=alls=4:allf=t", "-an", *encoder, str(clip)])
-    cv2.imwrite(str(still), _room(width, each.height))
-    room = ["-loop", "1", "-framerate", str(_FPS), "-i", str(still), "-t", str(_CLIP_S)]
-    _ffmpeg([*room, "-vf", "noise=alls=4:allf=t", *encoder, str(empty)])
-    return clip, empty
+        encoder += ["-x265-params", f"log-level=error:bframes={each.b_frames}:keyint={key_s * _FPS}"]
+    return encoder
 
 
 def _room(width: int, height: int) -> np.ndarray:
@@ -236,10 +293,11 @@ def _pipe(clip: Path, _: float) -> Cost:
     return Cost(1000 * cpu_s / _duration_s(clip), {})
 
 
-def _monitor(clip: Path, seconds: float, *, warm_s: float) -> Cost:
+def _monitor(clip: Path, seconds: float, *, warm_s: float, small: str | None = None) -> Cost:
     """The service's worker: reading, decoding, finding, following and cutting out faces."""
+    detect_url = None if small is None else f"file:{clip.parent / small}"
     plan = WorkerPlan(
-        StreamConfig.model_validate({"name": "clip", "url": f"file:{clip}", "loop": True}),
+        StreamConfig.model_validate({"name": "clip", "url": f"file:{clip}", "detect_url": detect_url, "loop": True}),
         FacesConfig(analysis_fps=_ANALYSIS_FPS),
         partial(load_detector, "yunet", threshold=_THRESHOLD, warn=print),
         partial(encoder_input, input_px=224),
@@ -280,6 +338,7 @@ _WAYS: dict[str, Callable[[Path, float], Cost]] = {
     "pipe": _pipe,
     "active": partial(_monitor, warm_s=_WARM_S),
     "idle": partial(_monitor, warm_s=_IDLE_WARM_S),
+    "substream": partial(_monitor, warm_s=_WARM_S, small=_SMALL_NAME),
 }
 
 

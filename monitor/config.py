@@ -184,8 +184,8 @@ class MonitorConfig(Section):
         found = [self.mqtt.password, *(stream.token for stream in self.streams)]
         found += [server.credential for server in self.webrtc.ice_servers]
         secrets = [secret.get_secret_value() for secret in found if secret is not None]
-        for url in (self.store.url, *(stream.url for stream in self.streams)):
-            secrets += url_secrets(url.get_secret_value())
+        urls = [self.store.url, *(url for stream in self.streams for url in (stream.url, stream.detect_url))]
+        secrets += [secret for url in urls if url is not None for secret in url_secrets(url.get_secret_value())]
         return secrets + [secret for target in self.notify for secret in target.secrets()]
 
     def calibration_of(self, stream: StreamConfig) -> Path | None:

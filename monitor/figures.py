@@ -111,6 +111,16 @@ def of_stream(name: str, worker: WorkerStatistics) -> Iterator[Sample]:
         yield Sample("worker_cpu_seconds", "Processor time of the stream's process.", "counter", worker.cpu_s, label)
         about = "Resident memory of the stream's process, what it shares with others included."
         yield Sample("worker_memory_bytes", about, "gauge", worker.memory_bytes, label)
+    if (small := reader.substream) is not None:
+        about = "Frames of the substream that were decoded, on which faces are found."
+        yield Sample("substream_frames", about, "counter", small.frames, label)
+        about = "Frames of it left undecoded because nothing needed them."
+        yield Sample("substream_frames_skipped", about, "counter", small.skipped, label)
+        yield Sample("substream_received_bytes", "Bytes of its video read.", "counter", small.bytes, label)
+        yield Sample("substream_reconnects", "Connections to it after the first.", "counter", small.reconnects, label)
+        about = "1 while faces are found on the substream, 0 while on the main stream or not at all."
+        used = reader.state == small.state == "live" and reader.degraded is None
+        yield Sample("substream_used", about, "gauge", used, label)
     yield from _by_cause("frames_dropped", "Frames not analysed.", label, {"superseded": worker.superseded})
     yield from _by_cause("crops_gated", "Crops that were due from faces unfit to score.", label, tracking.gated)
 

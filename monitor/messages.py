@@ -29,6 +29,9 @@ AlertType = Literal["raised", "updated", "cleared"]
 Answer = Literal["right", "wrong", "unsure"]
 """What a person says of an alert episode: the face was manipulated, it was not, or nobody can tell."""
 EventKind = Literal["abstention", "drift", "starvation", "duplicate_frames", "still_picture"]
+Detail = Literal["same", "near", "none"]
+"""What `Frame.region` shows: the instant of `Frame.small`; another one, some tenths of a second apart, so that where a
+face is has to be looked up in it anew; or nothing now."""
 Frozen = Literal["duplicate frames", "still picture"]
 """How a face does not live: its stream shows the same picture again and again; nothing in it moves for long."""
 
@@ -64,6 +67,10 @@ class Frame(Protocol):
     @property
     def height(self) -> int:
         """Full-resolution height, pixels."""
+
+    @property
+    def detail(self) -> Detail:
+        """What `region` shows."""
 
     def small(self, px: int) -> Pixels:
         """The whole picture, RGB uint8 (h, w, 3), aspect kept, its longer side at most `px`; never enlarged."""

@@ -39,6 +39,7 @@ from monitor.scoring import Batcher, BatcherStatistics, Worker, WorkerStatistics
 from monitor.shortage import Shortage
 from monitor.steps import Parts, new_decision, statistic_of, worker_plan
 from monitor.stream_config import StreamConfig
+from monitor.stream_status import stream_status
 from monitor.taps import Tap
 from monitor.worker import StreamWorker, track_ids
 from monitor.worker import WorkerStatistics as StreamStatistics
@@ -394,24 +395,13 @@ class Pipeline:
 
     def _status(self, name: str, starved: Container[str] | None = None) -> Status:
         starved = self._decision.starved() if starved is None else starved
-        source, worker = self._sources[name], self._workers[name]
-        statistics = worker.statistics()
-        drift = self._decision.drift(name)
-        degraded = [
-            statistics.tracking.degraded,
-            worker.failure,
-            self.scoring_failure,
-            None if drift is None else f"drift: {drift}",
-            "starved: crops of a face wait too long to be scored" if name in starved else None,
-            *self._parts.encoder.notices,
-        ]
-        reader = statistics.reader
-        return Status(
-            name,
-            source.state,
-            since=self._clock.wall(source.since_s),
-            degraded=tuple(reason for reason in degraded if reason),
-            reason=source.reason,
-            fps=round(reader.fps, 1) if source.state == "live" else 0.0,
-            faces=statistics.tracking.faces if source.state == "live" else 0,
+        worker = self._workers[name]
+        return stream_status(
+            self._sources[name],
+            worker.statistics(),
+            self._clock,
+            failures=(worker.failure, self.scoring_failure),
+            drift=self._decision.drift(name),
+            starved=name in starved,
+            notices=self._parts.encoder.notices,
         )

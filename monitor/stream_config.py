@@ -1,15 +1,12 @@
-"""What is watched: one entry of `streams` in the configuration file.
-
-What the file may say but this version cannot do yet is refused by name, never ignored.
-"""
+"""What is watched: one entry of `streams` in the configuration file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from monitor.config_section import Section
 
@@ -19,20 +16,10 @@ PUBLISHED = "whip"
 """Scheme of streams that are sent to us."""
 PULLED = ("whep+https", "whep+http")
 """Schemes of streams that are fetched over WebRTC."""
+_SUBSTREAM_STALL_S = 2.5
+"""Nobody is found while a substream is silent: then its pictures are missed sooner than those of the main stream."""
 
 Polygon = Annotated[list[tuple[float, float]], Field(min_length=3)]
-T = TypeVar("T")
-
-
-def _not_yet(what: str) -> AfterValidator:
-    """Refuses any value but the field's empty one: a clear no is better than a setting that does nothing."""
-
-    def refuse(value: T) -> T:
-        if value:
-            raise ValueError(f"{what} not supported by this version; leave it empty")
-        return value
-
-    return AfterValidator(refuse)
 
 
 class StreamConfig(Section):
@@ -44,8 +31,10 @@ class StreamConfig(Section):
         "to `/whip/NAME`, `whep+https://…` for one that is fetched over WebRTC, or what FFmpeg opens: HTTP and HLS, "
         "RTMP, UDP; SRT where it is built with libsrt (PyAV's wheels are not)."
     )
-    detect_url: Annotated[SecretStr | None, _not_yet("a substream for detection is")] = Field(
-        default=None, description="A smaller stream of the same camera, to find faces on."
+    detect_url: SecretStr | None = Field(
+        default=None,
+        description="A smaller stream of the same camera and view, to find faces on; they are cut out of `url`'s. "
+        "What FFmpeg opens, as for `url`, over the same `transport`; not for WebRTC.",
     )
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="How RTSP carries its packets.")
     hardware: str | None = Field(
@@ -109,6 +98,18 @@ class StreamConfig(Section):
             raise ValueError(f"nothing follows '{scheme}:'")
         return url
 
+    @field_validator("detect_url")
+    @classmethod
+    def _opened_by_ffmpeg(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return None
+        scheme, separator, rest = url.get_secret_value().partition(":")
+        if not separator or scheme not in SCHEMES:
+            raise ValueError(f"unknown scheme, or one not for substreams; known are {', '.join(SCHEMES)}")
+        if not rest.strip("/"):
+            raise ValueError(f"nothing follows '{scheme}:'")
+        return url
+
     @field_validator("ignore")
     @classmethod
     def _fractions(cls, polygons: list[Polygon]) -> list[Polygon]:
@@ -124,9 +125,25 @@ class StreamConfig(Section):
             raise ValueError("token is for whip: and whep+https: streams")
         if self.hardware is not None and self.over_webrtc:
             raise ValueError("hardware is not for streams over WebRTC")
+        if self.detect_url is not None and self.over_webrtc:
+            raise ValueError("detect_url is not for streams over WebRTC")
+        if self.detect_url is not None and self.detect_url == self.url:
+            raise ValueError("detect_url is the url itself: name a smaller stream of the same camera, or leave it out")
         if self.scheme in PULLED and urlsplit(self.url.get_secret_value()).hostname is None:
             raise ValueError("url: expected an address such as whep+https://media.example/whep/lobby")
         return self
+
+    def substream(self) -> Self | None:
+        """The stream on which faces are found, as one by itself, where it is another one.
+
+        It is held to the same bounds as this one, if there are any. Its pictures are small: the processor decodes them.
+        """
+        if self.detect_url is None:
+            return None
+        stall_s = min(self.stall_s, _SUBSTREAM_STALL_S)
+        return self.model_copy(
+            update={"url": self.detect_url, "detect_url": None, "stall_s": stall_s, "hardware": None}
+        )
 
     @property
     def many(self) -> bool:

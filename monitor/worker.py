@@ -167,6 +167,8 @@ class StreamWorker:
                 tracking.faces.idle_blind_max_s,
                 lambda: tracking.statistics().quiet_s,
             ),
+            crops_per_s=lambda: tracking.statistics().demanded_per_s,
+            crop_due=lambda: tracking.statistics().crop_due,
         )
         self._thread = threading.Thread(target=self._analyse, name=f"track-{self.stream}", daemon=True)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from gend.errors import GendError
-from monitor.access import AuditEntry, ForbiddenError, Principal
+from monitor.access import ForbiddenError, Principal
+from monitor.actions.added_audit import entry_of, told_of_failure, undone
 from monitor.actions.errors import BusyError, ConflictError, FaultyError, NotFoundError
-from monitor.actions.kept_secrets import hidden, with_secrets, without_secrets
+from monitor.actions.kept_secrets import with_secrets, without_secrets
 from monitor.added import AddedStreams, FaultyStreamError, added_stream, merged, with_stream
 from monitor.added_stream import AddedStreamConfig
 from monitor.changes import Changes
@@ -118,8 +118,8 @@ class AddedStreamActions:
         principal.require("admin")
         added = self._for(principal)
         name, sent = _name_of(settings)
-        entry = _entry(principal, "stream.add", name, source, sent)
-        async with self._one_at_a_time, opened_added(added.url) as store, _told(store, entry):
+        entry = entry_of(principal, "stream.add", name, source, sent)
+        async with self._one_at_a_time, opened_added(added.url) as store, told_of_failure(store, entry):
             self._check_not_of_file(added, name)
             rows = await store.added()
             if any(row.name == name for row in rows):
@@ -130,7 +130,7 @@ class AddedStreamActions:
             await self._check(added, rows, name, sent)
             row = AddedRow(name, sent, principal.name, datetime.now(UTC))
             await store.add(row, entry)
-            await self._take_over(added, lambda: store.remove(name, _undone(entry)))
+            await self._take_over(added, lambda: store.remove(name, undone(entry)))
         return self._of_row(added, row)
 
     async def change(
@@ -158,14 +158,14 @@ class AddedStreamActions:
             self._check_not_of_file(added, name)
             before = await _row(store, name)
             sent = _filled(sent, before)
-            entry = _entry(principal, "stream.change", name, source, sent)
-            async with _told(store, entry):
+            entry = entry_of(principal, "stream.change", name, source, sent)
+            async with told_of_failure(store, entry):
                 others = [row for row in await store.added() if row.name != name]
                 await self._check(added, others, name, sent)
                 row = AddedRow(name, sent, principal.name, datetime.now(UTC))
                 if not await store.change(row, entry):
                     raise _unknown(name)
-                await self._take_over(added, lambda: store.change(before, _undone(entry)))
+                await self._take_over(added, lambda: store.change(before, undone(entry)))
         return self._of_row(added, row)
 
     async def remove(self, principal: Principal, name: str, source: str) -> None:
@@ -177,15 +177,15 @@ class AddedStreamActions:
         """
         principal.require("admin")
         added = self._for(principal)
-        entry = _entry(principal, "stream.remove", name, source, {})
+        entry = entry_of(principal, "stream.remove", name, source, {})
         async with self._one_at_a_time, opened_added(added.url) as store:
             rows = {row.name: row for row in await store.added()}
             if name not in rows:
                 self._check_not_of_file(added, name)
                 raise _unknown(name)
-            async with _told(store, entry):
+            async with told_of_failure(store, entry):
                 await store.remove(name, entry)
-                await self._take_over(added, lambda: store.add(rows[name], _undone(entry)))
+                await self._take_over(added, lambda: store.add(rows[name], undone(entry)))
 
     async def check(self, principal: Principal, settings: Mapping[str, Any], source: str) -> StreamCheck:
         """Tries a stream without adding it, as `gend-monitor check` does; one at a time, for 15 s at the most.
@@ -212,8 +212,8 @@ class AddedStreamActions:
                 kept = next((row for row in await store.added() if row.name == name), None)
                 if kept is not None:
                     sent = _filled(sent, kept)
-                entry = _entry(principal, "stream.check", name, source, sent)
-                async with _told(store, entry):
+                entry = entry_of(principal, "stream.check", name, source, sent)
+                async with told_of_failure(store, entry):
                     stream = await self._reachable(added, name, sent)
                     await store.tell(entry)
             found = await check_stream(stream, _CHECK_S)
@@ -248,14 +248,20 @@ class AddedStreamActions:
         except FaultyStreamError as error:
             raise FaultyError(error.faults) from None
         if stream.scheme != PUBLISHED:
-            try:
-                async with asyncio.timeout(_LOOK_UP_S):
-                    await asyncio.to_thread(Way(stream, self._resolve).url)
-            except TimeoutError:
-                raise FaultyError([("url", f"its host was not found within {_LOOK_UP_S:g} s")]) from None
-            except (SourceError, ValueError) as error:
-                raise FaultyError([("url", redact(str(error)).removeprefix("cannot open: "))]) from None
+            await self._leads_there("url", stream)
+        small = stream.substream()
+        if small is not None:
+            await self._leads_there("detect_url", small)
         return stream
+
+    async def _leads_there(self, field: str, stream: AddedStreamConfig) -> None:
+        try:
+            async with asyncio.timeout(_LOOK_UP_S):
+                await asyncio.to_thread(Way(stream, self._resolve).url)
+        except TimeoutError:
+            raise FaultyError([(field, f"its host was not found within {_LOOK_UP_S:g} s")]) from None
+        except (SourceError, ValueError) as error:
+            raise FaultyError([(field, redact(str(error)).removeprefix("cannot open: "))]) from None
 
     async def _take_over(self, added: AddedStreams, undo: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -315,23 +321,3 @@ async def _row(store: AddedStreamStore, name: str) -> AddedRow:
 
 def _unknown(name: str) -> NotFoundError:
     return NotFoundError(f"there is no stream {name[:80]}")
-
-
-def _entry(principal: Principal, action: str, name: str, source: str, sent: Mapping[str, Any]) -> AuditEntry:
-    url = sent.get("url")
-    detail = hidden(url)[:200] if isinstance(url, str) else None
-    return AuditEntry(datetime.now(UTC), principal.name, action, name[:80], source, "done", detail)
-
-
-def _undone(entry: AuditEntry) -> AuditEntry:
-    return replace(entry, outcome="failed", detail="taken back, as it cannot be watched so")
-
-
-@asynccontextmanager
-async def _told(store: AddedStreamStore, entry: AuditEntry) -> AsyncIterator[None]:
-    """Tells of a change that comes to nothing, too."""
-    try:
-        yield
-    except (ConflictError, FaultyError) as error:
-        await store.tell(replace(entry, outcome="failed", detail=redact(str(error))[:200]))
-        raise

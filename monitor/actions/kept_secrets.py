@@ -46,7 +46,10 @@ def with_secrets(sent: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, 
     if "url" not in whole:
         whole["url"] = before
     elif isinstance(url, str) and HIDDEN in url:
-        whole["url"] = _filled_in(url, before)
+        whole["url"] = _filled_in("url", url, before)
+    small = whole.get("detect_url")
+    if isinstance(small, str) and HIDDEN in small:
+        whole["detect_url"] = _filled_in("detect_url", small, str(kept.get("detect_url") or ""))
     token = kept.get("token")
     if whole.get("token", HIDDEN) == HIDDEN:  # left out, or sent back as it was shown
         asked = "token" in whole
@@ -61,14 +64,14 @@ def with_secrets(sent: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, 
     return whole
 
 
-def _filled_in(url: str, before: str) -> str:
+def _filled_in(field: str, url: str, before: str) -> str:
     if url == hidden(before):
         return before
     start, user_part, rest = split_user_part(url)
     _, secret, _ = split_user_part(before)
     if user_part == HIDDEN and secret and HIDDEN not in rest and _server(url) == _server(before):
         return f"{start}{secret}{rest}"
-    raise FaultyStreamError([("url", _AGAIN)])
+    raise FaultyStreamError([(field, _AGAIN)])
 
 
 def _server(url: str) -> tuple[str, str]:

@@ -65,8 +65,9 @@ def check_protocols(streams: Iterable[StreamConfig]) -> None:
         ConfigError: names the stream.
     """
     for stream in streams:
-        if stream.scheme in _OPTIONAL_PROTOCOLS and not _spoken(stream.scheme):
-            raise ConfigError(f"streams.{stream.name}.url: this build of FFmpeg does not speak {stream.scheme}:")
+        for field, each in (("url", stream), ("detect_url", stream.substream())):
+            if each is not None and each.scheme in _OPTIONAL_PROTOCOLS and not _spoken(each.scheme):
+                raise ConfigError(f"streams.{stream.name}.{field}: this build of FFmpeg does not speak {each.scheme}:")
 
 
 def _spoken(scheme: str) -> bool:

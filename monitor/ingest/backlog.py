@@ -73,12 +73,14 @@ class Backlog:
             due: whether its picture is looked at.
         """
         key = packet.is_keyframe
-        self._depth = self._depths.of(key=key, at_s=at_s)
-        if self.asleep and not key and self._has_room(_MOST_ASLEEP, _MOST_ASLEEP_BYTES):
+        # Where every picture is a keyframe, only those that are due are decoded anyway.
+        self._depth = "all" if self._intra_only else self._depths.of(key=key, at_s=at_s)
+        # One without data ends a recording: whatever waits is decoded.
+        if self.asleep and not key and packet.size and self._has_room(_MOST_ASLEEP, _MOST_ASLEEP_BYTES):
             self._keep(packet)
             return Burst((), self._depth)
-        if self.asleep and key:
-            return self._doze(packet)
+        if self.asleep and key and packet.size:
+            return self._doze(packet, due=due)
         self._since_s = self._since_s if self._waiting else at_s
         self._keep(packet)
         soon = at_s - self._since_s < _LONGEST_WAIT_S
@@ -86,11 +88,11 @@ class Backlog:
             return Burst((), self._depth)
         return self._all()
 
-    def _doze(self, key: av.Packet[VideoStream]) -> Burst:
-        """Only the keyframe is decoded, and kept for those that follow it."""
+    def _doze(self, key: av.Packet[VideoStream], *, due: bool) -> Burst:
+        """Only the keyframe is decoded, if it is looked at, and kept for those that follow it."""
         skipped = len(self._waiting) - self._begun
-        self._waiting, self._bytes, self._begun = [key], key.size, True
-        return Burst((key,), "keyframes", skipped)
+        self._waiting, self._bytes, self._begun = [key], key.size, due
+        return Burst((key,) if due else (), "keyframes", skipped)
 
     def _all(self) -> Burst:
         packets, self._waiting, self._bytes, self._begun = self._waiting, [], 0, False

@@ -124,10 +124,10 @@ class Decoder:
             self._context.flush_buffers()
 
     def _count(self, burst: Burst, pictures: int) -> None:
+        self._tally.skipped += burst.skipped
         if not burst.packets:
             return
         packets = sum(packet.size > 0 for packet in burst.packets)
-        self._tally.skipped += burst.skipped
         if burst.depth == "reference":
             self._tally.skipped += max(0, packets - pictures)
         self._depths.decoded(packets, pictures, burst.depth)

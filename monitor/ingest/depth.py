@@ -5,11 +5,13 @@ Decoding is most of what a stream costs, and most of its pictures are looked at 
 - Pictures to which no other refers can be left out without harm to the rest. Files and many encoders for the web have
   them (B-frames), cameras often do not. They are left out where what remains comes often enough for the analysis.
 - Where nobody is in the picture and nothing moves in it, keyframes are enough, as long as they come in time.
+- So they are where faces are found on another stream of the camera, unless crops are wanted more often.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ _WORTH = 0.95
 """Where more than this share of the pictures is referred to, nothing is gained: then all are decoded, so that one that
 is missing can be noticed by its time."""
 _QUIET_S = 3.0
+_NEARLY = 1.25
+"""Crops for each keyframe that may be wanted before all pictures are decoded for them."""
 _INTERVALS = 3
 """Distances between keyframes that must have been short enough."""
 
@@ -38,6 +42,9 @@ class Needs:
     """Seconds between two pictures of a stream in which nobody is and nothing moves; 0: it is decoded like others."""
     quiet_s: Callable[[], float]
     """For how long nobody has been there and nothing has moved. Asked for each packet, from the reading thread."""
+    crops_per_s: Callable[[], float] = lambda: math.inf
+    """Pictures per second from which crops are wanted, of a stream that serves for nothing else: 0 where each that
+    comes will do. Asked likewise."""
 
 
 class Depths:
@@ -91,4 +98,8 @@ class Depths:
         limit_s = self._needs.idle_blind_max_s
         keys_s = [*self._keys_s, at_s]
         in_time = all(later - sooner <= limit_s for sooner, later in itertools.pairwise(keys_s))
-        return in_time and self._needs.quiet_s() >= min(_QUIET_S, 2 * limit_s)
+        if not in_time:
+            return False
+        rarest_s = max(later - sooner for sooner, later in itertools.pairwise(self._keys_s))
+        enough = rarest_s > 0 and self._needs.crops_per_s() * rarest_s <= _NEARLY
+        return enough or self._needs.quiet_s() >= min(_QUIET_S, 2 * limit_s)

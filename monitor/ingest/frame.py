@@ -17,7 +17,7 @@ import numpy as np
 from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from monitor.messages import Box, Pixels
+from monitor.messages import Box, Detail, Pixels
 
 _Area = tuple[int, int, int, int]
 """x0, y0, x1, y1 in whole pixels of the decoded picture, x1 and y1 exclusive."""
@@ -81,6 +81,11 @@ class AvFrame:
     def height(self) -> int:
         """Full-resolution height, pixels."""
         return self.picture.width if self._turns % 2 else self.picture.height
+
+    @property
+    def detail(self) -> Detail:
+        """The same picture at full resolution."""
+        return "same"
 
     def small(self, px: int) -> Pixels:
         """The whole picture, RGB uint8 (h, w, 3), aspect kept, its longer side at most `px`; never enlarged."""

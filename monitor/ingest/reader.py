@@ -48,6 +48,7 @@ class Reader:
         ring: keeps the packets of the last seconds; None: none are kept.
         resolve: looks hosts up, where the stream may not lead everywhere.
         needs: what is needed of the pictures, others being left undecoded; None: all of them.
+        label: what it is called in the log and in its threads' names, where it reads a part of the stream.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class Reader:
         ring: PacketRing | None = None,
         resolve: Resolve = addresses_of,
         needs: Needs | None = None,
+        label: str | None = None,
     ) -> None:
         self._config = config
+        self._called = config.name if label is None else f"{config.name}-{label}"
         self._way = Way(config, resolve)
         self._patience = patience
         self._clock = clock
@@ -83,11 +86,11 @@ class Reader:
         )
         redact = Redactor(url_secrets(config.url.get_secret_value()))
         self._stopping = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, name=f"watch-{self.name}", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name=f"watch-{self._called}", daemon=True)
 
         # Guards what follows, and puts statuses in order.
         self._lock = threading.RLock()
-        self._standing = Standing(self.name, clock, on_status, redact)
+        self._standing = Standing(self.name, clock, on_status, redact, label=label)
         self._turn = Turn(clock)
         self._thread: threading.Thread | None = None
         self._left_behind: list[threading.Thread] = []
@@ -132,7 +135,7 @@ class Reader:
         with self._lock:
             if stuck:
                 self._abandoned += 1
-                logger.warning(f"{self.name}: reading does not end in time; its thread is left behind")
+                logger.warning(f"{self._called}: reading does not end in time; its thread is left behind")
             if self._standing.state != "stopped":
                 self._standing.become("stopped", None)
         return not stuck
@@ -154,7 +157,7 @@ class Reader:
         """Puts a new thread in charge."""
         turn = Turn(self._clock)
         # A daemon, so that one stuck inside FFmpeg does not keep the process from ending.
-        thread = threading.Thread(target=self._read, args=(turn,), name=f"read-{self.name}", daemon=True)
+        thread = threading.Thread(target=self._read, args=(turn,), name=f"read-{self._called}", daemon=True)
         thread.start()
         self._turn, self._thread = turn, thread
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from monitor.clock import Clock
 from monitor.ingest.depth import Needs
+from monitor.ingest.paired_reader import PairedReader
 from monitor.ingest.reader import Reader
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.status import ReaderStatistics, SourceStatus
@@ -45,11 +47,13 @@ def new_reader(
     on_frame: Callable[[Frame], None],
     on_status: Callable[[SourceStatus], None],
     clock: Clock,
-    wanted: Callable[[float], bool] | None,
+    wanted: Callable[[float], bool],
     ring: PacketRing | None,
     webrtc: WebRtcConfig,
     on_reply: Callable[[Reply], None],
-    needs: Needs | None = None,
+    needs: Needs,
+    crops_per_s: Callable[[], float],
+    crop_due: Callable[[], bool],
 ) -> StreamReader:
     """What reads a stream, by the scheme of its URL.
 
@@ -58,11 +62,13 @@ def new_reader(
         on_frame: takes every frame that is wanted.
         on_status: takes every change of state.
         clock: tells when frames arrive.
-        wanted: asked with a frame's `at_s` before it is handed on; all are wanted without it.
+        wanted: asked with a frame's `at_s` before it is handed on.
         ring: keeps the packets of the last seconds; None: none are kept.
         webrtc: how publishers reach it.
         on_reply: takes the answers to publishers.
         needs: what is needed of the pictures, others being left undecoded; WebRTC's are all decoded.
+        crops_per_s: crops that are asked for of one face, per second, at the most; 0 where nothing is asked for.
+        crop_due: whether a crop will be due by the next analysis.
     """
     if config.scheme == PUBLISHED:
         # Imported where needed: aiortc brings 20 MB that other workers do without.
@@ -78,4 +84,10 @@ def new_reader(
         return PulledReader(
             config, webrtc, on_frame=on_frame, on_status=on_status, clock=clock, wanted=wanted, ring=ring
         )
+    small = config.substream()
+    if small is not None:
+        return PairedReader(
+            config, small, on_frame=on_frame, on_status=on_status, clock=clock, wanted=wanted, ring=ring,
+            needs=replace(needs, crops_per_s=crops_per_s), crop_due=crop_due,
+        )  # fmt: skip
     return Reader(config, on_frame=on_frame, on_status=on_status, clock=clock, wanted=wanted, ring=ring, needs=needs)

@@ -60,6 +60,10 @@ class ReaderStatistics:
     """Pictures over WebRTC that were lost because the decoder was too slow."""
     skipped: int = 0
     """Frames left undecoded because nothing needed them."""
+    degraded: str | None = None
+    """What is amiss though it is live, in one line without credentials."""
+    substream: ReaderStatistics | None = None
+    """Of the stream on which faces are found, where that is another one."""
 
     @classmethod
     def of(cls, tally: Tally, state: StreamState, now_s: float, *, abandoned: int, stalls: int, crashed: int) -> Self:
@@ -92,6 +96,7 @@ class Standing:
         redact: takes the stream's secrets out of what is told.
         reason: why it is not live at the beginning.
         may_wait: whether `connecting` is nothing to warn of.
+        label: what of the stream it is the state of, for the log; None: of all of it.
     """
 
     def __init__(
@@ -103,12 +108,14 @@ class Standing:
         *,
         reason: str | None = None,
         may_wait: bool = False,
+        label: str | None = None,
     ) -> None:
         self._name = name
         self._clock = clock
         self._on_status = on_status
         self._redact = redact
         self._may_wait = may_wait
+        self._label = "" if label is None else f"{label}: "
         self._status = SourceStatus(name, "connecting", clock.now_s(), reason)
         self._logged: set[str | None] = set()
         self._logged_s = clock.now_s()
@@ -148,6 +155,6 @@ class Standing:
         self._logged_s = now_s
         well = state in {"live", "stopped"} or (state == "connecting" and self._may_wait)
         level = logging.INFO if well else logging.WARNING
-        of_stream(logger, self._name).log(level, f"{state}{f', {reason}' if reason else ''}")
+        of_stream(logger, self._name).log(level, f"{self._label}{state}{f', {reason}' if reason else ''}")
         if error is not None:
             logger.debug(self._redact("".join(traceback.format_exception(error))))

@@ -23,12 +23,14 @@ def nothing_yet() -> WorkerStatistics:
     return WorkerStatistics(reader, TrackingStatistics(), superseded=0, failures=0)
 
 
-_STANDS = frozenset({"fps", "faces", "tracks", "quiet_s", "analysing_s", "memory_bytes"})
+_STANDS = frozenset({"fps", "faces", "tracks", "quiet_s", "demanded_per_s", "crop_due", "analysing_s", "memory_bytes"})
 """Figures that say how things stand; all others count."""
 
 
 def total(before: T, now: T) -> T:
     """Statistics of which the counts are added, field by field; what only stands is taken from `now`."""
+    if before is None:
+        return now
     if is_dataclass(now) and not isinstance(now, type):
         parts = {
             field.name: total(getattr(before, field.name), getattr(now, field.name))

@@ -92,25 +92,31 @@ class Finder:
             self._flow.see(luma)
         return Found(faces, small)
 
-    def closer(self, frame: Frame, face: Face) -> Face:
+    def closer(self, frame: Frame, face: Face) -> Face | None:
         """The face with its landmarks as a closer look places them, where that can do better and finds it again.
 
         Args:
             frame: where it was found.
             face: in full-resolution pixels.
+
+        Returns:
+            None where the frame's detail is of another instant, and does not show the face where it was found.
         """
+        moved = frame.detail != "same"
         width = face.box[2] - face.box[0]
-        if self._unsearched == 0 and width * self._searched_px(frame) >= _PLACED_FACE_PX * _longer(frame):
+        if not moved and self._unsearched == 0 and width * self._searched_px(frame) >= _PLACED_FACE_PX * _longer(frame):
             return face
         scale = min(1.0, _CLOSE_FACE_PX / width)
         region, corner = frame.region(_around(face.box, _CLOSE_PX / scale))
         seen = _on_canvas(region, scale)
         others = [_shifted(other, corner) for other in self._search(seen, 1 / scale, 1 / scale)]
         if not others:
-            return face
+            return None if moved else face
         overlaps = iou([face.box], [other.box for other in others])[0]
         best = int(overlaps.argmax())
-        return others[best] if overlaps[best] >= _SAME_FACE_IOU else face
+        if overlaps[best] >= _SAME_FACE_IOU:
+            return others[best]
+        return None if moved else face
 
     @property
     def still_s(self) -> float:

@@ -69,10 +69,23 @@ class Sampler:
             if demand.track in self._paces:
                 self._demands[demand.track] = demand
 
-    def due(self, track: str, at_s: float) -> bool:
-        """Whether a crop of the track should be taken at `at_s`; stays so until one is."""
+    def due(self, track: str, at_s: float, *, early_s: float = 0.0) -> bool:
+        """Whether a crop of the track should be taken at `at_s`; stays so until one is.
+
+        Args:
+            track: whose.
+            at_s: now.
+            early_s: how much earlier than else it may be taken, because the next chance may come late. The rate stays
+                the same on average.
+        """
         with self._lock:
-            return self._paces[track].due(at_s, 1 / self._rate(track, at_s))
+            return self._paces[track].due(at_s + early_s, 1 / self._rate(track, at_s))
+
+    def demanded_per_s(self, at_s: float) -> float:
+        """The highest rate that is asked for one track now; 0 where nothing is asked for any."""
+        with self._lock:
+            asked = [track for track, demand in self._demands.items() if at_s <= demand.expires_s]
+            return max((self._rate(track, at_s) for track in asked), default=0.0)
 
     def took(self, track: str, at_s: float) -> None:
         """A crop of the track that was due has been taken at `at_s`."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ from monitor.tracking.frozen import Repeats, Stillness
 from monitor.tracking.previews import Previews
 from monitor.tracking.quality import Cause, Gate, sharpness, width_px
 from monitor.tracking.sampler import Pace, Sampler
+from monitor.tracking.statistics import TrackingStatistics
 from monitor.tracking.tracker import Ending, Track, Tracker
 
 _log = logging.getLogger("monitor.tracking")
@@ -30,40 +30,10 @@ _EARLY = 0.25
 """Share of the time between analyses by which a frame may be early: the nearest frame, not always a later one."""
 _LATE_PERIODS = 2
 """Analyses that may fail to come before their stream counts as silent."""
+_EARLY_NEAR_S = 0.3
+"""Where full resolution comes from keyframes of another stream, the next one may be a second away."""
 _WARP_MARGIN_PX = 2
 """The warp's interpolation reads this much beyond the crop's corners."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrackingStatistics:
-    """A snapshot of one stream's faces, and counts since the start."""
-
-    faces: int = 0
-    """Tracks seen in the last analysis."""
-    tracks: int = 0
-    """Tracks alive, lost ones included."""
-    analysed: int = 0
-    """Frames looked at."""
-    searched: int = 0
-    """Searches for faces; the rest of the frames was known without one."""
-    carried: int = 0
-    """Frames in which known faces were carried on by optical flow."""
-    identities: int = 0
-    """Tracks begun."""
-    ignored: int = 0
-    """Faces found inside an ignored polygon."""
-    sampled: int = 0
-    """Crops handed over."""
-    gated: Mapping[str, int] = field(default_factory=dict)
-    """Crops that were due and could not be had, by cause."""
-    detect_s: float = 0.0
-    """CPU seconds spent in the detector."""
-    degraded: str | None = None
-    """What is lost by the detector in use."""
-    quiet_s: float = 0.0
-    """Seconds for which nobody was there and nothing has moved."""
-    failure: str | None = None
-    """Why cropping began to fail, in one line without credentials; None again once crops are cut and none fails."""
 
 
 class Tracking:
@@ -172,13 +142,13 @@ class Tracking:
             self._failure = None
         if self._previews.due(frame.at_s):
             out.append(self._previews.make(frame, map(self._seen, update.seen)))
-        self._take_stock(faces=len(update.seen))
+        self._take_stock(faces=len(update.seen), at_s=frame.at_s, crop_due=self._crop_due(update.seen, frame.at_s))
         return out
 
     def flush(self, at_s: float) -> list[TrackObservation]:
         """Ends every track: the stream has stopped, or nothing has come from it for long."""
         ended = [observation for ending in self._tracker.end(at_s) for observation in self._end(ending)]
-        self._take_stock(faces=0)
+        self._take_stock(faces=0, at_s=at_s)
         return ended
 
     def statistics(self) -> TrackingStatistics:
@@ -233,7 +203,8 @@ class Tracking:
     def _crop(self, frame: Frame, track: Track, account: BlockAccount) -> Crop | None:
         """A crop of the track, if one is due and can be had; where it cannot, it stays due."""
         name = str(track.id)
-        if not self._sampler.due(name, frame.at_s):
+        early_s = _EARLY_NEAR_S if frame.detail == "near" else 0.0
+        if frame.detail == "none" or not self._sampler.due(name, frame.at_s, early_s=early_s):
             return None
         # What a hostile picture makes of its pixels costs this crop, not what else this frame has to tell.
         try:
@@ -258,9 +229,12 @@ class Tracking:
     def _cut(self, frame: Frame, face: Face) -> tuple[Pixels, float] | Cause:
         """The encoder's input and its quality, or the cause for which the face is unfit."""
         cause = self._gate.refuse(face, frame)
-        if cause is None:
-            face = self._finder.closer(frame, face)
-            cause = self._gate.refuse(face, frame)
+        if cause is not None:
+            return cause
+        closer = self._finder.closer(frame, face)
+        if closer is None:
+            return "alignment"
+        face, cause = closer, self._gate.refuse(closer, frame)
         if cause is not None:
             return cause
         try:
@@ -270,7 +244,13 @@ class Tracking:
         quality = self._gate.quality(face, sharpness(aligned))
         return "blurred" if quality is None else (self._prepare(aligned), quality)
 
-    def _take_stock(self, *, faces: int) -> None:
+    def _crop_due(self, seen: Sequence[Track], at_s: float) -> bool:
+        """Whether a crop may be due before the next analysis is done."""
+        early_s = _EARLY_NEAR_S + self._period_s
+        new_or_lost = self._tracker.settled() is None
+        return new_or_lost or any(self._sampler.due(str(track.id), at_s, early_s=early_s) for track in seen)
+
+    def _take_stock(self, *, faces: int, at_s: float, crop_due: bool = False) -> None:
         self._statistics = TrackingStatistics(
             faces=faces,
             tracks=len(self._accounts),
@@ -283,6 +263,8 @@ class Tracking:
             gated=dict(self._gated),
             detect_s=self._finder.detect_s,
             quiet_s=self._finder.still_s if self._tracker.empty else 0.0,
+            demanded_per_s=self._sampler.demanded_per_s(at_s),
+            crop_due=crop_due,
             degraded=self._detector.degraded,
             failure=self._failure,
         )

@@ -33,7 +33,13 @@ def test_nothing_begins_anew_where_nothing_has_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"url": "rtsp://camera.example/3"}, {"stall_s": 4}, {"ignore": [[(0, 0), (1, 0), (1, 1)]]}]
+    "fields",
+    [
+        {"url": "rtsp://camera.example/3"},
+        {"stall_s": 4},
+        {"ignore": [[(0, 0), (1, 0), (1, 1)]]},
+        {"detect_url": "rtsp://camera.example/sub"},
+    ],
 )
 def test_a_stream_that_has_changed_begins_anew_alone(fields: dict[str, Any]) -> None:
     assert compared(with_gate(**fields)) == (["gate"], [], [])

@@ -16,6 +16,7 @@ from monitor.config import MonitorConfig
 from monitor.errors import MonitorError
 from monitor.publish import try_broker
 from tests.broker import Mosquitto
+from tests.monitor.ingest.clips import make_clip
 from tests.whep_server import WhepServer
 
 pytestmark = pytest.mark.anyio
@@ -59,6 +60,26 @@ async def test_check_tells_what_each_stream_is_and_which_cannot_be_watched(tape:
     assert "refused" in (found["refused"].error or "")
     assert "s3cret" not in repr(report)
     assert report.mqtt == "embedded"
+
+
+async def test_check_opens_substreams_too(tape: Path, tmp_path: Path) -> None:
+    small = make_clip(tmp_path / "small.mp4", size=(160, 120))
+    wide = make_clip(tmp_path / "wide.mp4", size=(160, 90))
+    urls = {"good": f"file:{small}", "wide": f"file:{wide}", "gone": "file:/nowhere.mp4",
+            "refused": "rtsp://viewer:s3cret@127.0.0.1:9/sub"}  # fmt: skip
+    streams = [{"name": name, "url": f"file:{tape}", "detect_url": url} for name, url in urls.items()]
+    streams.append({"name": "main", "url": "file:/nowhere.mp4", "detect_url": f"file:{small}"})
+    config = MonitorConfig.model_validate({"streams": streams, "mqtt": {"url": "embedded:"}})
+    report = await check(config, timeout_s=5)
+    found = {stream.name: stream for stream in report.streams}
+    assert [name for name, stream in found.items() if stream.ok] == ["good"]
+    assert (found["good"].width, found["good"].height) == (320, 240)
+    assert found["good"].note == "faces are found on its substream, h264 160 x 120"
+    assert (found["wide"].error or "").startswith("detect_url: its pictures are 160 x 90 px, those of the main stream")
+    assert (found["gone"].error or "").startswith("detect_url: cannot open: No such file")
+    assert (found["refused"].error or "").startswith("detect_url: cannot open: Connection refused")
+    assert "detect_url" not in (found["main"].error or "")
+    assert "s3cret" not in repr(report)
 
 
 async def test_check_waits_for_no_publisher_and_fetches_what_is_fetched(tmp_path: Path) -> None:

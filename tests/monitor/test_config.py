@@ -48,6 +48,17 @@ def test_config_hides_tokens_and_credentials_of_webrtc() -> None:
     assert "tucked" not in repr(config)
 
 
+def test_config_hides_the_credentials_of_a_substream() -> None:
+    tree = with_stream(url="rtsp://a/main", detect_url="rtsp://user:${PASS}@a/sub?token=of-the-query", stall_s=1)
+    config = parse_config(yaml.safe_dump(tree), "m.yaml", {"PASS": "hidden-words"})
+    assert {"hidden-words", "of-the-query"} <= set(config.secrets())
+    assert "hidden" not in repr(config)
+    substream = config.streams[0].substream()
+    assert substream is not None
+    assert (substream.name, substream.scheme, substream.detect_url, substream.stall_s) == ("lobby", "rtsp", None, 1)
+    assert "hidden" not in repr(substream)
+
+
 def test_config_keeps_no_evidence_unless_asked_to() -> None:
     assert parse_config(yaml.safe_dump(with_stream()), "m.yaml", {}).evidence is None
     evidence = parse_config(yaml.safe_dump(with_stream() | {"evidence": {"folder": "kept"}}), "m.yaml", {}).evidence
@@ -82,6 +93,19 @@ def test_config_takes_secrets_from_the_environment_and_never_shows_them() -> Non
         (
             with_stream() | {"webrtc": {"ice_servers": [{"urls": ["turn:turn.example"]}]}},
             "m.yaml: webrtc.ice_servers.0: a TURN server needs username and credential",
+        ),
+        (
+            with_stream(detect_url="whep+https://a/b"),
+            "m.yaml: streams.lobby.detect_url: unknown scheme, or one not for",
+        ),
+        (with_stream(detect_url="rtsp:"), "m.yaml: streams.lobby.detect_url: nothing follows 'rtsp:'"),
+        (
+            with_stream(url="whip:", detect_url="rtsp://a/b"),
+            "m.yaml: streams.lobby: detect_url is not for streams over WebRTC",
+        ),
+        (
+            with_stream(url="rtsp://a/b", detect_url="rtsp://a/b"),
+            "m.yaml: streams.lobby: detect_url is the url itself: name a smaller stream",
         ),
         (with_stream(name="Lobby!"), "m.yaml: streams.Lobby!.name: String should match pattern"),
         (with_stream(ignore=[[[0, 0], [2, 0], [1, 1]]]), "m.yaml: streams.lobby.ignore: points are fractions"),

@@ -55,7 +55,11 @@ def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telling]:
     config: dict[str, Any] = {
         "streams": [
             {"name": "tape", "url": f"file:{folder / 'tape.mp4'}", "loop": True},
-            {"name": "away", "url": f"rtsp://viewer:{SECRET}@127.0.0.1:1/main"},
+            {
+                "name": "away",
+                "url": f"rtsp://viewer:{SECRET}@127.0.0.1:1/main",
+                "detect_url": f"rtsp://viewer:{SECRET}@127.0.0.1:1/sub",
+            },
             {"name": "desk", "url": "whip:", "sessions": "many"},
         ],
         "mqtt": {"url": "embedded:"},

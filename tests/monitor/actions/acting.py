@@ -59,7 +59,7 @@ def _worker_statistics() -> WorkerStatistics:
         names = inspect.signature(made).parameters
         return made(**{name: values.get(name, 0) for name in names})
 
-    reader = zeros(ReaderStatistics, frames=1500, fps=25.0)
+    reader = zeros(ReaderStatistics, frames=1500, fps=25.0, degraded=None, substream=None)
     tracking = zeros(TrackingStatistics, gated={"small": 7}, degraded=None, faces=2)
     return WorkerStatistics(reader, tracking, superseded=12, failures=0)
 

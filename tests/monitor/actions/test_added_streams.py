@@ -119,7 +119,13 @@ async def test_a_stream_is_added_and_shown_without_its_password(tmp_path: Path) 
         ({"url": "rtsp://camera.test/main?udp"}, "url", "over TCP"),
         ({"url": "rtsp://camera.test/main?channel=1?multicast"}, "url", "over TCP"),
         ({"url": CAMERA, "transport": "udp"}, "transport", "only tcp"),
-        ({"url": CAMERA, "detect_url": "rtsp://127.0.0.1/"}, "detect_url", "not supported"),
+        ({"url": CAMERA, "detect_url": "rtsp://127.0.0.1/"}, "detect_url", "127.0.0.1 is a loopback address"),
+        ({"url": CAMERA, "detect_url": "rtsp://inside.test/"}, "detect_url", "127.0.0.1 is a loopback address"),
+        ({"url": CAMERA, "detect_url": "rtsp://203.0.113.7/sub"}, "detect_url", "is in none of the networks"),
+        ({"url": CAMERA, "detect_url": "file:/etc/passwd"}, "detect_url", "file: cannot be added"),
+        ({"url": CAMERA, "detect_url": "http://10.0.0.5/a.m3u8"}, "detect_url", "http: cannot be added"),
+        ({"url": CAMERA, "detect_url": "rtsp://camera.test/sub?udp"}, "detect_url", "over TCP"),
+        ({"url": CAMERA, "detect_url": "rtsp://user:${HOME}@camera.test/sub"}, "detect_url", "${…} is for the conf"),
         ({"url": CAMERA, "calibration": "/etc/passwd"}, "calibration", "names a file of this machine"),
         ({"url": "rtsp://user:${HOME}@camera.test/main"}, "url", "${…} is for the configuration file"),
         ({"url": "whip:", "token": "${DATABASE_PASSWORD}"}, "token", "${…} is for the configuration file"),
@@ -191,6 +197,22 @@ async def test_what_is_hidden_or_left_out_stays_as_it_is(tmp_path: Path) -> None
         assert here.watched["porch"].url.get_secret_value() == "rtsp://other.test/main"
         with pytest.raises(FaultyError, match="keeps its name"):
             await here.actions.change(ADMIN, "porch", {"name": "attic"}, FROM)
+
+
+async def test_the_password_of_a_substream_is_kept_and_held_to_its_server(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        small = "rtsp://user:an0ther-one@camera.test:554/sub"
+        shown = await here.actions.add(ADMIN, {"name": "porch", "url": CAMERA, "detect_url": small}, FROM)
+        assert shown.settings["detect_url"] == "rtsp://***@camera.test:554/sub"
+        assert "an0ther-one" in here.hidden
+        await here.actions.change(ADMIN, "porch", {**shown.settings, "stall_s": 9}, FROM)
+        assert here.watched["porch"].detect_url.get_secret_value() == small
+        assert isinstance(here.watched["porch"].substream(), AddedStreamConfig)
+        assert here.watched["porch"].substream().within == here.watched["porch"].within
+        with pytest.raises(FaultyError, match="detect_url: write it out again"):
+            await here.actions.change(ADMIN, "porch", {"detect_url": "rtsp://***@other.test:554/sub"}, FROM)
+        await here.actions.change(ADMIN, "porch", {"stall_s": 7}, FROM)
+        assert here.watched["porch"].detect_url is None
 
 
 async def test_a_token_is_sent_to_no_other_server(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,8 +66,14 @@ def _pixels(picture: Picture) -> Pixels:
     return picture.video.to_ndarray(format="gray").astype(np.uint8, copy=False)
 
 
-def _needs(*, quiet: Callable[[], float] = lambda: 0.0, fps: float = 5, blind_s: float = 2) -> Needs:
-    return Needs(fps, blind_s, quiet)
+def _needs(
+    *,
+    quiet: Callable[[], float] = lambda: 0.0,
+    fps: float = 5,
+    blind_s: float = 2,
+    crops: Callable[[], float] = lambda: math.inf,
+) -> Needs:
+    return Needs(fps, blind_s, quiet, crops)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +118,41 @@ def test_where_nobody_is_and_nothing_moves_keyframes_are_enough(plain: Path) -> 
     whole = everything.pixels()
     assert all(whole[at_s] == pixels for at_s, pixels in idle.pixels().items())
     assert idle.tally.skipped == pytest.approx(150 - len(idle.pictures), abs=10)
+
+
+@pytest.mark.parametrize(("crops_per_s", "asleep"), [(0.0, True), (2.5, True), (3.0, True), (4.0, False)])
+def test_keyframes_are_enough_for_crops_that_are_wanted_no_more_often(
+    plain: Path, crops_per_s: float, *, asleep: bool
+) -> None:
+    reading = _Reading(plain, _needs(crops=lambda: crops_per_s))
+    assert reading.asleep[-1] is asleep
+    assert len(reading.pictures) == (42 if asleep else 150)
+
+
+def test_keyframes_that_nobody_looks_at_are_left_out_and_woken_nothing_is_missing(plain: Path) -> None:
+    packets = iter(range(1000))
+    reading = _Reading(
+        plain,
+        _needs(quiet=lambda: 60.0 if next(packets) < 85 else 0.0),
+        due=lambda number: not 50 <= number < 125,
+    )
+    assert True in reading.asleep
+    assert reading.asleep[-1] is False
+    whole = _Reading(plain).pixels()
+    assert all(whole[at_s] == pixels for at_s, pixels in reading.pixels().items())
+    assert all(picture.trusted for picture in reading.pictures)
+    assert [at_s for at_s in reading.times_s if 2.0 <= at_s < 4.0] == []
+    assert reading.times_s[-25:] == [round(number / _FPS, 2) for number in range(125, 150)]
+
+
+def test_keyframes_that_are_too_rare_are_not_enough_for_crops(plain: Path) -> None:
+    assert True not in _Reading(plain, _needs(crops=lambda: 0.0, blind_s=0.3)).asleep
+
+
+def test_where_every_picture_is_a_keyframe_those_that_are_due_are_decoded(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "intra.avi", frames=100, codec="mjpeg")
+    reading = _Reading(path, _needs(crops=lambda: 0.0), due=lambda number: number % 5 == 0)
+    assert len(reading.pictures) <= 25
 
 
 @pytest.mark.parametrize("woken_at", [73, 75, 80, 84])

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from gend.faces import Face
-from monitor.messages import Box, Pixels
+from monitor.messages import Box, Detail, Pixels
 
 # A frontal face in a box of width 1 and height 1.3, about where detectors put it.
 _FRONTAL = np.array([[0.28, 0.45], [0.72, 0.45], [0.5, 0.72], [0.33, 0.98], [0.67, 0.98]])
@@ -49,6 +49,7 @@ class PictureFrame:
     stream: str = "lobby"
     index: int = 0
     pts_s: float | None = None
+    detail: Detail = "same"
     regions: list[Box] = field(default_factory=list)
 
     @property

@@ -160,6 +160,7 @@ def test_a_narrow_face_is_looked_at_more_closely(assets: Path) -> None:
     reference = Finder(detector, config.model_copy(update={"analysis_px": 960})).find(frame, None).faces
     for face in faces:
         closer = finder.closer(frame, face)
+        assert closer is not None
         overlaps = iou([closer.box], [other.box for other in reference])[0]
         other = reference[int(overlaps.argmax())]
         assert overlaps.max() > 0.7

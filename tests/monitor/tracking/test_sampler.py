@@ -113,3 +113,29 @@ def test_pace_a_gap_is_not_made_up_for() -> None:
     pace.mark(60, 1)
     assert not pace.due(60.5, 1)
     assert pace.due(61, 1)
+
+
+def test_due_earlier_where_the_next_chance_is_late_and_no_more_often_for_it() -> None:
+    sampler, taken = _sampler(), []
+    for at_s in [10 + index * 0.8 for index in range(40)]:  # 32 s
+        if sampler.due("t", at_s, early_s=0.3):
+            sampler.took("t", at_s)
+            taken.append(at_s)
+    assert len(taken) == pytest.approx(32, abs=1)
+    assert not _sampler_after(10).due("t", 10.8)
+    assert _sampler_after(10).due("t", 10.8, early_s=0.3)
+
+
+def _sampler_after(at_s: float) -> Sampler:
+    sampler = _sampler()
+    sampler.took("t", at_s)
+    return sampler
+
+
+def test_demanded_is_the_most_that_is_asked_of_a_track_now() -> None:
+    sampler = _sampler()
+    sampler.begin("u")
+    assert sampler.demanded_per_s(10) == 0
+    sampler.demand(_demand(3, expires_s=12))
+    sampler.demand(_demand(9, expires_s=11, track="u"))
+    assert [sampler.demanded_per_s(at_s) for at_s in (10, 11.5, 13)] == [5, 3, 0]

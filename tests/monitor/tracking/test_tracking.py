@@ -9,7 +9,7 @@ import pytest
 
 from gend.faces import Face, align
 from monitor.config import FacesConfig
-from monitor.messages import Crop, Demand, Pixels, Tracked, TrackObservation
+from monitor.messages import Crop, Demand, Detail, Pixels, Tracked, TrackObservation
 from monitor.stream_config import Polygon
 from monitor.tracking import Tracking
 from tests.monitor.tracking.scenes import PictureFrame, ScriptedDetector, centre, face_at, textured
@@ -22,12 +22,31 @@ _SEARCHED = {"analysis_px": 640, "search_every": 1, "idle_blind_max_s": 0}
 """Every picture is searched, at half of its width: the faces of these tests move and the pictures do not."""
 
 
+class _Detector(ScriptedDetector):
+    """Sees in a closer look around a face of 200 px at (400, 300) what `closer` says."""
+
+    closer: Sequence[Face] | None = None
+
+    def detect(self, picture: Pixels) -> list[Face]:
+        if self.closer is None or picture.shape[0] != 128:
+            return super().detect(picture)
+        scale, corner = 0.32, (200, 100)
+        return [
+            Face(
+                tuple((edge - corner[index % 2]) * scale for index, edge in enumerate(face.box)),  # type: ignore[arg-type]
+                ((face.landmarks - np.array(corner)) * scale).astype(np.float32),
+                face.confidence,
+            )
+            for face in self.closer
+        ]
+
+
 class _Stage:
     """A Tracking whose detector finds what the test puts before it."""
 
     def __init__(self, config: FacesConfig | None = None, ignore: Sequence[Polygon] = ()) -> None:
         self.faces: Sequence[Face] = ()
-        self.detector = ScriptedDetector(1280, lambda: self.faces)
+        self.detector = _Detector(1280, lambda: self.faces)
         self.tracking = Tracking(
             "lobby",
             (config or FacesConfig()).model_copy(update=_SEARCHED),
@@ -41,13 +60,19 @@ class _Stage:
         self.told: list[TrackObservation] = []
 
     def show(
-        self, times: Iterable[float], faces: Sequence[Face], *, picture: Pixels = _SHARP, trusted: bool = True
+        self,
+        times: Iterable[float],
+        faces: Sequence[Face],
+        *,
+        picture: Pixels = _SHARP,
+        trusted: bool = True,
+        detail: Detail = "same",
     ) -> PictureFrame:
         """Shows the faces at each time; returns the last frame."""
         self.faces = faces
         frame = PictureFrame(picture)
         for at_s in times:
-            frame = PictureFrame(picture, at_s=at_s, trusted=trusted)
+            frame = PictureFrame(picture, at_s=at_s, trusted=trusted, detail=detail)
             self._keep(self.tracking.process(frame))
         return frame
 
@@ -110,6 +135,49 @@ def test_process_crop_equals_one_cut_from_the_whole_picture() -> None:
     assert np.abs(crop.pixels.astype(int) - expected).max() <= 4  # the transform is estimated anew near the corner
     ((x0, y0, x1, y1),) = frame.regions
     assert (x1 - x0) * (y1 - y0) < 0.1 * _SHARP.shape[0] * _SHARP.shape[1]
+
+
+def test_process_a_crop_waits_for_detail_and_nothing_is_counted_meanwhile() -> None:
+    stage = _Stage()
+    small = face_at(900, 300, 40)
+    frame = stage.show(_times(0, 3), [face_at(400, 300, 200), small], detail="none")
+    assert (stage.crops, stage.gated(), frame.regions) == ([], {}, [])
+    assert stage.tracking.statistics().faces == 2
+    stage.show([3.0], [face_at(400, 300, 200), small])
+    assert [crop.at_s for crop in stage.crops] == [3.0]
+    stage.flush(4)
+    assert stage.gated() == {"small": 1}
+
+
+def test_a_crop_is_due_for_whoever_comes_and_once_a_second_but_not_while_nobody_is_there() -> None:
+    stage = _Stage()
+    due = []
+    for number, faces in enumerate([[], *[[face_at(400, 300, 200)]] * 8]):
+        stage.show([number / 5], faces)
+        due.append(stage.tracking.statistics().crop_due)
+    assert due == [False, True, False, False, True, True, True, False, False]
+
+
+def test_process_detail_of_another_instant_is_cut_where_the_face_is_in_it() -> None:
+    """The detector sees the face where it was, and in a closer look where it has gone: 20 px to the right."""
+    stage = _Stage()
+    was, gone = face_at(400, 300, 200), face_at(420, 300, 200)
+    stage.detector.closer = [gone]
+    stage.show(_times(0, 1), [was], detail="near")
+    crop = stage.crops[0]
+    assert crop.pixels.shape == align(_SHARP, gone.landmarks).shape
+    assert np.abs(crop.pixels.astype(int) - align(_SHARP, gone.landmarks)).mean() < 1
+    assert np.abs(crop.pixels.astype(int) - align(_SHARP, was.landmarks)).mean() > 10
+
+
+@pytest.mark.parametrize("seen", [[], [face_at(900, 300, 200)]])
+def test_process_detail_that_shows_no_such_face_is_never_cut(seen: list[Face]) -> None:
+    stage = _Stage()
+    stage.detector.closer = seen
+    stage.show(_times(0, 1), [face_at(400, 300, 200)], detail="near")
+    stage.flush(2)
+    assert stage.crops == []
+    assert stage.gated()["alignment"] >= 1
 
 
 def test_process_boxes_are_of_the_full_picture() -> None:

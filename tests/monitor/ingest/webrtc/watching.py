@@ -8,7 +8,7 @@ import threading
 from typing import Any, Self
 
 from monitor.clock import LiveClock
-from monitor.ingest import PacketRing, SourceStatus, new_reader
+from monitor.ingest import Needs, PacketRing, SourceStatus, new_reader
 from monitor.ingest.webrtc.published import PublishedReader
 from monitor.messages import Frame, Leave, Offer, Reply
 from monitor.stream_config import StreamConfig
@@ -38,10 +38,13 @@ class Watched:
             on_frame=self._frame,
             on_status=self.statuses.append,
             clock=LiveClock(),
-            wanted=None,
+            wanted=lambda _: True,
             ring=ring,
             webrtc=WebRtcConfig.model_validate(webrtc or {}),
             on_reply=self.replies.put,
+            needs=Needs(25, 0, lambda: 0.0),
+            crops_per_s=lambda: 0.0,
+            crop_due=lambda: False,
         )
         assert isinstance(reader, PublishedReader)
         self.reader = reader
