@@ -43,8 +43,8 @@ class FacesConfig(Section):
         default=2,
         ge=1,
         le=10,
-        description="Pictures of which one at least is searched; in between, faces in sight are carried on by optical "
-        "flow where that is certain. 1 searches all.",
+        description="While faces are in sight, pictures of which one at least is searched; in between, faces are "
+        "carried on by optical flow where that is certain. 1 searches all.",
     )
     idle_blind_max_s: float = Field(
         default=2,

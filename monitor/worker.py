@@ -165,7 +165,7 @@ class StreamWorker:
             needs=Needs(
                 tracking.faces.analysis_fps,
                 tracking.faces.idle_blind_max_s,
-                lambda: tracking.statistics().quiet_s,
+                lambda: tracking.quiet_s,
             ),
             crops_per_s=lambda: tracking.statistics().demanded_per_s,
             crop_due=lambda: tracking.statistics().crop_due,

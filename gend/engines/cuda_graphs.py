@@ -17,8 +17,9 @@ from torch import Tensor
 
 from gend.network import Tuning
 
-LARGEST = 256
-"""Crops of the largest batch; larger ones are to be split."""
+LARGEST = 64
+"""Crops of the largest recording, and of one copy to the GPU: it is busy for longer than the next copy takes. Larger
+batches come in parts."""
 _WARM_RUNS = 3
 """Before recording: libraries choose their kernels in the first runs."""
 

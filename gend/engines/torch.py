@@ -12,14 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from gend.engines import Bank, Device, EngineName, Floats, Mix, Precision, check_answer, check_input
-from gend.engines.cuda_graphs import CudaGraphs
+from gend.engines.cuda_graphs import LARGEST, CudaGraphs
 from gend.engines.staging import CudaTransfer, staged
 from gend.errors import GendError
 from gend.network import GenD, Tuning
 
 NAME: EngineName = "torch"
-_PART = 64
-"""Crops of one copy to a GPU: enough to keep it busy for longer than the next copy takes."""
 _DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -106,7 +104,7 @@ class _Gpu:
 
     def __init__(self, model: GenD, device: torch.device, input_px: int) -> None:
         self._graphs = CudaGraphs(model.log_odds, device)
-        self._transfers = [CudaTransfer(_PART, input_px, device) for _ in range(2)]
+        self._transfers = [CudaTransfer(LARGEST, input_px, device) for _ in range(2)]
         self._lock = Lock()
 
     def log_odds(self, crops: NDArray[np.uint8], tuning: Tuning | None) -> Floats:
@@ -114,7 +112,7 @@ class _Gpu:
         with self._lock:
             parts = [
                 self._graphs.run(there, None if tuning is None else Tuning(*(each[part] for each in tuning)))
-                for part, there in staged(crops, self._transfers, _PART)
+                for part, there in staged(crops, self._transfers, LARGEST)
             ]
             log_odds: Floats = torch.cat(parts).cpu().numpy()
         return log_odds

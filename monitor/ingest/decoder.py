@@ -62,6 +62,8 @@ class Decoder:
         self._complete = True
         """Whether every picture of the stream is presented."""
         self._packets = 0
+        self._presented = 0
+        """Number of the keyframe that was decoded alone last: awake again, it is decoded once more, for the others."""
 
     @property
     def asleep(self) -> bool:
@@ -84,12 +86,15 @@ class Decoder:
         at_s = self._clock.now_s()
         self._take_in(packet, at_s)
         burst = self._backlog.add(packet, at_s, due=due or not packet.size)
-        pictures = [self._judged(frame) for each in burst.packets for frame in self._decoded(each)]
-        if burst.packets and burst.depth == "keyframes":
-            pictures += self._drained()
-        elif burst.packets:
+        if burst.packets:
             self._complete = burst.depth == "all"
-        self._count(burst, len(pictures))
+        frames = [frame for each in burst.packets for frame in self._decoded(each)]
+        if burst.packets and burst.depth == "keyframes":
+            frames += self._drained()
+        self._count(burst, len(frames))
+        pictures = [self._judged(frame) for frame in frames if self._number(frame.opaque) > self._presented]
+        if burst.packets and burst.depth == "keyframes":
+            self._presented = self._number(burst.packets[0].opaque)
         return pictures
 
     def _take_in(self, packet: av.Packet[VideoStream], at_s: float) -> None:
@@ -102,7 +107,8 @@ class Decoder:
             self._trust.damaged(self._packets)
             # Where FFmpeg splits a transport stream into pictures anew, the mark comes one picture early.
             self._trust.damaged(self._packets + 1)
-        packet.opaque = (self._packets,)  # PyAV tells objects apart by identity, and small numbers are one object
+        # PyAV tells objects apart by identity, and small numbers are one object.
+        packet.opaque = (self._packets, at_s)
 
     def _decoded(self, packet: av.Packet[VideoStream]) -> list[av.VideoFrame]:
         self._context.skip_frame = "NONREF" if self._backlog.reference else "DEFAULT"
@@ -113,11 +119,10 @@ class Decoder:
             self._trust.damaged(self._number(packet.opaque))
             return []
 
-    def _drained(self) -> list[Picture]:
+    def _drained(self) -> list[av.VideoFrame]:
         """What the decoder holds back until it knows the order of its pictures; then it is as new."""
-        self._complete = False
         try:
-            return [self._judged(frame) for frame in self._context.decode(None)]
+            return self._context.decode(None)
         except FFmpegError:
             return []  # the packet's own fault, and counted there
         finally:
@@ -143,7 +148,7 @@ class Decoder:
             packet=number,
             key=frame.key_frame,
             pts_s=pts_s,
-            at_s=self._clock.now_s(),
+            at_s=self._arrived_s(frame.opaque),
             complete=self._complete,
         )
         return Picture(frame, pts_s, trusted)
@@ -151,3 +156,7 @@ class Decoder:
     def _number(self, opaque: object) -> int:
         """Of the packet that carries this, or whose picture does."""
         return int(opaque[0]) if isinstance(opaque, tuple) else self._packets
+
+    def _arrived_s(self, opaque: object) -> float:
+        """When that packet came, which may have waited since."""
+        return float(opaque[1]) if isinstance(opaque, tuple) else self._clock.now_s()

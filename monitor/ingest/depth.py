@@ -30,6 +30,8 @@ _NEARLY = 1.25
 """Crops for each keyframe that may be wanted before all pictures are decoded for them."""
 _INTERVALS = 3
 """Distances between keyframes that must have been short enough."""
+_LATE = 1.15
+"""Keyframes that are sent every two seconds come a little sooner or later than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,10 @@ class Depths:
         # Without a rate nothing tells how many would remain.
         self._reference = needs is not None and fps is not None and fps >= _ENOUGH * needs.analysis_fps
         self._packets = self._pictures = 0
+        self._since_s = 0.0  # of what is counted by these
         self._keys_s: deque[float] = deque(maxlen=_INTERVALS + 1)
         self._asleep = False
+        self._now_s = 0.0
 
     def of(self, *, key: bool, at_s: float) -> Depth:
         """How deep to decode the next packet.
@@ -73,6 +77,7 @@ class Depths:
         """
         if key:
             self._keys_s.append(at_s)
+        self._now_s = at_s
         # Asleep it falls at a keyframe, and wakes wherever it must.
         self._asleep = (key or self._asleep) and self._may_sleep(at_s)
         if self._asleep:
@@ -85,17 +90,22 @@ class Depths:
             self._keys_s.clear()  # nobody would see it move: awake until keyframes have proved themselves again
         if depth != "reference" or self._needs is None or self._fps is None:
             return
+        if self._packets == 0:
+            self._since_s = self._now_s
         self._packets += packets
         self._pictures += pictures
         if self._packets >= _TRIAL_PACKETS:
+            lasted_s = self._now_s - self._since_s
+            # What is declared may be the rate of fields, or that of the day at night.
+            fps = min(self._fps, self._packets / lasted_s) if lasted_s > 0 else self._fps
             share = self._pictures / self._packets
-            self._reference = share <= _WORTH and share * self._fps >= _ENOUGH * self._needs.analysis_fps
+            self._reference = share <= _WORTH and share * fps >= _ENOUGH * self._needs.analysis_fps
             self._packets = self._pictures = 0
 
     def _may_sleep(self, at_s: float) -> bool:
         if self._needs is None or len(self._keys_s) <= _INTERVALS:
             return False
-        limit_s = self._needs.idle_blind_max_s
+        limit_s = self._needs.idle_blind_max_s * _LATE
         keys_s = [*self._keys_s, at_s]
         in_time = all(later - sooner <= limit_s for sooner, later in itertools.pairwise(keys_s))
         if not in_time:

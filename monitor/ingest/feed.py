@@ -180,7 +180,8 @@ class Feed:
                     trusted_s = now_s
                 elif pictures and now_s - trusted_s > self._untrusted_s:
                     raise SourceError(f"connection given up: damaged pictures only for {self._untrusted_s:g} s")
-                if pictures or source.asleep:
+                # Sound alone is no sign of life.
+                if pictures or (source.asleep and source.is_picture(packet)):
                     turn.expect(now_s)
                 elif turn.silent_s() > LOST_STALLS * self._config.stall_s:
                     raise SourceError("connection given up: data arrives, but no picture can be made of it")

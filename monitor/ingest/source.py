@@ -108,8 +108,6 @@ class Source:
                     timeout=(open_s, silence_s),
                     hwaccel=decoder,
                 )
-            except RuntimeError:  # of PyAV, where it finds nothing in it that the hardware decodes
-                raise SourceError(f"cannot open: hardware {hardware} cannot decode what is in it") from None
             except FFmpegError as error:
                 waited_s = clock.now_s() - began_s
                 silent = open_s is not None and waited_s >= open_s
@@ -118,6 +116,10 @@ class Source:
                     # Not "from error": its text quotes the address.
                     raise failure from None
                 continue
+            except RuntimeError:  # of PyAV, where it finds nothing in it that the hardware decodes
+                if decoder is None:
+                    raise
+                raise SourceError(f"cannot open: hardware {hardware} cannot decode what is in it") from None
             stream = _video_stream(container)
             declared = stream and (stream.codec_context.width, stream.codec_context.height)
             if declared and declared[0] * declared[1] > LARGEST_PX:

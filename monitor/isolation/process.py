@@ -17,6 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
+import cv2
+
 from monitor.answers import Answer, Request
 from monitor.clock import LiveClock
 from monitor.ingest import SourceStatus
@@ -74,6 +76,7 @@ def work(connection: Connection, memory: Connection, plan: WorkerPlan, prefix: s
     leave_signals_to_the_service(_GOODBYE_S)
     introduce(plan.stream.name, oom_score=_OOM_SCORE)
     _bound_memory()
+    cv2.setNumThreads(1)  # streams are many, and each would begin threads for all cores
     wire = Wire[FromWorker](connection)
     send_logs(wire, log_level)
     try:

@@ -23,14 +23,20 @@ class Timing:
 
     def __init__(self) -> None:
         self.busy_s = 0.0
-        self._spans_s: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+        self._seconds: deque[tuple[int, float]] = deque()
+        """Of late: which second, and how much of the work ended in it."""
         self._latencies_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._waits, self._latencies = Histogram(LATENCY_S), Histogram(LATENCY_S)
 
     def spent(self, begin_s: float, end_s: float) -> None:
         """The encoder has worked for so long."""
-        self._spans_s.append((begin_s, end_s))
-        self.busy_s += max(end_s - begin_s, 0.0)
+        spent_s, second = max(end_s - begin_s, 0.0), int(end_s)
+        self.busy_s += spent_s
+        if self._seconds and self._seconds[-1][0] == second:
+            spent_s += self._seconds.pop()[1]
+        self._seconds.append((second, spent_s))
+        while self._seconds[0][0] < second - _WINDOW_S:
+            self._seconds.popleft()
 
     def scored(self, crops: Sequence[Crop], begin_s: float, end_s: float) -> None:
         """It has answered for these, which it took at `begin_s`."""
@@ -48,8 +54,8 @@ class Timing:
             now_s: now.
         """
         since_s = max(since_s, now_s - _WINDOW_S)
-        spans_s = [*self._spans_s, *([] if begun_s is None else [(begun_s, now_s)])]
-        busy_s = sum(max(end_s - max(begin_s, since_s), 0.0) for begin_s, end_s in spans_s)
+        busy_s = sum(spent_s for second, spent_s in self._seconds if second >= int(since_s))
+        busy_s += 0.0 if begun_s is None else now_s - max(begun_s, since_s)
         return min(busy_s / (now_s - since_s), 1.0) if now_s > since_s else 0.0
 
     def latency_s(self, quantile: float) -> float | None:

@@ -41,6 +41,8 @@ class Found:
     """In full-resolution pixels."""
     small: Pixels | None
     """The picture that was searched, RGB uint8 (h, w, 3); None where none was."""
+    luma: Pixels | None
+    """Brightness of the picture, uint8 (h, w); None where it is not watched."""
 
 
 class Finder:
@@ -57,6 +59,7 @@ class Finder:
         self._movement = Movement()
         self._flow = Flow()
         self._searched_s = -math.inf
+        self._size = (0, 0)  # of the last frame, pixels
         self._unsearched = 0
         """Pictures since the last search."""
         self.searches = 0
@@ -77,6 +80,9 @@ class Finder:
             Exception: whatever converting the picture or the detector raises.
         """
         px = self._searched_px(frame)
+        before, self._size = self._size, (frame.width, frame.height)
+        if self._size != before:
+            known = None  # in pixels of another size
         luma = frame.luma(px) if self._may_spare else None
         if luma is not None:
             moved = self._movement.see(luma, frame.at_s)
@@ -84,13 +90,17 @@ class Finder:
             if spared is not None:
                 self._unsearched += 1
                 self._flow.see(luma)
-                return Found(spared, None)
+                return Found(spared, None, luma)
         small = frame.small(px)
-        faces = self._search(small, frame.width / small.shape[1], frame.height / small.shape[0])
+        try:
+            faces = self._search(small, frame.width / small.shape[1], frame.height / small.shape[0])
+        except BaseException:
+            self._movement.forget()  # what moved is still to be looked at
+            raise
         self._searched_s, self._unsearched = frame.at_s, 0
         if luma is not None:  # not sooner: where a search raises, what is known is of the picture before
             self._flow.see(luma)
-        return Found(faces, small)
+        return Found(faces, small, luma)
 
     def closer(self, frame: Frame, face: Face) -> Face | None:
         """The face with its landmarks as a closer look places them, where that can do better and finds it again.

@@ -45,7 +45,8 @@ class Repeats:
         """Whether the picture equals the one before, byte for byte.
 
         Args:
-            picture: RGB uint8 (h, w, 3); kept until the next, so nobody may write to it.
+            picture: RGB or brightness, uint8 (h, w, 3) or (h, w), of one kind for all pictures; kept until the next,
+                so nobody may write to it.
             at_s: when it was seen.
         """
         # Nearly always they differ, and then a few pixels tell.

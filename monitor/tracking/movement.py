@@ -41,6 +41,10 @@ class Movement:
         self._cells, self._moved_s = cells, at_s
         return True
 
+    def forget(self) -> None:
+        """The next picture counts as moved."""
+        self._cells = None
+
     @property
     def still_s(self) -> float:
         """Seconds for which nothing has moved, as of the picture seen last; 0 before the first."""

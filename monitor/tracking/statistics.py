@@ -17,7 +17,7 @@ class TrackingStatistics:
     analysed: int = 0
     """Frames looked at."""
     searched: int = 0
-    """Searches for faces; the rest of the frames was known without one."""
+    """Searches for faces, of frames and, for a closer look, of parts of them."""
     carried: int = 0
     """Frames in which known faces were carried on by optical flow."""
     identities: int = 0

@@ -92,6 +92,11 @@ class Tracking:
         return self._faces
 
     @property
+    def quiet_s(self) -> float:
+        """Seconds for which nobody has been there and nothing has moved; any thread may ask."""
+        return self._finder.still_s if self._tracker.empty else 0.0
+
+    @property
     def lifetime_s(self) -> float:
         """Seconds without an analysed frame after which the stream has lost all its faces: time to `flush`."""
         return self._tracker.longest_lifetime_s + _LATE_PERIODS * self._period_s
@@ -122,7 +127,8 @@ class Tracking:
         self._pace.mark(frame.at_s, self._period_s)
         found = self._finder.find(frame, self._tracker.settled())
         self._analysed += 1
-        repeated = found.small is not None and self._repeats.see(found.small, frame.at_s)
+        shown = found.small if found.luma is None else found.luma
+        repeated = shown is not None and self._repeats.see(shown, frame.at_s)
         update = self._tracker.update(self._heeded(found.faces, frame), frame.at_s)
 
         out: list[Tracked] = []
@@ -262,7 +268,7 @@ class Tracking:
             sampled=self._sampled,
             gated=dict(self._gated),
             detect_s=self._finder.detect_s,
-            quiet_s=self._finder.still_s if self._tracker.empty else 0.0,
+            quiet_s=self.quiet_s,
             demanded_per_s=self._sampler.demanded_per_s(at_s),
             crop_due=crop_due,
             degraded=self._detector.degraded,

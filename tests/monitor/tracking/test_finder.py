@@ -97,6 +97,18 @@ def test_whoever_comes_in_is_looked_for_at_once() -> None:
     assert finder.still_s == 0
 
 
+def test_what_moved_while_a_search_raised_is_searched_with_the_next_picture() -> None:
+    detector = _Seeing()
+    finder = Finder(detector, FacesConfig())
+    finder.find(_frame(0), [])
+    detector.faces = [object()]  # type: ignore[list-item]
+    with pytest.raises(AttributeError):
+        finder.find(_frame(1, _with_face(300, 200)), [])
+    detector.faces = []
+    finder.find(_frame(2, _with_face(300, 200)), [])
+    assert len(detector.searched) == 3
+
+
 def test_a_lamp_that_fades_is_no_movement() -> None:
     detector = _Seeing()
     finder = Finder(detector, FacesConfig(idle_blind_max_s=30))
@@ -123,14 +135,16 @@ def test_faces_in_sight_are_carried_and_searched_for_in_turn(every: int) -> None
     assert finder.carried == 12 - 12 // every
 
 
-@pytest.mark.parametrize("case", ["gone", "doubt", "damaged", "first"])
+@pytest.mark.parametrize("case", ["gone", "doubt", "damaged", "first", "resized"])
 def test_what_is_not_certain_is_searched(case: str) -> None:
     detector = _Seeing()
-    finder = Finder(detector, FacesConfig(idle_blind_max_s=0))
+    finder = Finder(detector, FacesConfig(idle_blind_max_s=0, analysis_px=320))
     known = [_patch_face(300, 200)]
     if case != "first":
         finder.find(_frame(0, _with_face(300, 200)), known)
     picture = textured(1280, 720, seed=9) if case == "gone" else _with_face(305, 200)
+    if case == "resized":  # and searched at the same size as before
+        picture = cv2.resize(picture, (640, 360), interpolation=cv2.INTER_AREA).astype(np.uint8)
     finder.find(_frame(1, picture, trusted=case != "damaged"), None if case == "doubt" else known)
     assert len(detector.searched) == (1 if case == "first" else 2)
 

@@ -24,9 +24,10 @@ _ROOM = textured(WIDTH, HEIGHT, seed=1)
 _FACE = face_at(320, 180, 110)
 
 
-def write(path: Path, pictures: Iterable[Pixels]) -> Path:
+def write(path: Path, pictures: Iterable[Pixels], *, gop: int = 20) -> Path:
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "24", "g": "20"})
+        options = {"preset": "veryfast", "crf": "24", "g": str(gop)}
+        stream = container.add_stream("libx264", rate=FPS, options=options)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
@@ -97,9 +98,11 @@ def test_face_that_lives_a_little_is_no_picture(tmp_path: Path, room: Callable[[
     assert not any(observation.frozen for observation in told)
 
 
-def test_frozen_camera_is_told_and_over_when_pictures_change_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("gop", [20, 5])
+def test_frozen_camera_is_told_and_over_when_pictures_change_again(tmp_path: Path, gop: int) -> None:
     live = list(filmed(8, room=blinking))
-    told = watched(write(tmp_path / "frozen.mp4", [*live, *[live[-1]] * (12 * FPS), *filmed(12, room=blinking)]))
+    pictures = [*live, *[live[-1]] * (12 * FPS), *filmed(12, room=blinking)]
+    told = watched(write(tmp_path / "frozen.mp4", pictures, gop=gop))
     frozen = [observation.block for observation in told if observation.frozen]
     assert {observation.frozen for observation in told} == {(), ("duplicate frames",)}
     assert frozen == list(range(frozen[0], frozen[-1] + 1))
