@@ -34,7 +34,7 @@ class StreamConfig(Section):
     detect_url: SecretStr | None = Field(
         default=None,
         description="A smaller stream of the same camera and view, to find faces on; they are cut out of `url`'s. "
-        "What FFmpeg opens, as for `url`, over the same `transport`; not for WebRTC.",
+        "What FFmpeg opens, as for `url`, over the same `transport`, decoded by the processor; not for WebRTC.",
     )
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="How RTSP carries its packets.")
     hardware: str | None = Field(
