@@ -17,6 +17,7 @@ from monitor.stream_config import StreamConfig
 _HINTS = {
     "name": "Small letters, digits, - and _; in topics, logs and pages.",
     "url": "rtsp://user:password@camera/path; whip: for a call; whep+https://… for one that is fetched.",
+    "detect_url": "To find faces on; they are cut out of the other. Left empty: none.",
     "token": "Of a whip: stream, what publishers must show; of whep+https:, what we show. Left empty: none.",
     "stall_s": "Seconds without a picture until it counts as stalled.",
     "ignore": "Polygons in which faces are not followed, as fractions: [[[0, 0], [0.2, 0], [0.2, 0.3]]]",
@@ -38,6 +39,7 @@ class StreamForm:
         if stream is None:
             self._fields["name"] = ui.input("Name")
         self._fields["url"] = ui.input("Address", value=now.get("url", ""))
+        self._fields["detect_url"] = ui.input("Smaller stream of the camera", value=now.get("detect_url") or "")
         self._fields["sessions"] = ui.select(
             {"one": "one at a time", "many": "many: each a stream of their own"},
             label="Callers of a whip: stream",
