@@ -29,7 +29,7 @@ ALONE := tests/monitor/demo/test_show.py tests/monitor/test_stopping.py
 
 # Several at a time; the tests of one file share a service, or an encoder, in their order, and files with long tests
 # begin first (tests/conftest.py). The libraries of the research side and those of the service do not meet in one process,
-# as in use: a process has one fork server for both. Research computes: two at a time. Tests of the service wait as well.
+# as in use: a process has one fork server for both. Tests of faults wait more than they compute: three at a time.
 MANY := --dist loadfile --no-loadscope-reorder
 
 # The tests start hundreds of processes, each of which would compile the project anew where bytecode is not kept; and of
@@ -39,7 +39,7 @@ test: export OMP_NUM_THREADS ?= 1
 test: $(STAMP)  ## run the tests; ARGS="-k name" for some of them
 ifeq ($(strip $(ARGS)),)
 	@failed=0; $(BIN)/python -m pytest -n 2 $(MANY) tests/gend || failed=1; \
-	$(BIN)/python -m pytest -n 3 $(MANY) tests/test_*.py tests/monitor $(addprefix --ignore=,$(ALONE)) || failed=1; \
+	$(BIN)/python -m pytest -n 2 $(MANY) tests/test_*.py tests/monitor $(addprefix --ignore=,$(ALONE)) || failed=1; \
 	$(BIN)/python -m pytest $(ALONE) || failed=1; \
 	$(BIN)/python -m pytest -n 3 $(MANY) tests/faults || failed=1; exit $$failed
 else
@@ -48,6 +48,7 @@ endif
 
 soak: $(STAMP)  ## hours of faults: the long forms of tests/faults, then many streams; ARGS="--hours 2 --out DIR"
 	@GEND_SOAK=1 $(BIN)/python -m pytest tests/faults
+	@GEND_SOAK=1 $(BIN)/python -m pytest -m long tests/gend
 	@GEND_SOAK=1 $(BIN)/python -m pytest -m long tests/monitor
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 

@@ -152,7 +152,7 @@ async def _show(client: aiomqtt.Client, until_alert: bool) -> None:
 
 def _not_an_alert(record: logging.LogRecord) -> bool:
     """Takes the service's own lines of alerts out of the log: here they are printed as a subscriber receives them."""
-    told = str(record.msg).startswith("%s: alert ")
+    told = ": alert %s on %s: " in str(record.msg)
     return not told or logging.getLogger("monitor").isEnabledFor(logging.DEBUG)
 
 

@@ -37,6 +37,7 @@ def commands() -> list[list[str]]:
     return [shlex.split(line[2:]) for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_tutorial_leads_from_recordings_to_a_stream_that_uses_the_adapter(
     broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

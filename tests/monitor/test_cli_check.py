@@ -59,6 +59,7 @@ def test_capacity_of_streams_that_nobody_publishes_is_not_known(tmp_path: Path) 
     assert "capacity: no stream can be measured" in result.stdout
 
 
+@pytest.mark.long
 def test_capacity_that_is_interrupted_ends_without_measuring_on(call: Path, tmp_path: Path) -> None:
     streams = [{"name": name, "url": f"file:{call}"} for name in ("one", "two", "three")]
     config = written(tmp_path / "m.yaml", streams=streams)

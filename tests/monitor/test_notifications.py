@@ -6,6 +6,8 @@ import json
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from monitor.demo.clip import make_clip
 from monitor.notify.webhook import signature
 from tests.monitor.service import RunningService
@@ -21,6 +23,7 @@ def get(url: str) -> str:
     return text
 
 
+@pytest.mark.long
 def test_an_alert_reaches_a_webhook_although_the_service_was_killed_before(tmp_path: Path) -> None:
     clip = tmp_path / "call.mp4"
     make_clip(clip, seconds=12, manipulated_from_s=0, names=("astronaut",))

@@ -75,6 +75,7 @@ def test_without_a_stream_to_measure_nothing_is_guessed() -> None:
     assert report.encoder is None  # nothing is loaded in vain
 
 
+@pytest.mark.long
 def test_a_stream_whose_process_dies_meanwhile_is_not_measured(call: Path) -> None:
     found: list[CapacityReport] = []
     told: list[tuple[str, float]] = []

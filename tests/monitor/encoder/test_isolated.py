@@ -268,6 +268,7 @@ def test_closing_does_not_wait_for_a_batch(patient: _Patient) -> None:
     assert patient.encoder.restarts == 0
 
 
+@pytest.mark.long
 def test_five_processes_later_nothing_is_left_behind(patient: _Patient) -> None:
     us, figures = psutil.Process(), []
     for number in range(1, 7):

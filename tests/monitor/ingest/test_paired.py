@@ -196,6 +196,7 @@ def test_while_the_small_stream_is_away_the_main_one_is_searched(
     assert _PASSWORD not in caplog.text + watched.degraded
 
 
+@pytest.mark.long
 def test_while_the_main_stream_is_away_nothing_is_looked_at(main: Path, small: Path) -> None:
     with (
         RtspServer({"main": main}) as one,

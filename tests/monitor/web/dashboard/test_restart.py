@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.broker import free_port
@@ -12,6 +13,7 @@ from tests.monitor.web.dashboard.browsing import a_page
 from tests.waiting import PATIENCE_S
 
 
+@pytest.mark.long
 def test_pages_come_back_with_the_service(tmp_path: Path, browser: Browser) -> None:
     config = {
         "streams": [{"name": "call", "url": "whip:"}],

@@ -133,6 +133,7 @@ def test_a_login_that_has_ended_is_told_and_nothing_is_done(service: RunningServ
         expect(page.get_by_role("link", name="Log in")).to_have_attribute("href", "/login?next=%2Fsystem")
 
 
+@pytest.mark.long
 def test_to_look_on_is_no_use_of_a_login_and_outlasts_a_database_that_is_away(
     folder: Path, service: RunningService, browser: Browser
 ) -> None:
