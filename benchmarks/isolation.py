@@ -33,10 +33,11 @@ import av
 import cv2
 import numpy as np
 
-from benchmarks.processes import cpu_s, memory_mb, own_processes
+from benchmarks.processes import memory_mb
 from gend.errors import GendError
 from gend.faces import Face, FaceDetector, load_detector
 from gend.preprocess import encoder_input
+from monitor.capacity.processor_time import cpu_s, own_processes
 from monitor.clock import LiveClock
 from monitor.config import FacesConfig
 from monitor.ingest import SourceStatus

@@ -8,24 +8,6 @@ from pathlib import Path
 import psutil
 
 
-def own_processes() -> list[psutil.Process]:
-    """This one and its children, the fork server among them."""
-    own = psutil.Process()
-    return [own, *own.children(recursive=True)]
-
-
-def cpu_s(processes: Iterable[psutil.Process]) -> float:
-    """Processor time that they have taken so far, those of them that have ended left out."""
-    total = 0.0
-    for process in processes:
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
-    return total
-
-
 def machine_cpu_s() -> float:
     """Processor time that the whole machine has spent on anything since it was started."""
     times = psutil.cpu_times()

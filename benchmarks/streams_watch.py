@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.camera_clip import FPS
-from benchmarks.processes import cpu_s, machine_cpu_s, memory_mb, own_processes
+from benchmarks.processes import machine_cpu_s, memory_mb
+from monitor.capacity.processor_time import cpu_s, own_processes
 from monitor.config import MonitorConfig
 from monitor.messages import Crop, Logit, Pixels, Verdict
 from monitor.pipeline import Pipeline, PipelineStatistics

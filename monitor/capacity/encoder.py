@@ -9,10 +9,10 @@ import numpy as np
 import psutil
 
 from monitor.capacity.costs import EncoderCost
+from monitor.capacity.processor_time import cpu_s, own_processes
+from monitor.scoring import crops_at_once
 from monitor.steps import Parts
 
-_BATCH_S = 1.5
-"""As the service: a batch is kept small enough to be done within this."""
 _LONGEST_S = 30.0
 _LEAST_BATCHES = 3
 
@@ -32,10 +32,10 @@ def measure_encoder(parts: Parts, max_batch: int, seconds: float, progress: Call
     began_s = time.perf_counter()
     parts.encoder.logits(crops[:1])
     crop_s = time.perf_counter() - began_s
-    batch = min(max_batch, max(1, int(_BATCH_S / crop_s)))
+    batch = min(max_batch, crops_at_once(crop_s))
     parts.encoder.logits(crops[:batch])
     done = batches = 0
-    began_s, own_s, machine_s = time.perf_counter(), _cpu_s(), _machine_cpu_s()
+    began_s, own_s, machine_s = time.perf_counter(), cpu_s(own_processes()), _machine_cpu_s()
     while True:
         passed_s = time.perf_counter() - began_s
         if passed_s >= _LONGEST_S or (passed_s >= seconds and batches >= _LEAST_BATCHES):
@@ -45,22 +45,9 @@ def measure_encoder(parts: Parts, max_batch: int, seconds: float, progress: Call
         progress(min(1.0, passed_s / seconds))
     model = parts.model
     name = f"{model.weights}, {model.engine} {model.precision}"
-    took_s = _cpu_s() - own_s
+    took_s = cpu_s(own_processes()) - own_s
     elsewhere_s = max(0.0, _machine_cpu_s() - machine_s - took_s)
     return EncoderCost(name, done / passed_s, took_s / done, elsewhere_s / passed_s)
-
-
-def _cpu_s() -> float:
-    """Of this process and those that it has begun."""
-    own = psutil.Process()
-    total = 0.0
-    for process in (own, *own.children(recursive=True)):
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
-    return total
 
 
 def _machine_cpu_s() -> float:

@@ -31,16 +31,12 @@ from monitor.encoder.session import BrokenError, Session
 from monitor.encoder.slab import give_slab
 from monitor.errors import MonitorError
 from monitor.messages import Pixels
-from monitor.processes import Life
+from monitor.processes import FIRST_BACKOFF_S, LONGEST_BACKOFF_S, WELL_S, Life, not_begun
 from monitor.processes.child import Logged
 from monitor.redact import one_line
 
 _log = logging.getLogger("monitor.scoring")
 
-_FIRST_BACKOFF_S = 0.25
-_LONGEST_BACKOFF_S = 30.0
-_WELL_S = 60.0
-"""A process that lived for so long was well: its end counts as the first of its kind."""
 _SILENT_S = 60.0
 """It sends a sign of life each second, but for moments: while torch is read from a slow disk nothing else runs."""
 _AWAIT_S = 1.0
@@ -67,7 +63,7 @@ class IsolatedEncoder:
     def __init__(self, plan: EncoderPlan, max_batch: int) -> None:
         self._plan = plan
         self._max_batch = max_batch
-        self._backoff = Backoff(_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S)
+        self._backoff = Backoff(FIRST_BACKOFF_S, LONGEST_BACKOFF_S)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="supervise-encoder", daemon=True)
         self._turn = threading.Lock()  # held by who asks
@@ -235,7 +231,7 @@ class IsolatedEncoder:
             if reason != logged:
                 logged = reason
                 _log.warning("encoder: %s; another is started", reason)
-            if time.monotonic() - began_s >= _WELL_S:
+            if time.monotonic() - began_s >= WELL_S:
                 self._backoff.reset()
                 logged = None
             self._stopping.wait(self._backoff.next_s())
@@ -248,10 +244,8 @@ class IsolatedEncoder:
         try:
             arguments = (theirs, self._plan, self._max_batch, level)
             life = Life.begin(encode, arguments, name="gend-encoder", silent_s=_SILENT_S)
-        except OSError as error:
-            return f"its process cannot be started: {error.strerror or error}"
-        except EOFError:
-            return "its process cannot be started: the fork server ended"
+        except (OSError, EOFError) as error:
+            return not_begun(error)
         finally:
             theirs.close()
 

@@ -86,14 +86,16 @@ class Decoder:
         at_s = self._clock.now_s()
         self._take_in(packet, at_s)
         burst = self._backlog.add(packet, at_s, due=due or not packet.size)
-        if burst.packets:
-            self._complete = burst.depth == "all"
+        self._tally.skipped += burst.skipped
+        if not burst.packets:
+            return []
+        self._complete, alone = burst.depth == "all", burst.depth == "keyframes"
         frames = [frame for each in burst.packets for frame in self._decoded(each)]
-        if burst.packets and burst.depth == "keyframes":
+        if alone:
             frames += self._drained()
         self._count(burst, len(frames))
         pictures = [self._judged(frame) for frame in frames if self._number(frame.opaque) > self._presented]
-        if burst.packets and burst.depth == "keyframes":
+        if alone:
             self._presented = self._number(burst.packets[0].opaque)
         return pictures
 
@@ -129,9 +131,6 @@ class Decoder:
             self._context.flush_buffers()
 
     def _count(self, burst: Burst, pictures: int) -> None:
-        self._tally.skipped += burst.skipped
-        if not burst.packets:
-            return
         packets = sum(packet.size > 0 for packet in burst.packets)
         if burst.depth == "reference":
             self._tally.skipped += max(0, packets - pictures)

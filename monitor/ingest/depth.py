@@ -105,11 +105,9 @@ class Depths:
     def _may_sleep(self, at_s: float) -> bool:
         if self._needs is None or len(self._keys_s) <= _INTERVALS:
             return False
-        limit_s = self._needs.idle_blind_max_s * _LATE
-        keys_s = [*self._keys_s, at_s]
-        in_time = all(later - sooner <= limit_s for sooner, later in itertools.pairwise(keys_s))
-        if not in_time:
-            return False
+        limit_s = self._needs.idle_blind_max_s
         rarest_s = max(later - sooner for sooner, later in itertools.pairwise(self._keys_s))
+        if max(rarest_s, at_s - self._keys_s[-1]) > limit_s * _LATE:
+            return False
         enough = rarest_s > 0 and self._needs.crops_per_s() * rarest_s <= _NEARLY
-        return enough or self._needs.quiet_s() >= min(_QUIET_S, 2 * limit_s)
+        return enough or self._needs.quiet_s() >= min(_QUIET_S, 2 * limit_s * _LATE)

@@ -17,18 +17,15 @@ from monitor.isolation.process import FromWorker, Report, Unable
 from monitor.isolation.totals import nothing_yet, total
 from monitor.logs import of_stream
 from monitor.messages import BLOCK_S, Clip, Crop, Demand, Look, Preview, Reply, Tracked, TrackObservation
+from monitor.processes import FIRST_BACKOFF_S, LONGEST_BACKOFF_S, WELL_S, not_begun
 from monitor.processes.child import Logged
 from monitor.redact import one_line
 from monitor.worker import WorkerPlan, WorkerStatistics
 
 _log = logging.getLogger("monitor.pipeline")
 
-_FIRST_BACKOFF_S = 0.25
-_LONGEST_BACKOFF_S = 30.0
 _KILLED_S = 0.3
 """For a killed process to be gone."""
-_WELL_S = 60.0
-"""A process that lived for so long was well: its end counts as the first of its kind."""
 
 
 class IsolatedWorker:
@@ -64,7 +61,7 @@ class IsolatedWorker:
         self._on_message = on_message
         self._on_status = on_status
         self._on_answer = on_answer
-        self._backoff = Backoff(_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S)
+        self._backoff = Backoff(FIRST_BACKOFF_S, LONGEST_BACKOFF_S)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name=f"supervise-{self.stream}", daemon=True)
         self._lock = threading.Lock()  # guards `_life` and `_awaited`
@@ -165,7 +162,7 @@ class IsolatedWorker:
                 return  # a recording that has ended is not played again
             self._restarts += 1
             self._become_connecting(f"{reason}; another is started")
-            if self._clock.now_s() - began_s >= _WELL_S:
+            if self._clock.now_s() - began_s >= WELL_S:
                 self._backoff.reset()
             self._stopping.wait(self._backoff.next_s())
         if self._status.state != "stopped":
@@ -176,10 +173,8 @@ class IsolatedWorker:
         level = logging.getLogger("monitor").getEffectiveLevel()
         try:
             life = WorkerLife.of(self._plan, self._new_prefix(), level)
-        except OSError as error:
-            return f"its process cannot be started: {error.strerror or error}"
-        except EOFError:
-            return "its process cannot be started: the fork server ended"
+        except (OSError, EOFError) as error:
+            return not_begun(error)
 
         def turn(lives: bool) -> None:
             with self._lock:

@@ -102,6 +102,11 @@ def score(encoder: Encoder, crops: Sequence[Crop], model: str) -> list[Logit]:
     ]
 
 
+def crops_at_once(crop_s: float) -> int:
+    """How many crops are given to an encoder that takes so many seconds for each: as many as are done in 1.5 s."""
+    return max(1, int(_BATCH_S / max(crop_s, 1e-6)))
+
+
 class Worker:
     """Scores what waits in the batcher, in a thread named `score`.
 
@@ -211,10 +216,8 @@ class Worker:
                 self._score_spare(spare)
 
     def _batch_size(self) -> int:
-        """As many as are done within `_BATCH_S`; one, as long as the encoder's speed is unknown."""
-        if self._crop_s is None:
-            return 1
-        return max(1, int(_BATCH_S / max(self._crop_s, 1e-6)))
+        """As many as are done in time; one, as long as the encoder's speed is unknown."""
+        return 1 if self._crop_s is None else crops_at_once(self._crop_s)
 
     def _score(self, crops: list[Crop]) -> None:
         begin_s = self._begin(len(crops))
