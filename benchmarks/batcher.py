@@ -95,8 +95,8 @@ class _Timed(Batcher):
         super().__init__(_BATCH, max_age_s=5)
         self.run = run
 
-    def take(self, now_s: float, wait_s: float, *, at_most: int | None = None) -> list[Crop]:
-        crops = super().take(now_s, wait_s, at_most=at_most)
+    def take(self, now_s: float, wait_s: float, *, at_most: int | None = None, full: bool = False) -> list[Crop]:
+        crops = super().take(now_s, wait_s, at_most=at_most, full=full)
         taken_s = time.monotonic()
         if crops:
             self.run.sizes[len(crops)] += 1

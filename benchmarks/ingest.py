@@ -1,19 +1,20 @@
 """What watching a stream costs, against decoding it at all.
 
-Run: python -m benchmarks.ingest VIDEO [--only 720p25] [--seconds 15] (needs ffmpeg and YuNet; about a minute a format)
+Run: python -m benchmarks.ingest VIDEO [--only 720p25] [--seconds 15] (needs ffmpeg and YuNet)
      python -m benchmarks.ingest VIDEO --substream [--only 1080p25] [--seconds 15]
+
+A format takes some four minutes.
 
 VIDEO has faces in it. It is encoded anew in each format, and beside it a scene of the same size in which nothing
 happens but a sensor's noise. Each way of watching is a process of its own, all of whose CPU time counts. The floor is
-`ffmpeg -threads 1 -i CLIP -f null -`. The monitor's own worker plays the clips at their own pace, in a loop, as if
-they came from a camera; the other ways read them as fast as they can. With --substream, the monitor is compared with
+`ffmpeg -threads 1 -i CLIP -f null -`. The monitor's own worker plays the clips at their own pace, as if they came from
+a camera; the other ways read them as fast as they can. With --substream, the monitor is compared with
 itself where it finds faces on a 360p stream of the same camera (`detect_url`).
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import resource
@@ -31,25 +32,34 @@ from statistics import median
 import av
 import cv2
 import numpy as np
-import psutil
 
 from benchmarks.machine import described
 from gend.faces import load_detector
 from gend.fetch import fetch
 from gend.preprocess import encoder_input
+from monitor.capacity.processor_time import cpu_s, own_processes
 from monitor.clock import LiveClock
 from monitor.config import FacesConfig
+from monitor.isolation import IsolatedWorker
 from monitor.stream_config import StreamConfig
-from monitor.worker import StreamWorker, WorkerPlan, track_ids
+from monitor.worker import WorkerPlan, WorkerStatistics
 
-_FPS, _CLIP_S, _ANALYSIS_FPS = 25, 12, 5
-_WARM_S, _IDLE_WARM_S = 4.0, 14.0
+_FPS, _ANALYSIS_FPS = 25, 5
+_CLIP_S = 30
+_ROOM_S = 45
+"""At its end a recording is begun anew, and with it what is known of its keyframes: nothing is idle for a while."""
+_REPORT_S = 2.0
+"""For the worker's reports before and after."""
+_READ_S = 8
+"""Of a clip, by those who read it as fast as they can. The video is repeated within it, so all see the same."""
+_LIVE_S = 30.0
+_LIVE_START_S = 1.0
+"""From a clip's first picture to the word of it."""
+_WARM_S, _IDLE_WARM_S = 8.0, 14.0
 _ROUNDS = 3
 _THRESHOLD = 0.4
 _SMALL_PX = 640
 _SMALL_FORMAT, _SMALL_NAME = "360p25 H.264, no B-frames", "substream.mp4"
-_LONG_CLIP_S = 40
-"""At its end a recording is begun anew, and with it what is known of its keyframes."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +103,20 @@ def main() -> None:
     arguments.add_argument("video", type=Path)
     arguments.add_argument("--only", default="", help="formats whose names begin so")
     arguments.add_argument("--seconds", type=float, default=15.0, help="for which the monitor watches each clip")
+    arguments.add_argument("--rounds", type=int, default=_ROUNDS)
     arguments.add_argument("--substream", action="store_true", help="with a substream against without")
     arguments.add_argument("--way", choices=sorted(_WAYS), help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.way:
         print(json.dumps(asdict(_WAYS[given.way](given.video, given.seconds))))
         return
+    if _duration_s(given.video) > _READ_S:
+        arguments.error(f"{given.video}: longer than {_READ_S} s, so not all ways would see all of it")
+    if max(_WARM_S - _CLIP_S, _IDLE_WARM_S - _ROOM_S) + _LIVE_START_S + given.seconds + _REPORT_S > 0:
+        arguments.error("--seconds: so long the clips are not")
     if given.substream:
-        _compare_substream(given.video, given.only or "1080p25", given.seconds)
+        _compare_substream(given.video, given.only or "1080p25", given.seconds, given.rounds)
         return
-    ways = ("opencv", "opencv640", "pipe", "active", "idle")
     headings = ("", "floor, ms/s", "OpenCV, full", "OpenCV, 640", "pipe, full", "monitor", "monitor, idle", "decoding")
     print(f"| {' | '.join((*headings, 'searching', 'the rest', 'ratios'))} |")
     print("|---" * (len(headings) + 3) + "|", flush=True)
@@ -110,14 +124,14 @@ def main() -> None:
         if each.name.startswith(given.only):
             with tempfile.TemporaryDirectory() as folder:
                 clip, empty = _encoded(given.video, each, Path(folder))
-                print(_line(each, clip, empty, ways, given.seconds), flush=True)
+                print(_line(each, clip, empty, given.seconds, given.rounds), flush=True)
     print()
     print("CPU milliseconds for a second of the stream; ratios: of the floor with a monitor that is active, and idle;")
-    print("of OpenCV's cost on the full picture and the monitor's. Medians of rounds that take each way in turn.")
+    print("of OpenCV's cost on the full picture and the monitor's. Medians of rounds, each way in turn:", given.rounds)
     print(described("av", "opencv-python-headless", "openvino"))
 
 
-def _compare_substream(video: Path, only: str, seconds: float) -> None:
+def _compare_substream(video: Path, only: str, seconds: float, rounds: int) -> None:
     print("| main stream | floor, ms/s | monitor | with a 360p substream | its notes | ratios |")
     print("|---" * 6 + "|", flush=True)
     (small,) = (each for each in _FORMATS if each.name == _SMALL_FORMAT)
@@ -126,10 +140,10 @@ def _compare_substream(video: Path, only: str, seconds: float) -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder)
-            clip = _people(video, each, path / "people.mp4", clip_s=_LONG_CLIP_S, key_s=1)
-            _people(video, small, path / _SMALL_NAME, clip_s=_LONG_CLIP_S, key_s=1)
+            clip = _people(video, each, path / "people.mp4", key_s=1)
+            _people(video, small, path / _SMALL_NAME, key_s=1)
             costs: dict[str, list[Cost]] = {"floor": [], "active": [], "substream": []}
-            for _ in range(_ROUNDS):
+            for _ in range(rounds):
                 costs["floor"].append(_floor(clip))
                 for way in ("active", "substream"):
                     costs[way].append(_apart(way, clip, seconds))
@@ -143,9 +157,10 @@ def _compare_substream(video: Path, only: str, seconds: float) -> None:
     print(described("av", "opencv-python-headless", "openvino"))
 
 
-def _line(each: Format, clip: Path, empty: Path, ways: Sequence[str], seconds: float) -> str:
+def _line(each: Format, clip: Path, empty: Path, seconds: float, rounds: int) -> str:
+    ways = ("opencv", "opencv640", "pipe", "active", "idle")
     costs: dict[str, list[Cost]] = {way: [] for way in (*ways, "floor", "empty floor")}
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         costs["floor"].append(_floor(clip))
         costs["empty floor"].append(_floor(empty))
         for way in ways:
@@ -178,16 +193,16 @@ def _encoded(video: Path, each: Format, folder: Path) -> tuple[Path, Path]:
     clip, empty, still = folder / "people.mp4", folder / "empty.mp4", folder / "room.png"
     _people(video, each, clip)
     cv2.imwrite(str(still), _room(width, each.height))
-    room = ["-loop", "1", "-framerate", str(_FPS), "-i", str(still), "-t", str(_CLIP_S)]
+    room = ["-loop", "1", "-framerate", str(_FPS), "-i", str(still), "-t", str(_ROOM_S)]
     _ffmpeg([*room, "-vf", "noise=alls=4:allf=t", *_encoder(each), str(empty)])
     return clip, empty
 
 
-def _people(video: Path, each: Format, clip: Path, *, clip_s: int = _CLIP_S, key_s: int = 2) -> Path:
+def _people(video: Path, each: Format, clip: Path, *, key_s: int = 2) -> Path:
     """The video in a format, over and over."""
     width = each.height * 16 // 9
     shape = f"scale={width}:{each.height}:force_original_aspect_ratio=increase,crop={width}:{each.height},fps={_FPS}"
-    looped = ["-stream_loop", "-1", "-i", str(video), "-t", str(clip_s)]
+    looped = ["-stream_loop", "-1", "-i", str(video), "-t", str(_CLIP_S)]
     _ffmpeg([*looped, "-vf", f"{shape},noise=alls=4:allf=t", "-an", *_encoder(each, key_s), str(clip)])
     return clip
 
@@ -237,7 +252,7 @@ def _ffmpeg(arguments: Sequence[str]) -> None:
 
 def _duration_s(clip: Path) -> float:
     with av.open(str(clip)) as container:
-        return container.streams.video[0].frames / _FPS
+        return (container.duration or 0) / av.time_base
 
 
 # --- the ways ---
@@ -247,8 +262,8 @@ def _floor(clip: Path) -> Cost:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(["ffmpeg", "-v", "error", "-threads", "1", "-i", str(clip), "-f", "null", "-"], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(1000 * cpu_s / _duration_s(clip), {})
+    spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(1000 * spent_s / _duration_s(clip), {})
 
 
 def _yunet(width: int, height: int) -> cv2.FaceDetectorYN:
@@ -261,10 +276,9 @@ def _opencv(clip: Path, _: float, *, px: int | None = None) -> Cost:
     begun_s = time.process_time()
     capture = cv2.VideoCapture(str(clip))
     detector, faces = None, 0
-    for number in itertools.count():
+    for number in range(_READ_S * _FPS):
         came, picture = capture.read()
-        if not came:
-            break
+        assert came, "the clip is too short"
         if number % (_FPS // _ANALYSIS_FPS):
             continue
         if px is not None and px < picture.shape[1]:
@@ -272,7 +286,7 @@ def _opencv(clip: Path, _: float, *, px: int | None = None) -> Cost:
         detector = detector or _yunet(picture.shape[1], picture.shape[0])
         found = detector.detect(picture)[1]
         faces += 0 if found is None else len(found)
-    return Cost(1000 * (time.process_time() - begun_s) / _duration_s(clip), {}, f"{faces} faces")
+    return Cost(1000 * (time.process_time() - begun_s) / _READ_S, {}, f"{faces} faces")
 
 
 def _pipe(clip: Path, _: float) -> Cost:
@@ -281,7 +295,7 @@ def _pipe(clip: Path, _: float) -> Cost:
     with av.open(str(clip)) as container:
         width, height = container.streams.video[0].width, container.streams.video[0].height
     before, begun_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.process_time()
-    options = ["-vf", f"fps={_ANALYSIS_FPS}", "-f", "rawvideo", "-pix_fmt", "bgr24", "-"]
+    options = ["-t", str(_READ_S), "-vf", f"fps={_ANALYSIS_FPS}", "-f", "rawvideo", "-pix_fmt", "bgr24", "-"]
     command = ["ffmpeg", "-v", "error", "-threads", "1", "-i", str(clip), *options]
     detector = _yunet(width, height)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -289,12 +303,15 @@ def _pipe(clip: Path, _: float) -> Cost:
         while len(raw := process.stdout.read(width * height * 3)) == width * height * 3:
             detector.detect(np.frombuffer(raw, np.uint8).reshape(height, width, 3))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = time.process_time() - begun_s + after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(1000 * cpu_s / _duration_s(clip), {})
+    spent_s = time.process_time() - begun_s + after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(1000 * spent_s / _READ_S, {})
 
 
 def _monitor(clip: Path, seconds: float, *, warm_s: float, small: str | None = None) -> Cost:
-    """The service's worker: reading, decoding, finding, following and cutting out faces."""
+    """The service's worker in its own process: reading, decoding, finding, following and cutting out faces.
+
+    What the service does with its messages counts as well.
+    """
     detect_url = None if small is None else f"file:{clip.parent / small}"
     plan = WorkerPlan(
         StreamConfig.model_validate({"name": "clip", "url": f"file:{clip}", "detect_url": detect_url, "loop": True}),
@@ -302,34 +319,46 @@ def _monitor(clip: Path, seconds: float, *, warm_s: float, small: str | None = N
         partial(load_detector, "yunet", threshold=_THRESHOLD, warn=print),
         partial(encoder_input, input_px=224),
     )
-    tracking = plan.tracking(track_ids("run"))
-    worker = StreamWorker(plan.stream, tracking, LiveClock(), on_message=lambda _: None, on_status=lambda _: None)
+    live = threading.Event()
+    worker = IsolatedWorker(
+        plan,
+        new_prefix=lambda: "run",
+        clock=LiveClock(),
+        on_message=lambda _: None,
+        on_status=lambda status: live.set() if status.state == "live" else None,
+    )
     worker.start()
+    if not live.wait(_LIVE_S):
+        raise SystemExit(f"{clip}: no picture")
     time.sleep(warm_s)
-    before, detect_s = _thread_times(), tracking.statistics().detect_s
-    begun_s, cpu_s, statistics = time.monotonic(), time.process_time(), worker.statistics()
+    begun_s, before, at_first = _reported(worker)
     time.sleep(seconds)
-    lasted_s, cpu_s = time.monotonic() - begun_s, time.process_time() - cpu_s
-    after, detect_s = _thread_times(), tracking.statistics().detect_s - detect_s
-    reading_s = sum(spent_s - before.get(name, 0.0) for name, spent_s in after.items() if name.startswith("read-"))
-    now = worker.statistics()
+    ended_s, after, at_last = _reported(worker)
     worker.ask_to_stop()
     worker.join(time.monotonic() + 10)
-    parts = {"decoding": reading_s, "searching": detect_s, "rest": cpu_s - reading_s - detect_s}
+    lasted_s = ended_s - begun_s
+    decoding_s = at_last.reader.whole_decode_s - at_first.reader.whole_decode_s
+    searching_s = at_last.tracking.detect_s - at_first.tracking.detect_s
+    parts = {"decoding": decoding_s, "searching": searching_s, "rest": after - before - decoding_s - searching_s}
     note = (
-        f"{now.tracking.faces} faces; {now.tracking.analysed - statistics.tracking.analysed} looks, "
-        f"{now.tracking.searched - statistics.tracking.searched} searches, "
-        f"{now.tracking.sampled - statistics.tracking.sampled} crops, "
-        f"{now.reader.frames - statistics.reader.frames} decoded, "
-        f"{now.reader.skipped - statistics.reader.skipped} not"
+        f"{at_last.tracking.faces} faces; {at_last.tracking.analysed - at_first.tracking.analysed} looks, "
+        f"{at_last.tracking.searched - at_first.tracking.searched} searches, "
+        f"{at_last.tracking.sampled - at_first.tracking.sampled} crops, "
+        f"{at_last.reader.frames - at_first.reader.frames} decoded, "
+        f"{at_last.reader.skipped - at_first.reader.skipped} not"
     )
-    return Cost(1000 * cpu_s / lasted_s, {part: 1000 * spent_s / lasted_s for part, spent_s in parts.items()}, note)
+    ms = 1000 * (after - before) / lasted_s
+    return Cost(ms, {part: 1000 * spent_s / lasted_s for part, spent_s in parts.items()}, note)
 
 
-def _thread_times() -> dict[str, float]:
-    """CPU seconds of each thread by name."""
-    spent = {thread.id: thread.user_time + thread.system_time for thread in psutil.Process().threads()}
-    return {thread.name: spent.get(thread.native_id or 0, 0.0) for thread in threading.enumerate()}
+def _reported(worker: IsolatedWorker) -> tuple[float, float, WorkerStatistics]:
+    """The time at which the worker reports next, what all processes have taken until then, and the report."""
+    before, deadline_s = worker.statistics().cpu_s, time.monotonic() + _LIVE_S
+    while (statistics := worker.statistics()).cpu_s == before:
+        if time.monotonic() > deadline_s:
+            raise SystemExit("the worker does not report")
+        time.sleep(0.02)
+    return time.monotonic(), cpu_s(own_processes()), statistics
 
 
 _WAYS: dict[str, Callable[[Path, float], Cost]] = {

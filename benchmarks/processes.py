@@ -1,4 +1,4 @@
-"""Processor time and memory of processes, for benchmarks of Linux."""
+"""Memory of processes, for benchmarks of Linux."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
-
-
-def machine_cpu_s() -> float:
-    """Processor time that the whole machine has spent on anything since it was started."""
-    times = psutil.cpu_times()
-    return float(times.user + times.nice + times.system + times.irq + times.softirq)
 
 
 def memory_mb(processes: Iterable[psutil.Process]) -> tuple[float, float]:

@@ -3,8 +3,8 @@
 Each row is the monitor's own pipeline (workers in processes of their own, batcher, encoder,
 decision) on N loops of one clip, 720p25 H.264 with faces, paced as a camera's; with the demo encoder, and with one that
 answers at once and so leaves the rest. Latency is from a frame's arrival to the logit of its crop. Too many are those
-of which p95 is over a second, or more than one in a hundred is dropped of: frames that should have been read, frames
-that should have been searched for faces, crops that should have been scored.
+of which p95 is over a second, or more than one in a hundred is dropped of: frames that should have been read, looks
+for faces that should have been made, crops that should have been scored.
 
 Run: python -m benchmarks.streams [--most 64] [--faces 1] [--seconds 8] [--plot FILE.png]
 """

@@ -88,6 +88,7 @@ def of_stream(name: str, worker: WorkerStatistics) -> Iterator[Sample]:
         "readers_crashed": ("Reading threads that died and were replaced.", reader.crashed),
         "readers_abandoned": ("Reading threads left behind inside FFmpeg.", reader.abandoned),
         "frames_skipped": ("Frames left undecoded because nothing needed them.", reader.skipped),
+        "decode_seconds": ("Processor seconds spent decoding, a substream included.", reader.whole_decode_s),
         "pictures_outrun": ("Pictures over WebRTC lost because the decoder was too slow.", reader.outrun),
         "worker_restarts": ("Times the stream's process crashed or hung and was replaced.", worker.restarts),
         "worker_messages_unsent": ("Messages that the stream's process was too busy to take.", worker.unsent),
@@ -154,6 +155,10 @@ def _scoring(pipeline: PipelineStatistics) -> Iterator[AnySample]:
     yield Sample("encoder_awaited_seconds", "How long the batch in progress has taken.", "gauge", worker.awaited_s)
     yield Sample("encoder_busy_ratio", "Share of the last minute spent in the encoder.", "gauge", worker.busy)
     yield Sample("encoder_busy_seconds", "Time spent in the encoder.", "counter", worker.busy_s)
+    if (usage := pipeline.encoder_usage) is not None:
+        yield Sample("encoder_cpu_seconds", "Processor time of the encoder's process.", "counter", usage.cpu_s)
+        about = "Resident memory of the encoder's process, what it shares with others included."
+        yield Sample("encoder_memory_bytes", about, "gauge", usage.memory_bytes)
     about = "From a frame's arrival until the encoder takes its crop."
     yield HistogramSample("arrival_to_encoder_seconds", about, worker.waits)
     about = "From a frame's arrival to the logit of its crop."

@@ -41,6 +41,7 @@ from monitor.steps import Parts, new_decision, statistic_of, worker_plan
 from monitor.stream_config import StreamConfig
 from monitor.stream_status import stream_status
 from monitor.taps import Tap
+from monitor.usage import Usage
 from monitor.worker import StreamWorker, track_ids
 from monitor.worker import WorkerStatistics as StreamStatistics
 
@@ -66,6 +67,8 @@ class PipelineStatistics:
     now_s: float
     """On the clock of all `at_s`."""
     encoder_restarts: int = 0
+    encoder_usage: Usage | None = None
+    """Of its process; None where it has none of its own."""
 
 
 Output = Verdict | Alert | Event | Status
@@ -280,6 +283,7 @@ class Pipeline:
 
     def statistics(self) -> PipelineStatistics:
         """A snapshot of every queue and step."""
+        process = self._parts.process
         return PipelineStatistics(
             {name: worker.statistics() for name, worker in self._workers.items()},
             self._batcher.statistics(),
@@ -289,7 +293,8 @@ class Pipeline:
             self._shortage.share,
             self.requests.waiting,
             self._clock.now_s(),
-            encoder_restarts=0 if self._parts.process is None else self._parts.process.restarts,
+            encoder_restarts=0 if process is None else process.restarts,
+            encoder_usage=None if process is None else process.usage,
         )
 
     def watching(self) -> list[str]:

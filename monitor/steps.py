@@ -22,6 +22,7 @@ from monitor.messages import Crop, Logit, ModelIdentity
 from monitor.scoring import Encoder as ScoringEncoder
 from monitor.scoring import score
 from monitor.stream_config import StreamConfig
+from monitor.usage import Usage
 from monitor.worker import WorkerPlan
 
 
@@ -51,6 +52,10 @@ class EncoderProcess(Protocol):
     @property
     def restarts(self) -> int:
         """Times it was replaced."""
+
+    @property
+    def usage(self) -> Usage:
+        """What it takes of the machine; processor time goes on over restarts."""
 
     def give_up(self) -> None:
         """Ends it over the batch that it has: that is overdue. Returns at once."""

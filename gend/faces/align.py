@@ -46,8 +46,18 @@ def align(
     """
     check_picture(picture)
     matrix, size = alignment(landmarks, size, scale)
-    crop = cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    return crop.astype(np.uint8, copy=False)
+    return warp(picture, matrix, size)
+
+
+def warp(picture: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """The crop that `align` cuts, where `alignment` was asked before.
+
+    Args:
+        picture: uint8 (h, w, 3).
+        matrix: (2, 3), from picture to crop.
+        size: side of the crop, pixels.
+    """
+    return cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
 
 def alignment(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +24,8 @@ from gend.faces.inference import compile_network, read_network
 Values = NDArray[np.float32]
 
 _STRIDES = (8, 16, 32)
-_OUTPUTS = {f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in _STRIDES}
+_KINDS = ("cls", "obj", "bbox", "kps")
+_OUTPUTS = {f"{kind}_{stride}" for kind in _KINDS for stride in _STRIDES}
 _MULTIPLE = max(_STRIDES)
 _MIN_SHARED = 0.3
 _SIZES_KEPT = 4
@@ -55,7 +55,7 @@ class YuNet:
         self._threshold = threshold
         self._max_px = max_px
         self._threads = threads
-        self._compiled: OrderedDict[tuple[int, int], ov.InferRequest] = OrderedDict()
+        self._compiled: OrderedDict[tuple[int, int], _SizedNetwork] = OrderedDict()
 
     def detect(self, picture: NDArray[np.uint8]) -> list[Face]:
         """As `FaceDetector.detect`."""
@@ -64,10 +64,7 @@ class YuNet:
         below, beside = (-side % _MULTIPLE for side in searched.shape[:2])
         padded = cv2.copyMakeBorder(searched, 0, below, 0, beside, cv2.BORDER_CONSTANT)
 
-        outputs = self._request(*padded.shape[:2]).infer({0: padded[None]}, share_inputs=True, share_outputs=True)
-        found = [_decode(outputs, stride, padded.shape[1] // stride, self._threshold) for stride in _STRIDES]
-        confidences, boxes, landmarks = (np.concatenate(parts) for parts in zip(*found, strict=True))
-
+        confidences, boxes, landmarks = self._sized(*padded.shape[:2]).search(padded, self._threshold)
         faces = []
         for group in groups(boxes, confidences, _MIN_SHARED):
             best = group[0]
@@ -76,11 +73,11 @@ class YuNet:
             faces.append(Face((x0, y0, x1, y1), points, float(confidences[best])))
         return faces
 
-    def _request(self, height: int, width: int) -> ov.InferRequest:
+    def _sized(self, height: int, width: int) -> _SizedNetwork:
         """The network for one padded size; those last used are kept."""
         size = (height, width)
         if size not in self._compiled:
-            self._compiled[size] = self._compile(height, width)
+            self._compiled[size] = _SizedNetwork(self._compile(height, width), height, width)
             if len(self._compiled) > _SIZES_KEPT:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(size)
@@ -97,6 +94,44 @@ class YuNet:
         return compile_network(steps.build(), self._threads)
 
 
+class _SizedNetwork:
+    """The network as compiled for pictures of one size, and how its outputs are read.
+
+    It has an output of each kind for each of three layers, of one cell per `stride` pixels; here they are one list of
+    cells, in the order of `_STRIDES`.
+    """
+
+    def __init__(self, request: ov.InferRequest, height: int, width: int) -> None:
+        self._request = request
+        index = {name: at for at, output in enumerate(request.model_outputs) for name in output.get_names()}
+        self._outputs = {kind: [index[f"{kind}_{stride}"] for stride in _STRIDES] for kind in _KINDS}
+        grids = [np.indices((height // stride, width // stride)).reshape(2, -1)[::-1].T for stride in _STRIDES]
+        self._places = np.concatenate(grids).astype(np.float32)  # (n, 2): column, row
+        sizes = [np.full((len(grid), 1), stride) for grid, stride in zip(grids, _STRIDES, strict=True)]
+        self._strides = np.concatenate(sizes).astype(np.float32)  # (n, 1)
+
+    def search(self, picture: NDArray[np.number], threshold: float) -> tuple[Values, Values, Values]:
+        """What the network has to say of a picture, uint8 (h, w, 3).
+
+        Returns:
+            Of the cells at or above the threshold: confidences (n,), boxes (n, 4) and landmarks (n, 5, 2), pixels.
+        """
+        self._request.infer({0: picture[None]}, share_inputs=True, share_outputs=True)
+        is_face, is_object = (self._cells(kind)[:, 0].clip(0, 1) for kind in ("cls", "obj"))
+        confidences = np.sqrt(is_face * is_object)
+        cells = np.flatnonzero(confidences >= threshold)
+        places, strides = self._places[cells], self._strides[cells]
+        box = self._cells("bbox")[cells]  # (n, 4): offset of the centre, logarithms of the size
+        centre, half = (places + box[:, :2]) * strides, np.exp(box[:, 2:]) * strides / 2
+        points = (places[:, None] + self._cells("kps")[cells].reshape(-1, 5, 2)) * strides[:, None]
+        return confidences[cells], np.concatenate([centre - half, centre + half], axis=1), points
+
+    def _cells(self, kind: str) -> Values:
+        """An output of all layers, (n, values)."""
+        layers = [self._request.get_output_tensor(index).data[0] for index in self._outputs[kind]]
+        return np.concatenate(layers)
+
+
 def _shrink(picture: NDArray[np.uint8], max_px: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """The picture with its longer side at most `max_px`, and the factors (x, y) that undo it."""
     height, width = picture.shape[:2]
@@ -106,19 +141,3 @@ def _shrink(picture: NDArray[np.uint8], max_px: int) -> tuple[NDArray[np.uint8],
     size = max(1, round(width * factor)), max(1, round(height * factor))
     shrunk = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     return shrunk, np.array([width / size[0], height / size[1]], np.float32)
-
-
-def _decode(outputs: Any, stride: int, columns: int, threshold: float) -> tuple[Values, Values, Values]:
-    """What one of the three output layers, of one cell per `stride` pixels, has to say.
-
-    Returns:
-        Of the cells at or above the threshold: confidences (n,), boxes (n, 4) and landmarks (n, 5, 2), pixels.
-    """
-    is_face, is_object = (np.clip(outputs[f"{kind}_{stride}"][0, :, 0], 0, 1) for kind in ("cls", "obj"))
-    confidences = np.sqrt(is_face * is_object)
-    cells = np.flatnonzero(confidences >= threshold)
-    places = np.stack([cells % columns, cells // columns], axis=1).astype(np.float32)  # (n, 2): column, row
-    box = outputs[f"bbox_{stride}"][0, cells]  # (n, 4): offset of the centre, logarithms of the size
-    centre, half = (places + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride / 2
-    points = (places[:, None] + outputs[f"kps_{stride}"][0, cells].reshape(-1, 5, 2)) * stride
-    return confidences[cells], np.concatenate([centre - half, centre + half], axis=1), points

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import psutil
 
 from monitor.capacity.costs import EncoderCost
-from monitor.capacity.processor_time import cpu_s, own_processes
+from monitor.capacity.processor_time import cpu_s, machine_cpu_s, own_processes
 from monitor.scoring import crops_at_once
 from monitor.steps import Parts
 
@@ -35,7 +34,7 @@ def measure_encoder(parts: Parts, max_batch: int, seconds: float, progress: Call
     batch = min(max_batch, crops_at_once(crop_s))
     parts.encoder.logits(crops[:batch])
     done = batches = 0
-    began_s, own_s, machine_s = time.perf_counter(), cpu_s(own_processes()), _machine_cpu_s()
+    began_s, own_s, machine_s = time.perf_counter(), cpu_s(own_processes()), machine_cpu_s()
     while True:
         passed_s = time.perf_counter() - began_s
         if passed_s >= _LONGEST_S or (passed_s >= seconds and batches >= _LEAST_BATCHES):
@@ -46,11 +45,5 @@ def measure_encoder(parts: Parts, max_batch: int, seconds: float, progress: Call
     model = parts.model
     name = f"{model.weights}, {model.engine} {model.precision}"
     took_s = cpu_s(own_processes()) - own_s
-    elsewhere_s = max(0.0, _machine_cpu_s() - machine_s - took_s)
+    elsewhere_s = max(0.0, machine_cpu_s() - machine_s - took_s)
     return EncoderCost(name, done / passed_s, took_s / done, elsewhere_s / passed_s)
-
-
-def _machine_cpu_s() -> float:
-    """Of everything that runs on the machine."""
-    times = psutil.cpu_times()
-    return float(times.user + times.system + getattr(times, "nice", 0.0))

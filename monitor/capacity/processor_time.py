@@ -23,3 +23,9 @@ def cpu_s(processes: Iterable[psutil.Process]) -> float:
             continue
         total += times.user + times.system
     return total
+
+
+def machine_cpu_s() -> float:
+    """Processor time that the whole machine has spent on anything since it was started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq)

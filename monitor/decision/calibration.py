@@ -33,7 +33,7 @@ from monitor.errors import ConfigError
 from monitor.messages import ModelIdentity
 
 SCHEMA = 1
-STATISTIC = 1
+STATISTIC = 2
 """Number of the statistic that peaks are of: counted up with any change of `likelihood.py`, its constants included, or
 of how crops and blocks count."""
 LEAST_NATS = 0.2

@@ -6,10 +6,10 @@ import atexit
 import logging
 import multiprocessing
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +27,14 @@ from monitor.encoder.process import (
     Unable,
     encode,
 )
-from monitor.encoder.session import BrokenError, Session
+from monitor.encoder.session import Asked, BrokenError, Session
 from monitor.encoder.slab import give_slab
 from monitor.errors import MonitorError
 from monitor.messages import Pixels
-from monitor.processes import FIRST_BACKOFF_S, LONGEST_BACKOFF_S, WELL_S, Life, not_begun
+from monitor.processes import Life, not_begun, supervise, usual_backoff
 from monitor.processes.child import Logged
 from monitor.redact import one_line
+from monitor.usage import Usage
 
 _log = logging.getLogger("monitor.scoring")
 
@@ -50,23 +51,47 @@ class EncoderLostError(MonitorError):
     """The encoder's process has crashed, was killed or cannot be replaced yet."""
 
 
+class BegunBatch:
+    """A batch that the encoder's process has.
+
+    Args:
+        session: with that process.
+        asked: the batch.
+        lost: what to raise where nothing comes of it.
+    """
+
+    def __init__(
+        self, session: Session, asked: Asked, lost: Callable[[Session, BrokenError], EncoderLostError]
+    ) -> None:
+        self._session = session
+        self._asked = asked
+        self._lost = lost
+
+    def logits(self) -> NDArray[np.float32]:
+        """Waits for the answer; raises as `IsolatedEncoder.logits`."""
+        try:
+            return cast("NDArray[np.float32]", self._session.answer_to(self._asked))
+        except BrokenError as error:
+            raise self._lost(self._session, error) from None
+
+
 class IsolatedEncoder:
     """An encoder in a process of its own; the same to its users as `gend.model.Detector`, of which it has what we use.
 
     A process that ends uncalled for or falls silent is replaced by one with the same weights and fine-tunes, on the
-    same engine. The batch it had is lost, with an error that says why. Its files must be what they were: where they
-    are not, crops would be judged by another encoder than alerts say, and so are judged by none.
+    same engine. The batches it had, two at the most, are lost, with an error that says why. Its files must be what they
+    were: where they are not, crops would be judged by another encoder than alerts say, and so are judged by none.
 
-    May be asked from any thread; one is answered at a time. Make it by `load`.
+    May be asked from any thread, and answers in the order in which it is asked. Make it by `load`.
     """
 
-    def __init__(self, plan: EncoderPlan, max_batch: int) -> None:
+    def __init__(self, plan: EncoderPlan, max_batch: int, backoff: Backoff) -> None:
         self._plan = plan
         self._max_batch = max_batch
-        self._backoff = Backoff(FIRST_BACKOFF_S, LONGEST_BACKOFF_S)
+        self._backoff = backoff
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="supervise-encoder", daemon=True)
-        self._turn = threading.Lock()  # held by who asks
+        self._setting = threading.Lock()  # held by who sets adapters
         self._changed = threading.Condition()  # guards all below
         self._life: Life | None = None
         self._session: Session | None = None
@@ -75,20 +100,24 @@ class IsolatedEncoder:
         self._refused: Refused | None = None
         self._reason: str | None = None
         self._restarts = 0
+        self._usage = Usage(0.0, 0)  # of the process that lives, as it has told
+        self._former_cpu_s = 0.0
+        self._logged: str | None = None  # why the last process ended, once the log has it
 
     @classmethod
-    def load(cls, plan: EncoderPlan, max_batch: int) -> Self:
+    def load(cls, plan: EncoderPlan, max_batch: int, *, backoff: Backoff | None = None) -> Self:
         """Starts the process and waits until it has loaded.
 
         Args:
             plan: what to load there.
             max_batch: most crops that are handed over at once.
+            backoff: how long to wait before the process is replaced, where that is not as usual.
 
         Raises:
             GendError: as `Detector.load`.
             EncoderLostError: the process cannot be had, or ends over it.
         """
-        encoder = cls(plan, max_batch)
+        encoder = cls(plan, max_batch, backoff or usual_backoff())
         atexit.register(encoder.close)
         encoder._thread.start()
         with encoder._changed:
@@ -130,16 +159,37 @@ class IsolatedEncoder:
         """As `Detector.logits`; raises `EncoderLostError` besides, within seconds of the end of the process."""
         check_crops(crops, adapters, self.input_px)
         names: list[str | None] = [None] * len(crops) if adapters is None else list(adapters)
-        with self._turn:
-            session = self._ready()
-            try:
-                return session.logits(crops, names)
-            except BrokenError as error:
-                raise self._lost(session, error) from None
+        parts = [slice(at, at + self._max_batch) for at in range(0, len(crops), self._max_batch)]
+        begun = [self.begin(list(crops[part]), names[part]) for part in parts]
+        return np.concatenate([batch.logits() for batch in begun])
+
+    def begin(self, crops: Sequence[Pixels], adapters: Sequence[str | None]) -> BegunBatch:
+        """Hands a batch over, and does not wait for its answer unless two batches are under way already.
+
+        Args:
+            crops: `max_batch` of them at the most, uint8 (S, S, 3).
+            adapters: the name of a fine-tune for each.
+
+        Raises:
+            PictureError, EncoderLostError: as `logits`.
+            ValueError: they are too many, or not as many as names.
+        """
+        if len(crops) > self._max_batch or len(adapters) != len(crops):
+            raise ValueError(
+                f"{len(crops)} crops and {len(adapters)} names of adapters in a batch of {self._max_batch}"
+            )
+        for crop in crops:
+            check_crops(crop[None], None, self.input_px)
+        session = self._ready()
+        try:
+            asked = session.begin(crops, list(adapters))
+        except BrokenError as error:
+            raise self._lost(session, error) from None
+        return BegunBatch(session, asked, self._lost)
 
     def set_adapters(self, adapters: Mapping[str, str]) -> None:
         """As `Detector.set_adapters`, between two batches; raises `EncoderLostError` besides."""
-        with self._turn:
+        with self._setting:
             session = self._ready()
             try:
                 loaded = session.set_adapters(adapters)
@@ -168,6 +218,12 @@ class IsolatedEncoder:
         """The process that can be asked now."""
         with self._changed:
             return self._life.pid if self._life is not None and self._session is not None else None
+
+    @property
+    def usage(self) -> Usage:
+        """What it takes of the machine, as of its last sign of life; processor time goes on over restarts."""
+        with self._changed:
+            return replace(self._usage, cpu_s=self._former_cpu_s + self._usage.cpu_s)
 
     def give_up(self) -> None:
         """The batch in progress is overdue: its process is ended, and so the wait. Without one, nothing is done."""
@@ -200,41 +256,39 @@ class IsolatedEncoder:
     def _lost(self, session: Session, broken: BrokenError) -> EncoderLostError:
         """Why nothing comes of what a session was asked; its process has ended, or is ended."""
         with self._changed:
-            if (
-                self._session is session
-                and self._life is not None
-                and not isinstance(broken.__cause__, OSError | EOFError)
-            ):
-                self._life.kill(f"its process sent what cannot be read ({type(broken.__cause__).__name__})")
-            self._changed.wait_for(lambda: self._session is not session, _REASON_S)
-            return EncoderLostError(f"encoder: {self._reason or 'its process does not answer'}")
+            ending = isinstance(broken.__cause__, OSError | EOFError)
+            if not ending:
+                self._end_session(session, f"its process sent what cannot be read ({type(broken.__cause__).__name__})")
+            if not self._changed.wait_for(lambda: session.end is not None, _REASON_S):
+                self._end_session(session, "its process does not answer")
+                self._changed.wait_for(lambda: session.end is not None, _REASON_S)
+            return EncoderLostError(f"encoder: {session.end or 'its process does not answer'}")
+
+    def _end_session(self, session: Session, reason: str) -> None:
+        if self._session is session and self._life is not None:
+            self._life.kill(reason)
 
     # --- the thread that supervises ---
 
     def _supervise(self) -> None:
-        logged = None
-        while not self._stopping.is_set():
-            began_s = time.monotonic()
-            try:
-                reason = self._live()
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not end scoring
-                reason = f"internal error: {one_line(error)}"
-                _log.debug("the encoder's process cannot be supervised", exc_info=True)
-            goes_on = self._description is not None and not self._stopping.is_set()
-            with self._changed:
-                self._session = None
-                self._reason = f"{reason}; another is started" if goes_on else reason
-                self._restarts += goes_on
-                self._changed.notify_all()
-            if not goes_on:
-                return
-            if reason != logged:
-                logged = reason
-                _log.warning("encoder: %s; another is started", reason)
-            if time.monotonic() - began_s >= WELL_S:
-                self._backoff.reset()
-                logged = None
-            self._stopping.wait(self._backoff.next_s())
+        supervise(self._live, self._ended, self._stopping, self._backoff, _log)
+
+    def _ended(self, reason: str, well: bool) -> bool:
+        """A process has ended; returns whether another is wanted: not where none has ever loaded."""
+        goes_on = self._description is not None and not self._stopping.is_set()
+        with self._changed:
+            told = f"{reason}; another is started" if goes_on else reason
+            if self._session is not None:
+                self._session.end = told
+            self._session, self._reason = None, told
+            self._former_cpu_s += self._usage.cpu_s
+            self._usage = Usage(0.0, 0)
+            self._restarts += goes_on
+            self._changed.notify_all()
+        if goes_on and reason != self._logged:
+            _log.warning("encoder: %s; another is started", reason)
+        self._logged = None if well else reason
+        return goes_on
 
     def _live(self) -> str:
         """Starts a process and stays with it to its end; returns why that came."""
@@ -263,7 +317,8 @@ class IsolatedEncoder:
     def _take(self, message: FromEncoder | Logged, life: Life, batches: Connection) -> None:
         match message:
             case Alive():
-                pass
+                with self._changed:
+                    self._usage = message.usage
             case Logged():
                 message.write()
             case Unable():
@@ -282,7 +337,7 @@ class IsolatedEncoder:
         with self._changed:
             self._description, self._adapters = loaded.description, loaded.adapters
             self._plan = self._plan.again(loaded.description.identity, self._plan.adapters)
-            self._session, self._reason = Session(batches, slab, self._max_batch), None
+            self._session, self._reason = Session(batches, slab), None
             self._changed.notify_all()
         if known is not None:
             _log.info("encoder: a new process has loaded it")

@@ -26,6 +26,7 @@ from monitor.encoder.plan import Description, EncoderPlan
 from monitor.encoder.slab import Slab, take_slab
 from monitor.processes.child import Wire, introduce, leave_signals_to_the_service, send_logs
 from monitor.redact import one_line
+from monitor.usage import Usage, own_usage
 
 _log = logging.getLogger("monitor.scoring")
 
@@ -39,7 +40,9 @@ _BUILTIN: tuple[type[Exception], ...] = (RuntimeError, MemoryError, ValueError, 
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """A sign of life, sent every `_ALIVE_EVERY_S`."""
+    """A sign of life, sent every `_ALIVE_EVERY_S`, with what the process takes."""
+
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class Unable:
 class Batch:
     """Crops are in the slab."""
 
+    place: int
     count: int
     adapters: list[str | None]
 
@@ -98,8 +102,9 @@ class NewAdapters:
 
 FromEncoder = Alive | Loaded | Unable
 Wish = Batch | NewAdapters
-Answered = NDArray[np.float32] | Mapping[str, str] | Refused
-"""Logits of a batch; SHA-256 of the fine-tunes' files by name; or why there is nothing of the kind."""
+Answer = NDArray[np.float32] | Mapping[str, str]
+"""Logits of a batch; SHA-256 of the fine-tunes' files by name."""
+Answered = Answer | Refused
 
 
 def encode(connection: Connection, batches: Connection, plan: EncoderPlan, max_batch: int, log_level: int) -> NoReturn:
@@ -142,7 +147,7 @@ def encode(connection: Connection, batches: Connection, plan: EncoderPlan, max_b
 def _answer(detector: Detector, slab: Slab, wish: Wish) -> Answered:
     try:
         if isinstance(wish, Batch):
-            return detector.logits(slab.get(wish.count), wish.adapters)
+            return detector.logits(slab.get(wish.place, wish.count), wish.adapters)
         detector.set_adapters(wish.files)
         return dict(detector.adapters)
     except (EOFError, OSError):
@@ -162,5 +167,5 @@ def _leave_with(connection: Connection) -> None:
 
 def _live(wire: Wire[FromEncoder]) -> None:
     while True:
-        wire.send(Alive())
+        wire.send(Alive(own_usage()))
         time.sleep(_ALIVE_EVERY_S)

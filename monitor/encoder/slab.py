@@ -1,12 +1,14 @@
 """Where crops lie while they are encoded: memory that the service and the encoder's process share.
 
-Where the system has no such memory, crops go through the connection instead.
+It has a place for the batch in progress and one for the next. Where the system has no such memory, crops go through the
+connection instead.
 """
 
 from __future__ import annotations
 
 import math
 import mmap
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Protocol
 
@@ -18,15 +20,17 @@ from monitor.processes.memory import SHARES, give_memory, take_memory
 Shape = tuple[int, int, int, int]
 """B, S, S, 3 of the largest batch."""
 
+PLACES = 2
+
 
 class Slab(Protocol):
-    """One batch on its way: put at one end, got at the other, in turn."""
+    """Batches on their way: put at one end, got at the other, in turn."""
 
-    def put(self, crops: Pixels, message: object) -> None:
-        """Puts crops uint8 (B, S, S, 3) there, and sends the message that announces them."""
+    def put(self, place: int, crops: Sequence[Pixels], message: object) -> None:
+        """Puts crops, uint8 (S, S, 3) each, into one of the places, and sends the message that announces them."""
 
-    def get(self, count: int) -> Pixels:
-        """So many crops; they may change once the batch is answered."""
+    def get(self, place: int, count: int) -> Pixels:
+        """So many crops uint8 (B, S, S, 3); they may change once the batch is answered."""
 
 
 class SharedSlab:
@@ -41,16 +45,17 @@ class SharedSlab:
     def __init__(self, connection: Connection, memory: mmap.mmap, shape: Shape) -> None:
         self._connection = connection
         # As long as there is an array of it, the memory lives.
-        self._crops: Pixels = np.frombuffer(memory, np.uint8).reshape(shape)
+        self._crops: Pixels = np.frombuffer(memory, np.uint8).reshape(PLACES, *shape)
 
-    def put(self, crops: Pixels, message: object) -> None:
+    def put(self, place: int, crops: Sequence[Pixels], message: object) -> None:
         """See `Slab`."""
-        self._crops[: len(crops)] = crops
+        for number, crop in enumerate(crops):
+            self._crops[place, number] = crop
         self._connection.send(message)
 
-    def get(self, count: int) -> Pixels:
+    def get(self, place: int, count: int) -> Pixels:
         """See `Slab`."""
-        return self._crops[:count]
+        return self._crops[place, :count]
 
 
 class PipedSlab:
@@ -60,12 +65,12 @@ class PipedSlab:
         self._connection = connection
         self._shape = shape
 
-    def put(self, crops: Pixels, message: object) -> None:
+    def put(self, place: int, crops: Sequence[Pixels], message: object) -> None:  # noqa: ARG002 - the pipe has no places
         """See `Slab`."""
         self._connection.send(message)
-        self._connection.send_bytes(np.ascontiguousarray(crops).data.cast("B"))
+        self._connection.send_bytes(np.stack(crops).data.cast("B"))
 
-    def get(self, count: int) -> Pixels:
+    def get(self, place: int, count: int) -> Pixels:  # noqa: ARG002
         """See `Slab`."""
         return np.frombuffer(self._connection.recv_bytes(), np.uint8).reshape(count, *self._shape[1:])
 
@@ -78,7 +83,7 @@ def give_slab(connection: Connection, shape: Shape) -> Slab:
     """
     if not SHARES:
         return PipedSlab(connection, shape)
-    return SharedSlab(connection, give_memory(connection, math.prod(shape)), shape)
+    return SharedSlab(connection, give_memory(connection, PLACES * math.prod(shape)), shape)
 
 
 def take_slab(connection: Connection, shape: Shape) -> Slab:
@@ -89,4 +94,4 @@ def take_slab(connection: Connection, shape: Shape) -> Slab:
     """
     if not SHARES:
         return PipedSlab(connection, shape)
-    return SharedSlab(connection, take_memory(connection, math.prod(shape)), shape)
+    return SharedSlab(connection, take_memory(connection, PLACES * math.prod(shape)), shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import av
@@ -50,7 +51,8 @@ class Decoder:
         # The decoder's own threads would add a frame of delay each and cost more CPU than they save wall time.
         stream.thread_type = "NONE"
         self._context = stream.codec_context
-        self._time_base = stream.time_base
+        # Of its pictures as well; as a fraction it would be worked out anew for each.
+        self._tick_s = None if stream.time_base is None else float(stream.time_base)
         # Packets are numbered, and pictures carry their packet's number through the decoder's reordering.
         self._context.copy_opaque = True
         self._context.options = {**DECODER_LIMITS, **_CODEC_OPTIONS.get(self._context.name, {})}
@@ -90,9 +92,11 @@ class Decoder:
         if not burst.packets:
             return []
         self._complete, alone = burst.depth == "all", burst.depth == "keyframes"
+        begun_s = time.thread_time()
         frames = [frame for each in burst.packets for frame in self._decoded(each)]
         if alone:
             frames += self._drained()
+        self._tally.decode_s += time.thread_time() - begun_s
         self._count(burst, len(frames))
         pictures = [self._judged(frame) for frame in frames if self._number(frame.opaque) > self._presented]
         if alone:
@@ -141,8 +145,7 @@ class Decoder:
         if frame.is_corrupt:
             self._tally.decode_errors += 1
             self._trust.damaged(number)
-        time_base = frame.time_base or self._time_base  # drained ones do not know theirs
-        pts_s = None if frame.pts is None or time_base is None else float(frame.pts * time_base)
+        pts_s = None if frame.pts is None or self._tick_s is None else frame.pts * self._tick_s
         trusted = self._trust.judge(
             packet=number,
             key=frame.key_frame,

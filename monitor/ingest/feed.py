@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import av
@@ -24,6 +25,8 @@ from monitor.stream_config import StreamConfig
 
 _LATE_S = 1.0
 """A recording that is later than this is played on from here rather than faster."""
+_NAP_S = 0.05
+"""So long nobody has to wait for the end of a turn, and to sleep takes half of what it takes to wait for an event."""
 LOST_STALLS = 2
 """Times `stall_s` after which a connection that brings no picture is given up: people first see it stalled."""
 
@@ -42,20 +45,12 @@ class Turn:
         self.over = threading.Event()
         self.died_of = "an unknown cause"
         self._clock = clock
-        self._lock = threading.Lock()
-        self._entered_s: float | None = None
+        self._inside = _InsideFfmpeg(clock)
         self._due_s = clock.now_s()
 
-    @contextmanager
-    def inside_ffmpeg(self) -> Iterator[None]:
+    def inside_ffmpeg(self) -> AbstractContextManager[None]:
         """Marks a call that may not return. To be followed by `check`, once what it returned is in safe hands."""
-        with self._lock:
-            self._entered_s = self._clock.now_s()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._entered_s = None
+        return self._inside
 
     def check(self) -> None:
         """Raises TurnOver where the turn is over."""
@@ -64,8 +59,11 @@ class Turn:
 
     def wait(self, seconds: float) -> None:
         """Waits, unless the turn ends first: then raises TurnOver."""
-        if self.over.wait(seconds):
-            raise TurnOver
+        if seconds > _NAP_S:
+            self.over.wait(seconds)
+        else:
+            time.sleep(max(0.0, seconds))
+        self.check()
 
     def expect(self, due_s: float) -> None:
         """A frame has come, or is due, at that time."""
@@ -77,11 +75,29 @@ class Turn:
 
     def end_if_stuck(self, limit_s: float) -> bool:
         """Ends the turn if the thread has been inside FFmpeg for that long; tells whether it has."""
-        with self._lock:
-            stuck = self._entered_s is not None and self._clock.now_s() - self._entered_s > limit_s
+        with self._inside.lock:
+            entered_s = self._inside.since_s
+            stuck = entered_s is not None and self._clock.now_s() - entered_s > limit_s
             if stuck:
                 self.over.set()
         return stuck
+
+
+class _InsideFfmpeg:
+    """Since when a thread has been in a call that may not return. Used for each packet, so it is made once."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.lock = threading.Lock()
+        self.since_s: float | None = None
+        self._clock = clock
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.since_s = self._clock.now_s()
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.since_s = None
 
 
 class Feed:
@@ -164,6 +180,7 @@ class Feed:
         with self._opened(turn) as source:
             trusted_s = self._clock.now_s()
             turn.expect(trusted_s)
+            pacer.begin(source.frame_s)
             packets = source.packets()
             while True:
                 with turn.inside_ffmpeg():
@@ -172,17 +189,18 @@ class Feed:
                 if packet is None:
                     return
                 if source.ahead_of_time and source.is_picture(packet):
-                    pacer.wait(turn, source.plays_s(packet), source.frame_s)
+                    pacer.wait(turn, source.plays_s(packet))
                 pictures = self._decode(turn, source, packet)
-                self._hand_on(turn, pictures, converter)
-                now_s = self._clock.now_s()
-                if source.ahead_of_time or any(picture.trusted for picture in pictures):
-                    trusted_s = now_s
-                elif pictures and now_s - trusted_s > self._untrusted_s:
-                    raise SourceError(f"connection given up: damaged pictures only for {self._untrusted_s:g} s")
-                # Sound alone is no sign of life.
-                if pictures or (source.asleep and source.is_picture(packet)):
+                if pictures:
+                    self._hand_on(turn, pictures, converter)
+                    now_s = self._clock.now_s()
                     turn.expect(now_s)
+                    if source.ahead_of_time or any(picture.trusted for picture in pictures):
+                        trusted_s = now_s
+                    elif now_s - trusted_s > self._untrusted_s:
+                        raise SourceError(f"connection given up: damaged pictures only for {self._untrusted_s:g} s")
+                elif source.asleep and source.is_picture(packet):  # sound alone is no sign of life
+                    turn.expect(self._clock.now_s())
                 elif turn.silent_s() > LOST_STALLS * self._config.stall_s:
                     raise SourceError("connection given up: data arrives, but no picture can be made of it")
 
@@ -235,12 +253,16 @@ class _Pacer:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._timeline: Timeline | None = None
-        self._origin_s = clock.now_s()
+        self._origin_s: float | None = None
 
-    def wait(self, turn: Turn, plays_s: float | None, frame_s: float) -> None:
+    def begin(self, frame_s: float) -> None:
+        """A recording is opened; one after another plays on where that ended."""
+        self._timeline = self._timeline or Timeline(frame_s)
+
+    def wait(self, turn: Turn, plays_s: float | None) -> None:
         """Waits until the packet is due. Raises TurnOver where the turn ends first."""
-        if self._timeline is None:
-            self._timeline = Timeline(frame_s)
+        assert self._timeline is not None
+        if self._origin_s is None:
             self._origin_s = self._clock.now_s()
         due_s = self._origin_s + self._timeline.place(plays_s)
         early_s = due_s - self._clock.now_s()

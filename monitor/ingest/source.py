@@ -5,7 +5,9 @@ It does not retry, wait or pace; `reader` does.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Self
 
 import av
@@ -61,6 +63,7 @@ class Source:
             stream, clock=clock, tally=tally, lossy=address.scheme in _LOSSY, needs=needs, fps=self.fps
         )
         self._recording = None if ring is None else ring.begin(stream)
+        self._tick_s = None if stream.time_base is None else float(stream.time_base)
 
     @classmethod
     def open(
@@ -173,7 +176,7 @@ class Source:
         duration = self._container.duration
         return None if duration is None else duration / av.time_base
 
-    @property
+    @cached_property
     def ahead_of_time(self) -> bool:
         """Whether it can be read faster than it plays, so that someone must pace it."""
         recorded = self._address.scheme in {"http", "https"} and self.duration_s is not None
@@ -218,7 +221,7 @@ class Source:
     def plays_s(self, packet: av.Packet[Any]) -> float | None:
         """When a packet's turn to be decoded comes as the recording plays, seconds; None where it does not tell."""
         time = packet.pts if packet.dts is None else packet.dts
-        return None if time is None or packet.time_base is None else float(time * packet.time_base)
+        return None if time is None or self._tick_s is None else time * self._tick_s
 
     def is_picture(self, packet: av.Packet[Any]) -> bool:
         """Whether a packet holds something of the pictures; those that flush the decoders at the end hold nothing."""
@@ -241,11 +244,7 @@ class Source:
     def _demux(self) -> Iterator[tuple[av.Packet[Any], bool]]:
         """Packets, and whether some were lost on the way."""
         packets = self._container.demux()
-        if self._address.scheme in _RTP:
-            yield from with_losses(packets)
-        else:
-            for packet in packets:
-                yield packet, False
+        return with_losses(packets) if self._address.scheme in _RTP else zip(packets, itertools.repeat(False))
 
 
 def _video_stream(container: InputContainer) -> VideoStream | None:

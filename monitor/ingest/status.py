@@ -60,10 +60,17 @@ class ReaderStatistics:
     """Pictures over WebRTC that were lost because the decoder was too slow."""
     skipped: int = 0
     """Frames left undecoded because nothing needed them."""
+    decode_s: float = 0.0
+    """Processor seconds spent decoding."""
     degraded: str | None = None
     """What is amiss though it is live, in one line without credentials."""
     substream: ReaderStatistics | None = None
     """Of the stream on which faces are found, where that is another one."""
+
+    @property
+    def whole_decode_s(self) -> float:
+        """Processor seconds spent decoding, a substream included."""
+        return self.decode_s + (0.0 if self.substream is None else self.substream.decode_s)
 
     @classmethod
     def of(cls, tally: Tally, state: StreamState, now_s: float, *, abandoned: int, stalls: int, crashed: int) -> Self:
@@ -83,6 +90,7 @@ class ReaderStatistics:
             crashed=crashed,
             outrun=tally.outrun,
             skipped=tally.skipped,
+            decode_s=tally.decode_s,
         )
 
 

@@ -27,6 +27,8 @@ class Tally:
     """Pictures that were left undecoded, on purpose."""
     outrun: int = 0
     """Pictures for which a decoder was too slow."""
+    decode_s: float = 0.0
+    """Processor seconds spent in decoders; what hardware decodes takes none."""
     _arrivals: deque[float] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

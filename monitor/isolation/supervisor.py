@@ -17,9 +17,8 @@ from monitor.isolation.process import FromWorker, Report, Unable
 from monitor.isolation.totals import nothing_yet, total
 from monitor.logs import of_stream
 from monitor.messages import BLOCK_S, Clip, Crop, Demand, Look, Preview, Reply, Tracked, TrackObservation
-from monitor.processes import FIRST_BACKOFF_S, LONGEST_BACKOFF_S, WELL_S, not_begun
+from monitor.processes import not_begun, supervise, usual_backoff
 from monitor.processes.child import Logged
-from monitor.redact import one_line
 from monitor.worker import WorkerPlan, WorkerStatistics
 
 _log = logging.getLogger("monitor.pipeline")
@@ -41,6 +40,7 @@ class IsolatedWorker:
         on_message: takes crops, observations and previews; called from a thread of this object.
         on_status: takes changes of state; called from its threads.
         on_answer: takes the answers to `ask`; called from its threads and from that of the asker.
+        backoff: how long to wait before a process is replaced, where that is not as usual.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class IsolatedWorker:
         on_message: Callable[[Tracked], None],
         on_status: Callable[[SourceStatus], None],
         on_answer: Callable[[Answer], None] = lambda _: None,
+        backoff: Backoff | None = None,
     ) -> None:
         self.stream = plan.stream.name
         self._log = of_stream(_log, self.stream)
@@ -61,7 +62,7 @@ class IsolatedWorker:
         self._on_message = on_message
         self._on_status = on_status
         self._on_answer = on_answer
-        self._backoff = Backoff(FIRST_BACKOFF_S, LONGEST_BACKOFF_S)
+        self._backoff = backoff or usual_backoff()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name=f"supervise-{self.stream}", daemon=True)
         self._lock = threading.Lock()  # guards `_life` and `_awaited`
@@ -148,25 +149,20 @@ class IsolatedWorker:
     # --- the thread that supervises ---
 
     def _supervise(self) -> None:
-        while not self._stopping.is_set():
-            began_s = self._clock.now_s()
-            try:
-                reason = self._live()
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not silence the stream
-                reason = f"internal error: {one_line(error)}"
-                self._log.debug("its process cannot be supervised", exc_info=True)
-            if self._stopping.is_set():
-                break  # what it knew of its tracks is their owner's to end
-            self._bury()
-            if self._status.state == "stopped":
-                return  # a recording that has ended is not played again
-            self._restarts += 1
-            self._become_connecting(f"{reason}; another is started")
-            if self._clock.now_s() - began_s >= WELL_S:
-                self._backoff.reset()
-            self._stopping.wait(self._backoff.next_s())
+        supervise(self._live, self._ended, self._stopping, self._backoff, self._log)
         if self._status.state != "stopped":
             self._tell(SourceStatus(self.stream, "stopped", self._clock.now_s(), None))
+
+    def _ended(self, reason: str, _: bool) -> bool:
+        """A process has ended; returns whether another is wanted."""
+        if self._stopping.is_set():
+            return False  # what it knew of its tracks is their owner's to end
+        self._bury()
+        if self._status.state == "stopped":
+            return False  # a recording that has ended is not played again
+        self._restarts += 1
+        self._become_connecting(f"{reason}; another is started")
+        return True
 
     def _live(self) -> str:
         """Starts a process and stays with it to its end; returns why that came."""

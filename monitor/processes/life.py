@@ -44,10 +44,11 @@ _processes = threading.Lock()
 from that thread, and an exit code that is read twice is lost."""
 
 
-FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.25, 30.0
-"""Before a process that has ended uncalled for is replaced."""
-WELL_S = 60.0
-"""A process that lived for so long was well: its end counts as the first of its kind."""
+def not_begun(error: OSError | EOFError) -> str:
+    """Why a process could not be started, of what `Life.begin` raised."""
+    if isinstance(error, EOFError):
+        return "its process cannot be started: the fork server ended"
+    return f"its process cannot be started: {error.strerror or error}"
 
 
 class UnreadableError(Exception):
@@ -230,13 +231,6 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["__main__", _PRELOADED])
     return context
-
-
-def not_begun(error: OSError | EOFError) -> str:
-    """Why a process could not be started, of what `Life.begin` raised."""
-    if isinstance(error, EOFError):
-        return "its process cannot be started: the fork server ended"
-    return f"its process cannot be started: {error.strerror or error}"
 
 
 def _how_it_ended(exit_code: int | None) -> str:

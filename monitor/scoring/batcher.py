@@ -109,13 +109,14 @@ class Batcher:
         with self._changed:
             return self._spare.popleft() if self._spare and not self._waiting else None
 
-    def take(self, now_s: float, wait_s: float, *, at_most: int | None = None) -> list[Crop]:
+    def take(self, now_s: float, wait_s: float, *, at_most: int | None = None, full: bool = False) -> list[Crop]:
         """The next batch, at most one crop of a track.
 
         Args:
             now_s: the time on the crops' clock, to tell which are too old.
             wait_s: how long to wait for a first crop if there is none, seconds.
             at_most: less than `max_batch`, where the taker wants to be done sooner.
+            full: only a batch of that size, or none.
 
         Returns:
             In order of turns; empty if nothing came, or only a spare crop.
@@ -124,6 +125,8 @@ class Batcher:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting > 0 or bool(self._spare), wait_s)
             batch: list[Crop] = []
+            if full and self._waiting < size:
+                return batch
             while len(batch) < size and self._waiting:
                 slot, crop = self._turns.next(now_s, self._max_age_s)
                 self._waiting -= 1

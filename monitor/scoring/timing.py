@@ -40,7 +40,6 @@ class Timing:
 
     def scored(self, crops: Sequence[Crop], begin_s: float, end_s: float) -> None:
         """It has answered for these, which it took at `begin_s`."""
-        self.spent(begin_s, end_s)
         self._latencies_s.extend(end_s - crop.at_s for crop in crops)
         self._waits.add(begin_s - crop.at_s for crop in crops)
         self._latencies.add(end_s - crop.at_s for crop in crops)

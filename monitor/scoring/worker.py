@@ -1,105 +1,29 @@
-"""The thread that keeps the encoder busy, and the one function that asks it."""
+"""The thread that keeps the encoder busy."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from monitor.clock import Clock
 from monitor.errors import MonitorError
-from monitor.histogram import Distribution
-from monitor.messages import Crop, Logit, Pixels
+from monitor.messages import Crop, Logit
 from monitor.redact import one_line, redact
+from monitor.scoring.asking import ApartEncoder, BegunBatch, Encoder, score, told
 from monitor.scoring.batcher import Batcher
-from monitor.scoring.timing import Timing
+from monitor.scoring.progress import Progress, WorkerStatistics
 
 _log = logging.getLogger("monitor.scoring")
 
 _POLL_S = 0.2
 _BATCH_S = 1.5
 """A batch is kept small enough to be done within this: a stop waits for it, and its crops grow old in it."""
+_SHORT_S = 0.1
+"""While a batch that takes no longer is in progress, the next one is handed over: its crops grow no older than that."""
 _WATCH_S = 0.5
-_OVERDUE_S = 10.0
-"""A batch is made to take 1.5 s. One that has taken so long hangs, unless its encoder is known to be that slow."""
-_OVERDUE_TIMES = 5.0
-"""How many times as long as batches take of late one may take, where that is more."""
-_FIRST_OVERDUE_S = 60.0
-"""For the first one, which nothing is known of: weights may have to come from a slow disk, and kernels be compiled."""
-
-
-class Encoder(Protocol):
-    """What scoring needs of a detector; `gend.model.Detector` is one."""
-
-    def logits(self, crops: Pixels, adapters: Sequence[str | None] | None = None) -> NDArray[np.float32]:
-        """Log-odds of fake, float32 (B,), of crops uint8 (B, S, S, 3), each judged by the fine-tune of that name."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerStatistics:
-    """A snapshot: counts since the start, and how it has gone of late."""
-
-    crops: int
-    """Crops scored."""
-    batches: int
-    mean_batch: float
-    """Crops per batch; 0 before the first."""
-    busy: float
-    """Share of the last minute spent in the encoder, 0 to 1."""
-    latency_p50_s: float | None
-    """From a frame's arrival to the logits of its crop, over the last few hundred crops; None before the first."""
-    latency_p95_s: float | None
-    waits: Distribution
-    """From a frame's arrival until its crop is taken by the encoder, seconds."""
-    latencies: Distribution
-    """From a frame's arrival to the logits of its crop, seconds."""
-    busy_s: float
-    """Seconds spent in the encoder, by batches that are over."""
-    errors: int
-    """Batches that failed."""
-    lost: int
-    """Crops that were in them."""
-    hangs: int
-    """Batches that were overdue."""
-    awaited_s: float
-    """How long the batch in progress has taken so far."""
-    failure: str | None
-    """Why no crop is scored: the last batch failed, or the one in progress is overdue. None while all is well."""
-
-
-def score(encoder: Encoder, crops: Sequence[Crop], model: str) -> list[Logit]:
-    """Scores one batch.
-
-    Args:
-        encoder: what looks at the pixels.
-        crops: at least one, all of one size.
-        model: name of the weights.
-
-    Returns:
-        One logit for each crop, in their order.
-
-    Raises:
-        MonitorError: the encoder did not answer with one number for each crop.
-    """
-    logits = encoder.logits(np.stack([crop.pixels for crop in crops]), [crop.adapter for crop in crops])
-    if logits.shape != (len(crops),):
-        raise MonitorError(f"{model}: expected {len(crops)} logits, got an array of shape {logits.shape}")
-    return [
-        Logit(
-            crop.stream,
-            crop.track,
-            crop.at_s,
-            float(logit),
-            crop.quality,
-            model if crop.adapter is None else f"{model}+{crop.adapter}",
-        )
-        for crop, logit in zip(crops, logits, strict=True)
-    ]
 
 
 def crops_at_once(crop_s: float) -> int:
@@ -107,8 +31,21 @@ def crops_at_once(crop_s: float) -> int:
     return max(1, int(_BATCH_S / max(crop_s, 1e-6)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A batch that was handed over."""
+
+    crops: list[Crop]
+    begun_s: float
+    batch: BegunBatch | None
+    """None where the encoder gets it when it is waited for."""
+
+
 class Worker:
     """Scores what waits in the batcher, in a thread named `score`.
+
+    An encoder in a process of its own is handed the next batch while it works at a short one, where enough crops wait
+    to fill it: so it need not wait for what is done before and after each.
 
     A batch that fails is lost and counted, the next one is tried as if nothing had happened. Of a batch that hangs a
     second thread, `watch-score`, says that it is overdue, and `on_hang` may make it fail. The log has one line when the
@@ -137,6 +74,7 @@ class Worker:
     ) -> None:
         self._batcher = batcher
         self._encoder = encoder
+        self._apart = encoder if isinstance(encoder, ApartEncoder) else None
         self._model = model
         self._on_logits = on_logits
         self._clock = clock
@@ -146,29 +84,23 @@ class Worker:
         # Not a daemon: one that is inside the encoder when the interpreter ends aborts the process.
         self._thread = threading.Thread(target=self._run, name="score")
         self._watcher = threading.Thread(target=self._watch, name="watch-score", daemon=True)
+        self._progress = Progress(clock)
+        # Used by the thread alone.
         self._crop_s: float | None = None  # how long the encoder takes for a crop, smoothed
-        self._lock = threading.Lock()  # guards all below
-        self._started_s = clock.now_s()
-        self._timing = Timing()
-        self._crops = self._batches = self._errors = self._lost = self._hangs = 0
-        self._failure: str | None = None
-        self._begun_s: float | None = None  # the batch in progress
-        self._awaited_s = 0.0
-        self._patience_s = _FIRST_OVERDUE_S
-        self._told: str | None = None  # the failure that the log ends with
+        self._flights: deque[_Flight] = deque()
 
     def start(self) -> None:
         """Starts the thread."""
-        self._started_s = self._clock.now_s()
+        self._progress.start()
         self._thread.start()
         self._watcher.start()
 
     def ask_to_stop(self) -> None:
-        """Lets the thread end after the batch in progress; returns at once."""
+        """Lets the thread end after what the encoder has; returns at once."""
         self._stopping.set()
 
     def stop(self, timeout_s: float) -> bool:
-        """Lets the batch in progress finish and joins the thread; False if it is still busy after `timeout_s`."""
+        """Lets what the encoder has finish and joins the thread; False if it is still busy after `timeout_s`."""
         self.ask_to_stop()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
@@ -182,118 +114,115 @@ class Worker:
     @property
     def failure(self) -> str | None:
         """Why no crop is scored; None while all is well. Cheap."""
-        with self._lock:
-            return self._current_failure()
+        return self._progress.failure
 
     def statistics(self) -> WorkerStatistics:
         """A snapshot."""
-        now_s = self._clock.now_s()
-        with self._lock:
-            timing = self._timing
-            return WorkerStatistics(
-                crops=self._crops,
-                batches=self._batches,
-                mean_batch=self._crops / self._batches if self._batches else 0.0,
-                busy=timing.busy(self._started_s, self._begun_s, now_s),
-                latency_p50_s=timing.latency_s(0.5),
-                latency_p95_s=timing.latency_s(0.95),
-                waits=timing.waits,
-                latencies=timing.latencies,
-                busy_s=timing.busy_s,
-                errors=self._errors,
-                lost=self._lost,
-                hangs=self._hangs,
-                awaited_s=self._awaited_s,
-                failure=self._current_failure(),
-            )
+        return self._progress.statistics()
+
+    # --- the thread that scores ---
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            crops = self._batcher.take(self._clock.now_s(), _POLL_S, at_most=self._batch_size())
+        while self._flights or not self._stopping.is_set():
+            crops = self._next()
             if crops:
-                self._score(crops)
+                self._hand_over(crops)
+            elif self._flights:
+                self._land()
             elif (spare := self._batcher.take_spare()) is not None:
                 self._score_spare(spare)
 
-    def _batch_size(self) -> int:
-        """As many as are done in time; one, as long as the encoder's speed is unknown."""
-        return 1 if self._crop_s is None else crops_at_once(self._crop_s)
+    def _next(self) -> list[Crop]:
+        """What to hand over now; waits for it only where the encoder has nothing."""
+        if self._stopping.is_set() or (self._flights and not self._goes_beside()):
+            return []
+        at_most = 1 if self._crop_s is None else crops_at_once(self._crop_s)
+        if not self._flights:
+            return self._batcher.take(self._clock.now_s(), _POLL_S, at_most=at_most)
+        # One that is not full had better wait: many crops at once take less time each.
+        return self._batcher.take(self._clock.now_s(), 0.0, at_most=at_most, full=True)
 
-    def _score(self, crops: list[Crop]) -> None:
-        begin_s = self._begin(len(crops))
+    def _goes_beside(self) -> bool:
+        """Whether another batch may be handed over beside what the encoder has."""
+        if self._apart is None or self._crop_s is None or len(self._flights) > 1:
+            return False
+        return self._crop_s * len(self._flights[0].crops) <= _SHORT_S
+
+    def _hand_over(self, crops: list[Crop]) -> None:
+        begun_s, batch = self._clock.now_s(), None
+        if not self._flights:
+            self._begin(crops)
+        if self._apart is not None:
+            try:
+                batch = self._apart.begin([crop.pixels for crop in crops], [crop.adapter for crop in crops])
+            except Exception as error:  # noqa: BLE001 - as in `_land`
+                self._note_failure(error, len(crops))
+                if self._flights:  # that is lost as well, most likely: it is heard before more is
+                    self._land()
+                else:
+                    self._progress.end()
+                return
+        self._flights.append(_Flight(crops, begun_s, batch))
+
+    def _land(self) -> None:
+        """Waits for the first batch that the encoder has, and passes its answers on."""
+        flight = self._flights.popleft()
+        logits: list[Logit] | None = None
         # Engines raise whatever their authors chose (RuntimeError, MemoryError, …), and none of it may end scoring.
         try:
-            logits = score(self._encoder, crops, self._model)
-            end_s = self._clock.now_s()
-            self._on_logits(logits)
+            if flight.batch is None:
+                logits = score(self._encoder, flight.crops, self._model)
+            else:
+                logits = told(flight.crops, flight.batch.logits(), self._model)
         except Exception as error:  # noqa: BLE001
-            self._note_failure(error, len(crops))
+            self._note_failure(error, len(flight.crops))
+        begun_s, end_s = self._progress.end()
+        if self._flights:
+            self._begin(self._flights[0].crops)
+        if logits is not None:
+            self._pass_on(flight, logits, end_s - begun_s, end_s)
+
+    def _pass_on(self, flight: _Flight, logits: list[Logit], took_s: float, end_s: float) -> None:
+        try:
+            self._on_logits(logits)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end scoring either
+            self._note_failure(error, len(logits))
             return
-        each_s = (end_s - begin_s) / len(crops)
+        each_s = took_s / len(logits)
         self._crop_s = each_s if self._crop_s is None else (self._crop_s + each_s) / 2
-        with self._lock:
-            self._failure = self._begun_s = None
-            self._awaited_s = 0.0
-            recovered, self._told = self._told is not None, None
-            self._crops += len(crops)
-            self._batches += 1
-            self._timing.scored(crops, begin_s, end_s)
-        if recovered:
+        if self._progress.scored(flight.crops, flight.begun_s, end_s):
             _log.info("scoring works again")
 
     def _score_spare(self, crop: Crop) -> None:
         """Scores a crop that nobody waits for. It is in no figure but how busy the encoder is; a hang is told of."""
-        begin_s = self._begin(1)
+        self._begin([crop])
         try:
             (logit,) = score(self._encoder, [crop], self._model)
             if self._on_spare is not None:
                 self._on_spare(logit)
         except Exception:  # noqa: BLE001 - the next real crop will tell of it
             _log.debug("a spare crop could not be scored", exc_info=True)
-        with self._lock:
-            self._begun_s, self._awaited_s = None, 0.0
-            self._timing.spent(begin_s, self._clock.now_s())
+        self._progress.end()
 
-    def _begin(self, crops: int) -> float:
-        usual_s = None if self._crop_s is None else self._crop_s * crops
-        with self._lock:
-            self._begun_s = self._clock.now_s()
-            self._patience_s = _FIRST_OVERDUE_S if usual_s is None else max(_OVERDUE_S, _OVERDUE_TIMES * usual_s)
-            return self._begun_s
+    def _begin(self, crops: Sequence[Crop]) -> None:
+        self._progress.begin(None if self._crop_s is None else self._crop_s * len(crops))
 
     def _note_failure(self, error: Exception, crops: int) -> None:
         # Ours say themselves what is at fault.
         reason = f"scoring fails: {redact(str(error)) if isinstance(error, MonitorError) else one_line(error)}"
-        with self._lock:
-            first = self._failure is None
-            self._failure, self._told = reason, reason
-            if self._begun_s is not None:
-                self._timing.spent(self._begun_s, self._clock.now_s())
-            self._begun_s, self._awaited_s = None, 0.0
-            self._errors += 1
-            self._lost += crops
-        if first:
+        if self._progress.failed(reason, crops):
             _log.warning("%s", reason, exc_info=_log.isEnabledFor(logging.DEBUG))
+
+    # --- the thread that watches ---
 
     def _watch(self) -> None:
         """Waits beside the thread that waits for the encoder, and says what that one cannot."""
         while not self._stopping.wait(_WATCH_S):
-            with self._lock:
-                if self._begun_s is None:
-                    continue
-                # Counted, not read off a clock: a machine that slept must not take its own sleep for the encoder's.
-                before_s, self._awaited_s = self._awaited_s, self._awaited_s + _WATCH_S
-                if not before_s < self._patience_s <= self._awaited_s:
-                    continue
-                self._hangs += 1
-                hang, told_before = self._current_failure(), self._told is not None
-                self._told = self._told or hang
-            if not told_before:
+            overdue = self._progress.passed(_WATCH_S)
+            if overdue is None:
+                continue
+            hang, to_log = overdue
+            if to_log:
                 _log.warning("%s", hang)
             if self._on_hang is not None:
                 self._on_hang()
-
-    def _current_failure(self) -> str | None:
-        if self._awaited_s >= self._patience_s:
-            return f"scoring hangs: no answer within {self._patience_s:.0f} s"
-        return self._failure

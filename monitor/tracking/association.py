@@ -7,6 +7,7 @@ sides are: that is what keeps a camera cut from handing one person's history to 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,13 +30,8 @@ _IMPLAUSIBLE = 1e6
 
 def iou(first: Sequence[Box], second: Sequence[Box]) -> Matrix:
     """Intersection over union of every pair, (len(first), len(second)), from 0 to 1."""
-    a = np.asarray(first, dtype=np.float64).reshape(-1, 1, 4)
-    b = np.asarray(second, dtype=np.float64).reshape(1, -1, 4)
-    overlap = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = np.clip(overlap, 0, None).prod(axis=-1)
-    union = _area(a) + _area(b) - shared
-    ratio: Matrix = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return ratio
+    overlaps = [_overlap(box, other) for box in first for other in second]
+    return np.array(overlaps, dtype=np.float64).reshape(len(first), len(second))
 
 
 def associate(predictions: Sequence[Prediction], boxes: Sequence[Box], *, min_iou: float = 0) -> list[tuple[int, int]]:
@@ -51,26 +47,48 @@ def associate(predictions: Sequence[Prediction], boxes: Sequence[Box], *, min_io
     Returns:
         (index of prediction, index of box) of every pair made, in order of predictions.
     """
-    if not predictions or not boxes:
-        return []
-    expected = [prediction.box for prediction in predictions]
-    a = np.asarray(expected, dtype=np.float64).reshape(-1, 1, 4)
-    b = np.asarray(boxes, dtype=np.float64).reshape(1, -1, 4)
-    size_a, size_b = np.sqrt(_area(a)), np.sqrt(_area(b))
-    between = (a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2
-    distance = np.hypot(between[..., 0], between[..., 1]) / np.maximum((size_a + size_b) / 2, 1.0)
-    growth = np.abs(np.log(np.maximum(size_a, 1.0) / np.maximum(size_b, 1.0)))
-    overlap = iou(expected, boxes)
-
-    spread = np.array([[prediction.spread] for prediction in predictions])
-    plausible = (
-        (distance <= np.minimum(_SURE_SD * spread, _REACH)) & (growth <= np.log(_SIZE_RATIO)) & (overlap >= min_iou)
-    )
-    cost = np.where(plausible, (1 - overlap) + distance + growth, _IMPLAUSIBLE)
-    rows, columns = linear_sum_assignment(cost)
-    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if plausible[row, column]]
+    costs = {
+        (row, column): cost
+        for row, prediction in enumerate(predictions)
+        for column, box in enumerate(boxes)
+        if (cost := _cost(prediction, box, min_iou)) is not None
+    }
+    rows, columns = {row for row, _ in costs}, {column for _, column in costs}
+    if len(rows) == len(columns) == len(costs):  # nobody competes, as nearly always
+        return sorted(costs)
+    matrix = np.full((len(predictions), len(boxes)), _IMPLAUSIBLE)
+    for pair, cost in costs.items():
+        matrix[pair] = cost
+    pairs = [(int(row), int(column)) for row, column in zip(*linear_sum_assignment(matrix), strict=True)]
+    return [pair for pair in pairs if pair in costs]
 
 
-def _area(boxes: Matrix) -> Matrix:
-    area: Matrix = np.clip(boxes[..., 2:] - boxes[..., :2], 0, None).prod(axis=-1)
-    return area
+def _cost(prediction: Prediction, box: Box, min_iou: float) -> float | None:
+    """See `associate`; None where the pair is not plausible."""
+    x0, y0, x1, y1 = prediction.box
+    u0, v0, u1, v1 = box
+    # Without arrays, for which a handful of pairs is too few, and the unlikely first.
+    size, other_size = math.sqrt(_area(prediction.box)), math.sqrt(_area(box))
+    away = math.hypot(x0 + x1 - u0 - u1, y0 + y1 - v0 - v1) / 2
+    distance = away / max((size + other_size) / 2, 1.0)
+    if distance > min(_SURE_SD * prediction.spread, _REACH):
+        return None
+    growth = abs(math.log(max(size, 1.0) / max(other_size, 1.0)))
+    if growth > math.log(_SIZE_RATIO):
+        return None
+    overlap = _overlap(prediction.box, box)
+    return None if overlap < min_iou else (1 - overlap) + distance + growth
+
+
+def _overlap(box: Box, other: Box) -> float:
+    """Intersection over union, 0 to 1."""
+    x0, y0, x1, y1 = box
+    u0, v0, u1, v1 = other
+    shared = _area((max(x0, u0), max(y0, v0), min(x1, u1), min(y1, v1)))
+    union = _area(box) + _area(other) - shared
+    return shared / union if union > 0 else 0.0
+
+
+def _area(box: Box) -> float:
+    x0, y0, x1, y1 = box
+    return max(x1 - x0, 0.0) * max(y1 - y0, 0.0)

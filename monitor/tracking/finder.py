@@ -19,7 +19,7 @@ from gend.faces import Face, FaceDetector
 from monitor.config import FacesConfig
 from monitor.messages import Box, Frame, Pixels
 from monitor.tracking.association import iou
-from monitor.tracking.flow import Flow
+from monitor.tracking.flow import Flow, shrunk
 from monitor.tracking.movement import Movement
 
 _SEARCHED_FACE_PX = 22
@@ -84,12 +84,13 @@ class Finder:
         if self._size != before:
             known = None  # in pixels of another size
         luma = frame.luma(px) if self._may_spare else None
-        if luma is not None:
+        followed = None if luma is None else shrunk(luma)
+        if luma is not None and followed is not None:
             moved = self._movement.see(luma, frame.at_s)
-            spared = self._spared(frame, luma, known, moved=moved)
+            spared = self._spared(frame, followed, known, moved=moved)
             if spared is not None:
                 self._unsearched += 1
-                self._flow.see(luma)
+                self._flow.see(followed)
                 return Found(spared, None, luma)
         small = frame.small(px)
         try:
@@ -98,8 +99,8 @@ class Finder:
             self._movement.forget()  # what moved is still to be looked at
             raise
         self._searched_s, self._unsearched = frame.at_s, 0
-        if luma is not None:  # not sooner: where a search raises, what is known is of the picture before
-            self._flow.see(luma)
+        if followed is not None:  # not sooner: where a search raises, what is known is of the picture before
+            self._flow.see(followed)
         return Found(faces, small, luma)
 
     def closer(self, frame: Frame, face: Face) -> Face | None:
@@ -114,7 +115,7 @@ class Finder:
         """
         moved = frame.detail != "same"
         width = face.box[2] - face.box[0]
-        if not moved and self._unsearched == 0 and width * self._searched_px(frame) >= _PLACED_FACE_PX * _longer(frame):
+        if not moved and self.searched and width * self._searched_px(frame) >= _PLACED_FACE_PX * _longer(frame):
             return face
         scale = min(1.0, _CLOSE_FACE_PX / width)
         region, corner = frame.region(_around(face.box, _CLOSE_PX / scale))
@@ -129,6 +130,11 @@ class Finder:
         return None if moved else face
 
     @property
+    def searched(self) -> bool:
+        """Whether the last picture was searched."""
+        return self._unsearched == 0
+
+    @property
     def still_s(self) -> float:
         """Seconds for which nothing has moved; 0 where that is not watched."""
         return self._movement.still_s
@@ -138,7 +144,7 @@ class Finder:
         return self._faces.search_every > 1 or self._faces.idle_blind_max_s > 0
 
     def _spared(
-        self, frame: Frame, luma: Pixels, known: Sequence[Face] | None, *, moved: bool
+        self, frame: Frame, followed: Pixels, known: Sequence[Face] | None, *, moved: bool
     ) -> Sequence[Face] | None:
         """The faces, where they can be told without a search."""
         if known is None or not frame.trusted:
@@ -148,7 +154,7 @@ class Finder:
             return None if moved or blind_s >= self._faces.idle_blind_max_s else ()
         if self._unsearched + 1 >= self._faces.search_every:
             return None
-        carried = self._flow.carry(known, luma, _longer(frame) / max(luma.shape))
+        carried = self._flow.carry(known, followed, _longer(frame) / max(followed.shape))
         self.carried += carried is not None
         return carried
 

@@ -10,6 +10,8 @@ import threading
 
 from monitor.messages import Demand
 
+_PATIENT_PERIODS = 2
+"""Times that a crop could have waited until the next one is due, for it to wait at all."""
 _LEAST_CROPS_PER_S = 0.05
 """No demand can blind a track: evidence may still turn."""
 
@@ -24,6 +26,11 @@ class Pace:
     def __init__(self, tolerance_s: float) -> None:
         self._tolerance_s = tolerance_s
         self._last_s = float("-inf")
+
+    @property
+    def begun(self) -> bool:
+        """Whether the grid has begun: `mark` was called."""
+        return self._last_s > float("-inf")
 
     def due(self, at_s: float, every_s: float) -> bool:
         """Whether `every_s` have passed since the grid's last time. Changes nothing."""
@@ -69,7 +76,7 @@ class Sampler:
             if demand.track in self._paces:
                 self._demands[demand.track] = demand
 
-    def due(self, track: str, at_s: float, *, early_s: float = 0.0) -> bool:
+    def due(self, track: str, at_s: float, *, early_s: float = 0.0, patient_s: float = 0.0) -> bool:
         """Whether a crop of the track should be taken at `at_s`; stays so until one is.
 
         Args:
@@ -77,9 +84,14 @@ class Sampler:
             at_s: now.
             early_s: how much earlier than else it may be taken, because the next chance may come late. The rate stays
                 the same on average.
+            patient_s: how much later it had better be taken, because a better chance comes by then. The first one does
+                not wait, and none does where the next is due within twice that time.
         """
         with self._lock:
-            return self._paces[track].due(at_s + early_s, 1 / self._rate(track, at_s))
+            every_s = 1 / self._rate(track, at_s)
+            pace = self._paces[track]
+            patient_s = patient_s if pace.begun and every_s >= _PATIENT_PERIODS * patient_s else 0.0
+            return pace.due(at_s + early_s - patient_s, every_s)
 
     def demanded_per_s(self, at_s: float) -> float:
         """The highest rate that is asked for one track now; 0 where nothing is asked for any."""

@@ -132,6 +132,8 @@ class Tracker:
         self, tracks: list[Track], faces: list[Face], at_s: float, *, min_iou: float = 0
     ) -> tuple[list[Track], list[Face]]:
         """Continues the tracks that have a face among `faces`; returns who and what is left over."""
+        if not tracks or not faces:
+            return tracks, faces
         predictions = [track.motion.predict(at_s) for track in tracks]
         pairs = associate(predictions, [face.box for face in faces], min_iou=min_iou)
         for track_index, face_index in pairs:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from gend.errors import PictureError
-from gend.faces import Face, FaceDetector, align, alignment
+from gend.faces import Face, FaceDetector, alignment, warp
 from monitor.config import FacesConfig
 from monitor.messages import Box, Crop, Demand, Frame, Frozen, Look, Pixels, SeenFace, Tracked, TrackObservation
 from monitor.redact import one_line
@@ -209,8 +209,12 @@ class Tracking:
     def _crop(self, frame: Frame, track: Track, account: BlockAccount) -> Crop | None:
         """A crop of the track, if one is due and can be had; where it cannot, it stays due."""
         name = str(track.id)
-        early_s = _EARLY_NEAR_S if frame.detail == "near" else 0.0
-        if frame.detail == "none" or not self._sampler.due(name, frame.at_s, early_s=early_s):
+        early_s, patient_s = 0.0, 0.0
+        if frame.detail == "near":
+            early_s = _EARLY_NEAR_S
+        elif not self._finder.searched:  # the next picture that is has its landmarks, and needs no closer look
+            patient_s = (self._faces.search_every - 1) * self._period_s
+        if frame.detail == "none" or not self._sampler.due(name, frame.at_s, early_s=early_s, patient_s=patient_s):
             return None
         # What a hostile picture makes of its pixels costs this crop, not what else this frame has to tell.
         try:
@@ -284,4 +288,7 @@ def _align(frame: Frame, face: Face) -> Pixels:
     (x0, y0), (x1, y1) = corners.min(axis=0) - _WARP_MARGIN_PX, corners.max(axis=0) + _WARP_MARGIN_PX
     box: Box = (float(x0), float(y0), float(x1), float(y1))
     region, corner = frame.region(box)
-    return align(region, face.landmarks - np.array(corner, dtype=np.float32), size=size)
+    if region.size == 0:
+        raise PictureError("the face is outside the picture")
+    matrix[:, 2] += matrix[:, :2] @ corner  # from the region's pixels
+    return warp(region, matrix, size)

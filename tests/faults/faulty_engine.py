@@ -69,6 +69,6 @@ def _parts(config: MonitorConfig, fault: Path) -> Parts:
 if __name__ == "__main__":
     with (
         patch("monitor.running.load_live_parts", partial(_parts, fault=Path(sys.argv.pop(1)))),
-        patch("monitor.scoring.worker._OVERDUE_S", float(sys.argv.pop(1))),
+        patch("monitor.scoring.progress._OVERDUE_S", float(sys.argv.pop(1))),
     ):
         main()

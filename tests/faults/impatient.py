@@ -12,5 +12,5 @@ from monitor.cli import main
 
 if __name__ == "__main__":
     overdue_s = float(sys.argv.pop(1))
-    with patch("monitor.scoring.worker._OVERDUE_S", overdue_s), patch("monitor.scoring.worker._OVERDUE_TIMES", 0.0):
+    with patch("monitor.scoring.progress._OVERDUE_S", overdue_s), patch("monitor.scoring.progress._OVERDUE_TIMES", 0.0):
         main()

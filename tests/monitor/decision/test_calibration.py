@@ -129,7 +129,7 @@ def test_another_file_under_the_name_of_an_adapter_is_refused_and_another_part_o
 
 def test_peaks_of_another_statistic_are_refused() -> None:
     why = calibration(statistic=7).refusal(Encoder.of(MODEL), sampling_policy(FacesConfig(), "yunet"))
-    assert why == "of statistic 7 (0), but this software decides by 1"
+    assert why == "of statistic 7 (0), but this software decides by 2"
 
 
 def test_what_it_promises_follows_from_what_is_asked_for() -> None:

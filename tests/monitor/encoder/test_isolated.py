@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -44,8 +45,7 @@ class _Patient:
         self.weights = folder / "orders.weights"
         self.weights.write_text("abc")
         self.plan = ObedientPlan("w", adapters=adapters, orders=self.orders)
-        self.encoder = IsolatedEncoder.load(self.plan, 4)
-        self.encoder._backoff = Backoff(0.01, 0.01)
+        self.encoder = IsolatedEncoder.load(self.plan, 4, backoff=Backoff(0.01, 0.01))
 
     def order(self, what: str) -> None:
         written = self.orders.with_suffix(".new")
@@ -146,13 +146,23 @@ def test_one_that_ends_while_nobody_asks_is_replaced_too(patient: _Patient) -> N
     assert patient.pid() != pid
 
 
+def test_what_it_takes_of_the_machine_is_told_and_adds_up_over_processes(patient: _Patient) -> None:
+    wait_until(lambda: patient.encoder.usage.cpu_s > 0 and patient.encoder.usage.memory_bytes > 10**6)
+    before_s = patient.encoder.usage.cpu_s
+    os.kill(patient.pid(), signal.SIGKILL)
+    wait_until(lambda: patient.encoder.restarts == 1)
+    assert patient.encoder.usage.cpu_s >= before_s
+    patient.until_well()
+    wait_until(lambda: patient.encoder.usage.cpu_s > before_s)
+
+
 def test_a_batch_that_hangs_is_ended_by_the_worker(
     patient: _Patient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "monitor")
     monkeypatch.setattr("monitor.scoring.worker._WATCH_S", 0.01)
-    monkeypatch.setattr("monitor.scoring.worker._FIRST_OVERDUE_S", 0.3)
-    monkeypatch.setattr("monitor.scoring.worker._OVERDUE_S", 0.3)
+    monkeypatch.setattr("monitor.scoring.progress._FIRST_OVERDUE_S", 0.3)
+    monkeypatch.setattr("monitor.scoring.progress._OVERDUE_S", 0.3)
     batcher, logits = Batcher(4, 1e9), list[Logit]()
     worker = Worker(batcher, patient.encoder, "w", logits.extend, LiveClock(), on_hang=patient.encoder.give_up)
     worker.start()
@@ -218,6 +228,84 @@ def test_fine_tunes_change_and_outlive_the_process(tmp_path: Path) -> None:
         wait_until(lambda: encoder.restarts == 1 and encoder.failure is None)
         names = ["ten", None, "twenty", "ten"]
         np.testing.assert_array_equal(encoder.logits(_CROPS, names), [10, 1, 22, 13])
+
+
+def test_what_is_asked_by_several_is_answered_in_its_order(patient: _Patient) -> None:
+    """Two batches at a time are under way; a third waits for a place, and other fine-tunes come between."""
+    encoder = patient.encoder
+    one, two = (encoder.begin([_CROPS[number]], [None]) for number in (1, 2))
+    three = encoder.begin([_CROPS[3], _CROPS[0]], [None, None])  # takes the answer to the first for its place
+    np.testing.assert_array_equal(three.logits(), [3, 0])
+    np.testing.assert_array_equal(two.logits(), [2])
+    np.testing.assert_array_equal(one.logits(), [1])
+    np.testing.assert_array_equal(encoder.logits(np.tile(_CROPS, (5, 1, 1, 1))), [0, 1, 2, 3] * 5)
+    answers: dict[int, list[float]] = {}
+
+    def ask(number: int) -> None:
+        answers[number] = [float(encoder.logits(_CROPS[number : number + 1])[0]) for _ in range(50)]
+
+    asking = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in asking:
+        thread.start()
+    for _ in range(5):
+        encoder.set_adapters({})
+    for thread in asking:
+        thread.join(60)
+    assert answers == {number: [number] * 50 for number in range(4)}
+
+
+def test_all_that_a_process_had_is_lost_with_it(patient: _Patient) -> None:
+    patient.order("hang")
+    begun = [patient.encoder.begin([_CROPS[number]], [None]) for number in (1, 2)]
+    wait_until(patient.orders.with_suffix(".hangs").exists)
+    patient.order("")
+    patient.encoder.give_up()
+    for batch in begun:
+        with pytest.raises(EncoderLostError, match="a batch was overdue"):
+            batch.logits()
+    patient.until_well()
+    assert patient.encoder.restarts == 1
+    with pytest.raises(EncoderLostError):
+        begun[1].logits()
+
+
+def test_one_that_answers_at_impossible_length_is_replaced(patient: _Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.encoder.isolated._REASON_S", 0.2)
+    with monkeypatch.context() as short:
+        short.setattr("monitor.encoder.session._LARGEST_ANSWER", 10)
+        assert patient.loses().startswith("encoder: its process does not answer")
+    wait_until(lambda: patient.encoder.restarts == 1)
+    patient.until_well()
+
+
+def test_a_lost_session_gives_its_memory_back_at_once(patient: _Patient) -> None:
+    if not Path("/proc/self/maps").exists():
+        pytest.skip("this system does not tell of its memory")
+    gc.collect()
+    gc.disable()
+    try:
+        patient.order("hang")
+        begun = [patient.encoder.begin([_CROPS[0]], [None]) for _ in range(2)]
+        wait_until(patient.orders.with_suffix(".hangs").exists)
+        patient.order("")
+        patient.encoder.give_up()
+        for batch in begun:
+            with pytest.raises(EncoderLostError):
+                batch.logits()
+        del begun, batch
+        wait_until(lambda: patient.encoder.restarts == 1)
+        patient.until_well()
+        assert _slabs() == 1
+    finally:
+        gc.enable()
+
+
+def test_more_crops_than_a_batch_holds_are_our_own_fault(patient: _Patient) -> None:
+    for count, names in ((5, 5), (2, 3)):
+        with pytest.raises(ValueError, match="in a batch of 4"):
+            patient.encoder.begin([_CROPS[0]] * count, [None] * names)
+    patient.until_well()
+    assert patient.encoder.restarts == 0
 
 
 @pytest.mark.parametrize("changed", ["weights", "fine-tune"])

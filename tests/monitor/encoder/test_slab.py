@@ -21,13 +21,13 @@ def test_what_is_put_at_one_end_is_got_at_the_other(shares: bool, monkeypatch: p
     ours, theirs = multiprocessing.Pipe()
     near, far = give_slab(ours, _SHAPE), take_slab(theirs, _SHAPE)
     rng = np.random.default_rng(0)
-    for count in (1, 4, 2):
+    for place, count in ((0, 1), (1, 4), (0, 2)):
         crops = rng.integers(0, 256, (count, *_SHAPE[1:]), np.uint8)
-        putting = threading.Thread(target=near.put, args=(crops, count))
+        putting = threading.Thread(target=near.put, args=(place, list(crops), (place, count)))
         putting.start()
-        np.testing.assert_array_equal(far.get(theirs.recv()), crops)
+        np.testing.assert_array_equal(far.get(*theirs.recv()), crops)
         putting.join()
     ours.close()
     with pytest.raises(EOFError):
-        take_slab(theirs, _SHAPE) if shares else far.get(1)
+        take_slab(theirs, _SHAPE) if shares else far.get(0, 1)
     theirs.close()

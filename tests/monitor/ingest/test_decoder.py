@@ -8,11 +8,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from monitor.ingest import Needs
-from monitor.ingest.decoder import Picture
+from monitor.ingest.decoder import Decoder, Picture
 from monitor.ingest.source import Source
 from monitor.ingest.tally import Tally
 from monitor.messages import Pixels
@@ -226,3 +227,18 @@ def test_pictures_of_which_none_is_due_show_all_the_same_that_the_stream_lives(p
     reading = _Reading(plain, _needs(), due=lambda _: False)
     assert len(reading.pictures) == 150
     assert max(later - sooner for sooner, later in itertools.pairwise(reading.came_s)) < 0.6
+
+
+def test_what_is_lost_while_packets_wait_concerns_those_that_come_after_it(plain: Path) -> None:
+    clock, tally, trusted = _Arrivals(), Tally(), list[bool]()
+    with av.open(str(plain)) as container:
+        stream = container.streams.video[0]
+        decoder = Decoder(stream, clock=clock, tally=tally, lossy=True, needs=None, fps=_FPS)
+        for number, packet in zip(range(30), container.demux(stream), strict=False):
+            clock.at_s = 100 + number / _FPS
+            if number == 13:
+                decoder.lost()
+            trusted += [picture.trusted for picture in decoder.decode(packet, due=number % 10 == 9)]
+    # A keyframe is every tenth.
+    assert trusted == [True] * 13 + [False] * 7 + [True] * 10
+    assert tally.packets_corrupt == 1

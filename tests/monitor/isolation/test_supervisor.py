@@ -65,6 +65,7 @@ class _Watched:
             clock=LiveClock(),
             on_message=self.messages.append,
             on_status=self.statuses.append,
+            backoff=Backoff(0.01, 0.01),
         )
 
     def pid(self) -> int:
@@ -327,8 +328,7 @@ def test_views_are_made_for_as_long_as_somebody_looks(watched: _Watched) -> None
     assert len(watched.previews()) == previews
 
 
-def test_twenty_processes_later_nothing_is_left_behind(watched: _Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched.worker, "_backoff", Backoff(0.01, 0.01))
+def test_twenty_processes_later_nothing_is_left_behind(watched: _Watched) -> None:
     us, figures = psutil.Process(), []
     for number in range(1, 22):
         watched.wait_for_crops_of(f"run-{number}-")

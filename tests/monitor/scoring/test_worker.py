@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -41,6 +43,41 @@ class _MeanEncoder:
         self.batches.append(len(crops))
         self.adapters += adapters or []
         return np.asarray(crops.mean(axis=(1, 2, 3)), dtype=np.float32)
+
+
+class _Apart(_MeanEncoder):
+    """Is handed batches, and answers each in its turn when it may; takes time by its own clock alone."""
+
+    def __init__(self, crop_s: float = 0.01) -> None:
+        super().__init__()
+        self.clock = RecordingClock(datetime(2025, 1, 1, tzinfo=UTC))
+        self.handed: list[list[int]] = []
+        self.refused: list[int] = []
+        self.refuses_from = 99
+        """Number of the batch from which on none is taken."""
+        self._crop_s, self._now_s = crop_s, 0.0
+        self._may = threading.Semaphore(0)
+
+    def answer(self, batches: int) -> None:
+        self._may.release(batches)
+
+    def begin(self, crops: Sequence[Pixels], adapters: Sequence[str | None]) -> _Begun:
+        if len(self.handed) >= self.refuses_from:
+            self.refused.append(len(crops))
+            raise MonitorError("nobody is there")
+        self.handed.append([int(crop[0, 0, 0]) for crop in crops])
+        return _Begun(lambda: self._answer(np.stack(crops), adapters))
+
+    def _answer(self, crops: Pixels, adapters: Sequence[str | None]) -> NDArray[np.float32]:
+        assert self._may.acquire(timeout=30)
+        self._now_s += self._crop_s * len(crops)
+        self.clock.advance(self._now_s)
+        return self.logits(crops, adapters)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    logits: Callable[[], NDArray[np.float32]]
 
 
 class _Answers:
@@ -253,7 +290,7 @@ def test_run_an_encoder_that_hangs_is_told_while_it_does_and_recovers(
 ) -> None:
     caplog.set_level(logging.INFO, "monitor.scoring")
     monkeypatch.setattr("monitor.scoring.worker._WATCH_S", 0.01)
-    monkeypatch.setattr("monitor.scoring.worker._FIRST_OVERDUE_S", 0.2)
+    monkeypatch.setattr("monitor.scoring.progress._FIRST_OVERDUE_S", 0.2)
     worker = Worker(batcher, encoder, "demo", answers, LiveClock())
     worker.start()
     encoder.gate.clear()
@@ -284,6 +321,94 @@ def test_run_a_receiver_that_fails_does_not_end_scoring(batcher: Batcher, encode
         batcher.offer(_crop("1"))
         wait_until(lambda count=expected: worker.statistics().errors == count)  # type: ignore[misc]
     assert worker.stop(timeout_s=30)
+
+
+class _Beside:
+    """A worker whose encoder works beside it: one crop has told how fast, and eight wait that came meanwhile."""
+
+    def __init__(self, batcher: Batcher, answers: _Answers, *, crop_s: float = 0.01, refuses_from: int = 99) -> None:
+        self.encoder = _Apart(crop_s)
+        self.encoder.refuses_from = refuses_from
+        self.worker = Worker(batcher, self.encoder, "demo", answers, self.encoder.clock)
+        self.worker.start()
+        batcher.offer(_crop("0"))
+        wait_until(lambda: self.encoder.handed == [[0]])
+        for index in range(1, 9):
+            batcher.offer(_crop(str(index), value=index))
+
+    def stop(self) -> None:
+        self.encoder.answer(99)
+        assert self.worker.stop(timeout_s=30)
+
+
+def test_an_encoder_beside_us_is_handed_the_next_batch_while_it_has_one(batcher: Batcher, answers: _Answers) -> None:
+    beside = _Beside(batcher, answers)
+    encoder = beside.encoder
+    encoder.answer(1)
+    wait_until(lambda: encoder.handed == [[0], [1, 2, 3, 4], [5, 6, 7, 8]])
+    assert len(answers.logits) == 1
+    encoder.answer(2)
+    answers.wait_for(9)
+    beside.stop()
+    assert [logit.logit for logit in answers.logits] == list(range(9))
+    statistics = beside.worker.statistics()
+    assert (statistics.crops, statistics.errors, statistics.awaited_s, statistics.failure) == (9, 0, 0.0, None)
+    assert statistics.busy_s == pytest.approx(9 * 0.01)  # no time is counted twice
+    assert statistics.waits.total == pytest.approx(8 * 0.01)  # both batches were handed over at 0.01 s
+    assert statistics.latencies.total == pytest.approx(0.01 + 4 * 0.05 + 4 * 0.09)
+
+
+def test_a_batch_that_is_not_full_waits_until_the_one_before_is_done(batcher: Batcher, answers: _Answers) -> None:
+    beside = _Beside(batcher, answers)
+    batcher.forget("lobby", "8")
+    beside.encoder.answer(1)
+    wait_until(lambda: len(beside.encoder.handed) == 2)
+    time.sleep(0.1)
+    assert beside.encoder.handed == [[0], [1, 2, 3, 4]]
+    beside.encoder.answer(1)
+    wait_until(lambda: beside.encoder.handed[2:] == [[5, 6, 7]])
+    beside.stop()
+    assert beside.worker.statistics().crops == 8
+
+
+def test_a_slow_encoder_beside_us_gets_one_batch_at_a_time(batcher: Batcher, answers: _Answers) -> None:
+    beside = _Beside(batcher, answers, crop_s=0.2)
+    beside.encoder.answer(3)
+    answers.wait_for(9)
+    beside.stop()
+    statistics = beside.worker.statistics()
+    assert statistics.busy_s == pytest.approx(9 * 0.2)
+    # Handed over when the one before was answered, at 0, 0.2 and 1 s.
+    assert statistics.waits.total == pytest.approx(4 * 0.2 + 4 * 1.0)
+
+
+def test_one_that_is_refused_beside_another_costs_no_more_before_that_is_heard(
+    batcher: Batcher, answers: _Answers
+) -> None:
+    """A process has died with a batch: what waits is not given to it, batch after batch, while nobody asks for that."""
+    beside = _Beside(batcher, answers, refuses_from=2)
+    for index in range(9, 17):
+        batcher.offer(_crop(str(index), value=index))
+    beside.encoder.answer(1)
+    wait_until(lambda: beside.worker.statistics().lost == 4)
+    time.sleep(0.2)
+    assert beside.encoder.refused == [4]
+    beside.encoder.refuses_from = 99
+    beside.encoder.answer(3)
+    answers.wait_for(13)
+    beside.stop()
+    assert beside.worker.statistics().errors == 1
+    assert beside.worker.statistics().busy_s == pytest.approx(13 * 0.01)
+
+
+def test_stop_waits_for_both_batches(batcher: Batcher, answers: _Answers) -> None:
+    beside = _Beside(batcher, answers)
+    beside.encoder.answer(1)
+    wait_until(lambda: len(beside.encoder.handed) == 3)
+    assert not beside.worker.stop(timeout_s=0.1)
+    assert len(answers.logits) == 1
+    beside.stop()
+    assert len(answers.logits) == 9
 
 
 def test_stop_waits_for_the_batch_in_progress(

@@ -44,6 +44,25 @@ def test_due_stays_so_until_a_crop_is_taken() -> None:
     assert all(sampler.due("t", at_s) for at_s in _analyses(0, 3))
 
 
+def test_a_crop_waits_for_a_better_chance_but_not_the_first_and_never_so_long_that_one_is_missed() -> None:
+    """Every other picture offers a better one."""
+
+    def taken(sampler: Sampler, begin_s: float) -> list[float]:
+        times = []
+        for number, at_s in enumerate(_analyses(begin_s, begin_s + 5)):
+            if sampler.due("t", at_s, patient_s=0.2 if number % 2 else 0.0):
+                sampler.took("t", at_s)
+                times.append(round(at_s - begin_s, 6))
+        return times
+
+    assert taken(_sampler(), 10) == pytest.approx([0, 1.2, 2, 3.2, 4])
+    sampler = _sampler()
+    assert sampler.due("t", 0, patient_s=0.2)
+    sampler.took("t", 0)
+    sampler.demand(_demand(5, expires_s=100))
+    assert len(taken(sampler, 1)) == 25
+
+
 def test_demand_raises_the_rate_at_once_and_until_it_expires() -> None:
     sampler = _sampler()
     assert _taken(sampler, _analyses(0, 2)) == pytest.approx([0, 1])

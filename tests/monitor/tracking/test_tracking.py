@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -18,7 +18,7 @@ _SHARP = textured()
 _BLURRED = textured(blur=8)
 
 
-_SEARCHED = {"analysis_px": 640, "search_every": 1, "idle_blind_max_s": 0}
+_SEARCHED: Mapping[str, float] = {"analysis_px": 640, "search_every": 1, "idle_blind_max_s": 0}
 """Every picture is searched, at half of its width: the faces of these tests move and the pictures do not."""
 
 
@@ -44,12 +44,18 @@ class _Detector(ScriptedDetector):
 class _Stage:
     """A Tracking whose detector finds what the test puts before it."""
 
-    def __init__(self, config: FacesConfig | None = None, ignore: Sequence[Polygon] = ()) -> None:
+    def __init__(
+        self,
+        config: FacesConfig | None = None,
+        ignore: Sequence[Polygon] = (),
+        *,
+        searched: Mapping[str, float] = _SEARCHED,
+    ) -> None:
         self.faces: Sequence[Face] = ()
         self.detector = _Detector(1280, lambda: self.faces)
         self.tracking = Tracking(
             "lobby",
-            (config or FacesConfig()).model_copy(update=_SEARCHED),
+            (config or FacesConfig()).model_copy(update=searched),
             list(ignore),
             self.detector,
             prepare=self._prepare,
@@ -123,6 +129,18 @@ def test_process_one_crop_and_one_observation_a_second() -> None:
         assert sum(observation.present_s for observation in told) == pytest.approx(9.8)
         assert {observation.first_seen_s for observation in told} == {100}
     assert sorted({round(crop.width_px) for crop in stage.crops}) == [120, 150]
+
+
+@pytest.mark.parametrize(("crops_per_s", "closer"), [(1, 0), (5, 24)])
+def test_process_crops_are_of_pictures_that_were_searched_unless_one_would_be_missed(
+    crops_per_s: float, closer: int
+) -> None:
+    stage = _Stage(FacesConfig(crops_per_s=crops_per_s, max_crops_per_s=5), searched={})
+    stage.show(_times(0, 10), [face_at(400, 300, 200)])
+    statistics = stage.tracking.statistics()
+    assert statistics.sampled == pytest.approx(10 * crops_per_s, abs=1)
+    assert statistics.carried == 24  # every other one since it was seen twice
+    assert statistics.searched - (statistics.analysed - statistics.carried) == closer
 
 
 def test_process_crop_equals_one_cut_from_the_whole_picture() -> None:
