@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-# Long enough for a busy machine's hiccups, short enough to catch what reads a file, a socket or a model.
-_BLOCKED_S = 1.0
+from tests.event_loop import watched
 
 _LONG = (
     "test_fine_tuning.py",
@@ -63,25 +60,12 @@ def assets() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def event_loop_is_never_blocked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def event_loop_is_never_blocked(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails an async test in which one callback or task step held the event loop."""
     if request.node.get_closest_marker("anyio") is None:
         yield
         return
-    blocked: list[str] = []
-    run_handle = asyncio.Handle._run
-
-    def timed(handle: asyncio.Handle) -> None:
-        # asyncio's own debug mode measures here too, but only logs.
-        step = repr(handle)
-        began = time.perf_counter()
-        run_handle(handle)
-        held_s = time.perf_counter() - began
-        if held_s > _BLOCKED_S:
-            blocked.append(f"{held_s:.1f} s in {step}")
-
-    monkeypatch.setattr(asyncio.Handle, "_run", timed)
-    yield
-    monkeypatch.undo()
+    with watched() as blocked:
+        yield
     if blocked:
         pytest.fail("the event loop was blocked: " + "; ".join(blocked))

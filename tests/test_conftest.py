@@ -7,21 +7,37 @@ import pytest
 pytest_plugins = ["pytester"]
 
 
-def test_a_test_that_blocks_the_event_loop_fails(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> None:
+def test_a_test_that_blocks_the_event_loop_fails(
+    pytester: pytest.Pytester, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(request.config.rootpath))
     conftest = request.config.rootpath / "tests" / "conftest.py"
     pytester.makeconftest(conftest.read_text())
     pytester.makepyfile(
         """
-        import asyncio, time, pytest
+        import asyncio, os, signal, subprocess, sys, time, pytest
         pytestmark = pytest.mark.anyio
 
         async def test_blocks():
-            time.sleep(1.2)
+            time.sleep(1.5)
+
+        async def test_reckons():
+            until = time.thread_time() + 1.5
+            while time.thread_time() < until:
+                pass
 
         async def test_waits():
-            await asyncio.sleep(1.2)
+            await asyncio.sleep(1.5)
+
+        async def test_stands_still_with_its_whole_process():
+            wakes = "import os, signal, sys, time; time.sleep(2); os.kill(int(sys.argv[1]), signal.SIGCONT)"
+            waker = subprocess.Popen([sys.executable, "-c", wakes, str(os.getpid())])
+            os.kill(os.getpid(), signal.SIGSTOP)
+            waker.kill()
+            waker.wait()
         """
     )
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
-    result.assert_outcomes(passed=2, errors=1)
-    result.stdout.fnmatch_lines(["*the event loop was blocked: 1.2 s in*"])
+    result.assert_outcomes(passed=4, errors=2)
+    result.stdout.fnmatch_lines(["*the event loop was blocked: 1.[45] s in*test_blocks*"])
+    result.stdout.fnmatch_lines(["*the event loop was blocked: 1.5 s in*test_reckons*"])
