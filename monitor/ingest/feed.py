@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import av
@@ -15,89 +13,19 @@ from monitor.errors import SourceError
 from monitor.ingest.decoder import Picture
 from monitor.ingest.depth import Needs
 from monitor.ingest.frame import AvFrame, Converter
+from monitor.ingest.pacing import Pacer, Rest
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.source import Source
 from monitor.ingest.tally import Tally
-from monitor.ingest.timeline import Timeline
+from monitor.ingest.turn import Turn
 from monitor.ingest.way import Way
 from monitor.messages import Frame
 from monitor.stream_config import StreamConfig
 
-_LATE_S = 1.0
-"""A recording that is later than this is played on from here rather than faster."""
-_NAP_S = 0.05
-"""So long nobody has to wait for the end of a turn, and to sleep takes half of what it takes to wait for an event."""
 LOST_STALLS = 2
 """Times `stall_s` after which a connection that brings no picture is given up: people first see it stalled."""
-
-
-class TurnOver(Exception):  # noqa: N818 - not an error: the way out of a thread that is no longer in charge
-    """The thread has been told to stop, or was replaced while it was stuck."""
-
-
-class Turn:
-    """One reading thread's time in charge, and what a watcher needs to know of it.
-
-    A thread that was left behind inside FFmpeg learns here, when it comes back at last, that its turn is over.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self.over = threading.Event()
-        self.died_of = "an unknown cause"
-        self._clock = clock
-        self._inside = _InsideFfmpeg(clock)
-        self._due_s = clock.now_s()
-
-    def inside_ffmpeg(self) -> AbstractContextManager[None]:
-        """Marks a call that may not return. To be followed by `check`, once what it returned is in safe hands."""
-        return self._inside
-
-    def check(self) -> None:
-        """Raises TurnOver where the turn is over."""
-        if self.over.is_set():
-            raise TurnOver
-
-    def wait(self, seconds: float) -> None:
-        """Waits, unless the turn ends first: then raises TurnOver."""
-        if seconds > _NAP_S:
-            self.over.wait(seconds)
-        else:
-            time.sleep(max(0.0, seconds))
-        self.check()
-
-    def expect(self, due_s: float) -> None:
-        """A frame has come, or is due, at that time."""
-        self._due_s = due_s
-
-    def silent_s(self) -> float:
-        """Seconds for which a frame has been overdue."""
-        return self._clock.now_s() - self._due_s
-
-    def end_if_stuck(self, limit_s: float) -> bool:
-        """Ends the turn if the thread has been inside FFmpeg for that long; tells whether it has."""
-        with self._inside.lock:
-            entered_s = self._inside.since_s
-            stuck = entered_s is not None and self._clock.now_s() - entered_s > limit_s
-            if stuck:
-                self.over.set()
-        return stuck
-
-
-class _InsideFfmpeg:
-    """Since when a thread has been in a call that may not return. Used for each packet, so it is made once."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.lock = threading.Lock()
-        self.since_s: float | None = None
-        self._clock = clock
-
-    def __enter__(self) -> None:
-        with self.lock:
-            self.since_s = self._clock.now_s()
-
-    def __exit__(self, *_: object) -> None:
-        with self.lock:
-            self.since_s = None
+_WAITED_S = 0.002
+"""A packet that takes longer was not there yet."""
 
 
 class Feed:
@@ -154,7 +82,7 @@ class Feed:
             SourceError: it cannot be opened, or the connection is lost; the reason, without the address.
             TurnOver: the turn ended first.
         """
-        pacer = _Pacer(self._clock)
+        pacer = Pacer(self._clock)
         converter = Converter()
         recording = self._config.scheme == "file"
         self._tally.connections += 1
@@ -175,22 +103,27 @@ class Feed:
             if not self._config.loop:
                 return end
 
-    def _play(self, turn: Turn, pacer: _Pacer, converter: Converter) -> None:
+    def _play(self, turn: Turn, pacer: Pacer, converter: Converter) -> None:
         """Opens the input and hands its frames on, to its end."""
         with self._opened(turn) as source:
             trusted_s = self._clock.now_s()
             turn.expect(trusted_s)
             pacer.begin(source.frame_s)
+            rest = Rest(self._needs if source.gathers else None, source.frame_s, self._clock)
             packets = source.packets()
             while True:
+                rest.take(turn)
+                asked_s = self._clock.now_s()
                 with turn.inside_ffmpeg():
                     packet = next(packets, None)
                 turn.check()
                 if packet is None:
                     return
-                if source.ahead_of_time and source.is_picture(packet):
-                    pacer.wait(turn, source.plays_s(packet))
-                pictures = self._decode(turn, source, packet)
+                if not source.ahead_of_time:
+                    rest.read(waited=self._clock.now_s() - asked_s > _WAITED_S)
+                elif source.is_picture(packet):
+                    rest.read(waited=pacer.wait(turn, source.plays_s(packet)))
+                pictures = self._decode(turn, source, packet, rest)
                 if pictures:
                     self._hand_on(turn, pictures, converter)
                     now_s = self._clock.now_s()
@@ -204,8 +137,12 @@ class Feed:
                 elif turn.silent_s() > LOST_STALLS * self._config.stall_s:
                     raise SourceError("connection given up: data arrives, but no picture can be made of it")
 
-    def _decode(self, turn: Turn, source: Source, packet: av.Packet[Any]) -> list[Picture]:
+    def _decode(self, turn: Turn, source: Source, packet: av.Packet[Any], rest: Rest) -> list[Picture]:
         due = self._wanted is None or self._wanted(self._clock.now_s())
+        # Keyframes alone: there is no newer one than each.
+        due &= rest.caught_up or source.asleep
+        if due:
+            rest.looked()
         with turn.inside_ffmpeg():
             pictures = source.decode(packet, due=due)
         turn.check()
@@ -245,29 +182,3 @@ class Feed:
                 continue
             name = self._config.name
             self._on_frame(AvFrame(name, index, at_s, picture.pts_s, picture.trusted, picture.video, converter))
-
-
-class _Pacer:
-    """Holds packets that were read too early back until they are due, as if they came from a camera."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._timeline: Timeline | None = None
-        self._origin_s: float | None = None
-
-    def begin(self, frame_s: float) -> None:
-        """A recording is opened; one after another plays on where that ended."""
-        self._timeline = self._timeline or Timeline(frame_s)
-
-    def wait(self, turn: Turn, plays_s: float | None) -> None:
-        """Waits until the packet is due. Raises TurnOver where the turn ends first."""
-        assert self._timeline is not None
-        if self._origin_s is None:
-            self._origin_s = self._clock.now_s()
-        due_s = self._origin_s + self._timeline.place(plays_s)
-        early_s = due_s - self._clock.now_s()
-        if early_s < -_LATE_S:
-            self._origin_s -= early_s
-        elif early_s > 0:
-            turn.expect(due_s)
-            turn.wait(early_s)

@@ -15,11 +15,12 @@ from monitor.added_stream import bound_of
 from monitor.clock import Clock
 from monitor.errors import SourceError
 from monitor.ingest.depth import Needs
-from monitor.ingest.feed import LOST_STALLS, Feed, Turn, TurnOver
+from monitor.ingest.feed import LOST_STALLS, Feed
 from monitor.ingest.retry import Patience, Retry
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.status import ReaderStatistics, SourceStatus, Standing, logger
 from monitor.ingest.tally import Tally
+from monitor.ingest.turn import Turn, TurnOver
 from monitor.ingest.way import Way
 from monitor.messages import Frame, StreamState
 from monitor.reach import Resolve, addresses_of

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from monitor.clock import Clock
 from monitor.ingest.address import Address, AnsweredError, RefusedError
 from monitor.ingest.door import Door
-from monitor.ingest.feed import Turn
+from monitor.ingest.turn import Turn
 from monitor.ingest.way import Way
 
 _LOOK_S = 0.5

@@ -17,11 +17,11 @@ from av.video.codeccontext import VideoCodecContext
 
 from monitor.clock import Clock
 from monitor.ingest.decoder import DECODER_LIMITS
-from monitor.ingest.feed import Turn, TurnOver
 from monitor.ingest.frame import AvFrame, Converter
 from monitor.ingest.ring import PacketRing, Recording
 from monitor.ingest.tally import Tally
 from monitor.ingest.trust import Trust
+from monitor.ingest.turn import Turn, TurnOver
 from monitor.ingest.webrtc.assembly import Codec, Encoded
 from monitor.messages import Frame
 from monitor.redact import one_line

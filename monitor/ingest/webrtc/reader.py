@@ -12,10 +12,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from monitor.clock import Clock
-from monitor.ingest.feed import Turn
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.status import ReaderStatistics, SourceStatus, Standing, logger
 from monitor.ingest.tally import Tally
+from monitor.ingest.turn import Turn
 from monitor.ingest.webrtc.loop import LoopThread
 from monitor.ingest.webrtc.session import Receiver, Session
 from monitor.messages import Frame, StreamState

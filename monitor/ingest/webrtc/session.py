@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitor.clock import Clock
-from monitor.ingest.feed import Turn
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.tally import Tally
+from monitor.ingest.turn import Turn
 from monitor.ingest.webrtc.assembly import Assembler, Codec
 from monitor.ingest.webrtc.peer import Peer
 from monitor.ingest.webrtc.pictures import Pictures

@@ -10,8 +10,8 @@ import pytest
 from monitor.clock import LiveClock
 from monitor.errors import SourceError
 from monitor.ingest.address import Address, AnsweredError, RefusedError
-from monitor.ingest.feed import Turn, TurnOver
 from monitor.ingest.retry import Patience, Retry
+from monitor.ingest.turn import Turn, TurnOver
 
 _LOST = SourceError("connection lost")
 _PATIENCE = Patience(backoff_s=0.5, longest_backoff_s=5, hopeful_s=0, longest_refusal_s=60, well_s=2)
