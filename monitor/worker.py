@@ -166,7 +166,6 @@ class StreamWorker:
                 tracking.faces.analysis_fps,
                 tracking.faces.idle_blind_max_s,
                 lambda: tracking.quiet_s,
-                next_look_s=lambda: tracking.due_s,
             ),
             crops_per_s=lambda: tracking.statistics().demanded_per_s,
             crop_due=lambda: tracking.statistics().crop_due,

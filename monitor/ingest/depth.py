@@ -30,9 +30,8 @@ _NEARLY = 1.25
 """Crops for each keyframe that may be wanted before all pictures are decoded for them."""
 _INTERVALS = 3
 """Distances between keyframes that must have been short enough."""
-_LATE, _LATE_S = 0.25, 0.3
-"""Share of the longest distance between keyframes, and seconds at the most, by which they may seem farther apart: they
-come a little sooner or later, and may be read a moment after that."""
+_LATE = 1.15
+"""Keyframes that are sent every two seconds come a little sooner or later than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +47,6 @@ class Needs:
     crops_per_s: Callable[[], float] = lambda: math.inf
     """Pictures per second from which crops are wanted, of a stream that serves for nothing else: 0 where each that
     comes will do. Asked likewise."""
-    next_look_s: Callable[[], float] | None = None
-    """From when on the next picture is looked at: until then packets may gather. Asked likewise; None: they are read
-    as they come."""
 
 
 class Depths:
@@ -109,10 +105,9 @@ class Depths:
     def _may_sleep(self, at_s: float) -> bool:
         if self._needs is None or len(self._keys_s) <= _INTERVALS:
             return False
-        wanted_s = self._needs.idle_blind_max_s
-        limit_s = wanted_s + min(_LATE * wanted_s, _LATE_S)
+        limit_s = self._needs.idle_blind_max_s
         rarest_s = max(later - sooner for sooner, later in itertools.pairwise(self._keys_s))
-        if max(rarest_s, at_s - self._keys_s[-1]) > limit_s:
+        if max(rarest_s, at_s - self._keys_s[-1]) > limit_s * _LATE:
             return False
         enough = rarest_s > 0 and self._needs.crops_per_s() * rarest_s <= _NEARLY
-        return enough or self._needs.quiet_s() >= min(_QUIET_S, 2 * limit_s)
+        return enough or self._needs.quiet_s() >= min(_QUIET_S, 2 * limit_s * _LATE)

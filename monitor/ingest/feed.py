@@ -13,7 +13,7 @@ from monitor.errors import SourceError
 from monitor.ingest.decoder import Picture
 from monitor.ingest.depth import Needs
 from monitor.ingest.frame import AvFrame, Converter
-from monitor.ingest.pacing import Pacer, Rest
+from monitor.ingest.pacing import Pacer
 from monitor.ingest.ring import PacketRing
 from monitor.ingest.source import Source
 from monitor.ingest.tally import Tally
@@ -24,8 +24,6 @@ from monitor.stream_config import StreamConfig
 
 LOST_STALLS = 2
 """Times `stall_s` after which a connection that brings no picture is given up: people first see it stalled."""
-_WAITED_S = 0.002
-"""A packet that takes longer was not there yet."""
 
 
 class Feed:
@@ -109,21 +107,16 @@ class Feed:
             trusted_s = self._clock.now_s()
             turn.expect(trusted_s)
             pacer.begin(source.frame_s)
-            rest = Rest(self._needs if source.gathers else None, source.frame_s, self._clock)
             packets = source.packets()
             while True:
-                rest.take(turn)
-                asked_s = self._clock.now_s()
                 with turn.inside_ffmpeg():
                     packet = next(packets, None)
                 turn.check()
                 if packet is None:
                     return
-                if not source.ahead_of_time:
-                    rest.read(waited=self._clock.now_s() - asked_s > _WAITED_S)
-                elif source.is_picture(packet):
-                    rest.read(waited=pacer.wait(turn, source.plays_s(packet)))
-                pictures = self._decode(turn, source, packet, rest)
+                if source.ahead_of_time and source.is_picture(packet):
+                    pacer.wait(turn, source.plays_s(packet))
+                pictures = self._decode(turn, source, packet)
                 if pictures:
                     self._hand_on(turn, pictures, converter)
                     now_s = self._clock.now_s()
@@ -137,12 +130,8 @@ class Feed:
                 elif turn.silent_s() > LOST_STALLS * self._config.stall_s:
                     raise SourceError("connection given up: data arrives, but no picture can be made of it")
 
-    def _decode(self, turn: Turn, source: Source, packet: av.Packet[Any], rest: Rest) -> list[Picture]:
+    def _decode(self, turn: Turn, source: Source, packet: av.Packet[Any]) -> list[Picture]:
         due = self._wanted is None or self._wanted(self._clock.now_s())
-        # Keyframes alone: there is no newer one than each.
-        due &= rest.caught_up or source.asleep
-        if due:
-            rest.looked()
         with turn.inside_ffmpeg():
             pictures = source.decode(packet, due=due)
         turn.check()

@@ -84,8 +84,7 @@ class PairedReader:
             clock=clock,
             wanted=self._main_wanted,
             ring=ring,
-            # It is its pictures' arrival by which they find those of the small one.
-            needs=replace(needs, crops_per_s=self._crops_per_s, next_look_s=None),
+            needs=replace(needs, crops_per_s=self._crops_per_s),
             patience=patience,
         )
         self._small = Reader(

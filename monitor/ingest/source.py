@@ -31,8 +31,6 @@ _DEFAULT_FPS = 25.0
 _RTP = ("rtsp", "rtsps", "rtp")
 # Over these, packets can be lost: RTSP servers drop some of a slow client's even over TCP.
 _LOSSY = (*_RTP, "udp", "srt")
-# Over these nothing is lost while packets wait for us: the other end is told how much room there is.
-_GATHERING = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https")
 # These are read faster than they play: from a disk, or in segments that arrive whole.
 _AHEAD_OF_TIME = ("hls", "dash")
 
@@ -49,7 +47,6 @@ class Source:
         stream: VideoStream,
         address: Address,
         *,
-        transport: Transport,
         clock: Clock,
         tally: Tally,
         silence_s: float | None,
@@ -59,7 +56,6 @@ class Source:
         self._container = container
         self._stream = stream
         self._address = address
-        self._transport = transport
         self._clock = clock
         self._tally = tally
         self._silence_s = silence_s
@@ -134,9 +130,8 @@ class Source:
                 raise SourceError(f"cannot open: pictures of {declared[0]} x {declared[1]} px are too large")
             if stream is not None:
                 return cls(
-                    container, stream, address, transport=transport, clock=clock, tally=tally, silence_s=silence_s,
-                    ring=ring, needs=needs,
-                )  # fmt: skip
+                    container, stream, address, clock=clock, tally=tally, silence_s=silence_s, ring=ring, needs=needs
+                )
             container.close()
         raise failure
 
@@ -186,12 +181,6 @@ class Source:
         """Whether it can be read faster than it plays, so that someone must pace it."""
         recorded = self._address.scheme in {"http", "https"} and self.duration_s is not None
         return self._address.scheme == "file" or recorded or self._container.format.name in _AHEAD_OF_TIME
-
-    @cached_property
-    def gathers(self) -> bool:
-        """Whether packets may be left where they are for a moment, and nothing is lost by it."""
-        over_udp = self._address.scheme == "rtsp" and self._transport == "udp"
-        return self.ahead_of_time or (self._address.scheme in _GATHERING and not over_udp)
 
     @property
     def asleep(self) -> bool:

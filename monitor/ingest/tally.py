@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 _RATE_S = 5.0
 _FRESH_S = 1.0
-_TOGETHER_S = 0.005
 
 
 @dataclass(slots=True, eq=False)
@@ -52,9 +51,7 @@ class Tally:
                 return 0.0
             first_s, last_s = self._arrivals[0], self._arrivals[-1]
             span_s = max(last_s - first_s, now_s - first_s - _FRESH_S)
-            # What was read together with the first came before the time that is looked at.
-            since = sum(at_s > first_s + _TOGETHER_S for at_s in self._arrivals)
-            return since / span_s if span_s > 0 else 0.0
+            return (len(self._arrivals) - 1) / span_s if span_s > 0 else 0.0
 
     def _forget(self, now_s: float) -> None:
         while self._arrivals and self._arrivals[0] < now_s - _RATE_S:

@@ -32,13 +32,9 @@ class Pace:
         """Whether the grid has begun: `mark` was called."""
         return self._last_s > float("-inf")
 
-    def due_s(self, every_s: float) -> float:
-        """From when on `every_s` have passed since the grid's last time."""
-        return self._last_s + every_s - self._tolerance_s
-
     def due(self, at_s: float, every_s: float) -> bool:
         """Whether `every_s` have passed since the grid's last time. Changes nothing."""
-        return at_s >= self.due_s(every_s)
+        return at_s >= self._last_s + every_s - self._tolerance_s
 
     def mark(self, at_s: float, every_s: float) -> None:
         """It was done at `at_s`: moves on to the grid's next time, or starts a new grid here if that was missed."""

@@ -39,8 +39,7 @@ _WARP_MARGIN_PX = 2
 class Tracking:
     """Finds, follows, gates and samples the faces of one stream.
 
-    `process` and `flush` belong to one thread; `due`, `due_s`, `demand`, `look` and `statistics` may be called from
-    any.
+    `process` and `flush` belong to one thread; `due`, `demand`, `look` and `statistics` may be called from any.
 
     Args:
         stream: its name.
@@ -105,11 +104,6 @@ class Tracking:
     def due(self, at_s: float) -> bool:
         """Whether a frame of this time is to be analysed. Changes nothing."""
         return self._pace.due(at_s, self._period_s)
-
-    @property
-    def due_s(self) -> float:
-        """From when on a frame is to be analysed."""
-        return self._pace.due_s(self._period_s)
 
     def demand(self, demand: Demand) -> None:
         """Takes decision's latest wish for a track; ignored where the track is not alive."""

@@ -18,7 +18,7 @@ from pathlib import Path
 import av
 import pytest
 
-from monitor.ingest import AvFrame, Needs
+from monitor.ingest import AvFrame
 from monitor.messages import Frame
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.ingest.watching import Watched
@@ -84,27 +84,6 @@ def test_unwanted_frames_are_counted_and_the_newest_is_handed_on(clip: Path) -> 
     for frame in handed:
         shown_s = frame.at_s - handed[0].at_s
         assert frame.pts_s == pytest.approx(shown_s, abs=0.15)
-
-
-def test_every_keyframe_is_looked_at_where_only_these_are_decoded(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "idle.mp4", frames=125, still=True)
-    looked_s = [time.monotonic()]
-
-    def due_s() -> float:
-        return looked_s[-1] + 0.15
-
-    with Watched(
-        f"file:{path}",
-        wanted=lambda at_s: at_s >= due_s(),
-        on_frame=lambda frame: looked_s.append(frame.at_s),
-        needs=Needs(5, 2, lambda: 60.0, next_look_s=due_s),
-    ) as watched:
-        watched.wait_for("stopped")
-    # Three distances between keyframes have to be seen first; after the last keyframe nothing is left out.
-    shown_s = [frame.pts_s for frame in watched.frames if frame.pts_s is not None and 1.6 < frame.pts_s < 4.8]
-    assert shown_s == pytest.approx([2.0 + 0.4 * number for number in range(7)])
-    for frame in watched.frames[-8:-1]:
-        assert frame.at_s - watched.frames[0].at_s - (frame.pts_s or 0.0) < 0.4
 
 
 def test_a_callback_that_raises_costs_the_connection_and_not_the_reader(

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from monitor.clock import LiveClock
-from monitor.ingest import Needs, PacketRing, write_clip
+from monitor.ingest import PacketRing, write_clip
 from tests.logs import told
 from tests.monitor.ingest.watching import BRISK, Watched
 from tests.rtsp_server import RtspServer
@@ -48,36 +48,6 @@ def test_a_clip_of_the_last_seconds_plays(camera: RtspServer, tmp_path: Path) ->
     assert len(pictures) >= 50
     times = [picture.time or 0.0 for picture in pictures]
     assert all(0 < after - before < 0.5 for before, after in itertools.pairwise(times))
-
-
-@pytest.mark.parametrize(("transport", "gathers"), [("tcp", True), ("udp", False)])
-def test_packets_gather_between_two_looks_where_nothing_is_lost_by_it(
-    camera: RtspServer, transport: str, gathers: bool
-) -> None:
-    clock, ring = LiveClock(), PacketRing(10, 10**7, LiveClock())
-    looked_s = [clock.now_s()]
-
-    def due_s() -> float:
-        return looked_s[-1] + 0.15
-
-    with Watched(
-        camera.url("main"),
-        transport=transport,
-        ring=ring,
-        wanted=lambda at_s: at_s >= due_s(),
-        on_frame=lambda frame: looked_s.append(frame.at_s),
-        needs=Needs(5, 0, lambda: 0.0, next_look_s=due_s),
-    ) as watched:
-        looks = watched.wait_for_frames(25)[5:]  # the first ones come faster than the pictures play
-        read_s = [packet.at_s for packet in ring.cut().packets if packet.at_s >= looks[0].at_s]
-    wakings = 1 + sum(later - sooner > 0.01 for sooner, later in itertools.pairwise(read_s))
-    assert (wakings < 0.7 * len(read_s)) == gathers
-    # However they are read, a look is at the newest of them.
-    behind = [frame.at_s - (frame.pts_s or 0.0) for frame in looks]
-    assert max(behind) - min(behind) < 0.1
-    assert all(frame.trusted for frame in looks)
-    assert watched.reader.statistics().packets_corrupt == 0
-    assert watched.reader.statistics().fps == pytest.approx(25, rel=0.1)
 
 
 def test_stop_says_goodbye_to_the_server(camera: RtspServer) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
 from monitor.clock import LiveClock
-from monitor.ingest import Needs, PacketRing, Reader, SourceStatus
+from monitor.ingest import PacketRing, Reader, SourceStatus
 from monitor.ingest.retry import Patience
 from monitor.messages import Frame
 from monitor.stream_config import StreamConfig
@@ -30,7 +30,6 @@ class Watched:
         wanted: Callable[[float], bool] | None = None,
         patience: Patience = BRISK,
         ring: PacketRing | None = None,
-        needs: Needs | None = None,
         **settings: Any,
     ) -> None:
         config = StreamConfig.model_validate({"name": name, "url": url, "stall_s": 5, **settings})
@@ -46,7 +45,6 @@ class Watched:
             wanted=wanted,
             patience=patience,
             ring=ring,
-            needs=needs,
         )
 
     def __enter__(self) -> Self:
