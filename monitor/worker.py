@@ -248,6 +248,7 @@ class StreamWorker:
         return 0.0 if began_s is None else self._clock.now_s() - began_s
 
     def _analyse(self) -> None:
+        self._attempt(self._warmed_up)  # while the connection is made
         analysed_s, told = self._clock.now_s(), False
         while not self._stopping.is_set():
             frame = self._newest.take(_POLL_S)
@@ -258,6 +259,10 @@ class StreamWorker:
             if now_s - analysed_s > self._tracking.lifetime_s and self._attempt(partial(self._tracking.flush, now_s)):
                 analysed_s = now_s
             told = self._tell(self.failure, told=told)
+
+    def _warmed_up(self) -> Sequence[Tracked]:
+        self._tracking.warm_up()
+        return ()
 
     def _attempt(self, step: Callable[[], Sequence[Tracked]]) -> bool:
         """Takes one step and passes on what comes of it; False if it raised. Nothing may end the thread."""

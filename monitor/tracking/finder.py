@@ -68,6 +68,10 @@ class Finder:
         self.detect_s = 0.0
         """CPU seconds spent in the detector."""
 
+    def warm_up(self) -> None:
+        """Has the detector compile for closer looks, if it does so for each size of pictures."""
+        self._detector.detect(np.zeros((_CLOSE_PX, _CLOSE_PX, 3), np.uint8))
+
     def find(self, frame: Frame, known: Sequence[Face] | None) -> Found:
         """The faces of a frame.
 

@@ -39,7 +39,8 @@ _WARP_MARGIN_PX = 2
 class Tracking:
     """Finds, follows, gates and samples the faces of one stream.
 
-    `process` and `flush` belong to one thread; `due`, `demand`, `look` and `statistics` may be called from any.
+    `warm_up`, `process` and `flush` belong to one thread; `due`, `demand`, `look` and `statistics` may be called from
+    any.
 
     Args:
         stream: its name.
@@ -100,6 +101,10 @@ class Tracking:
     def lifetime_s(self) -> float:
         """Seconds without an analysed frame after which the stream has lost all its faces: time to `flush`."""
         return self._tracker.longest_lifetime_s + _LATE_PERIODS * self._period_s
+
+    def warm_up(self) -> None:
+        """Does what would else take a tenth of a second in mid-stream. Raises whatever the detector does."""
+        self._finder.warm_up()
 
     def due(self, at_s: float) -> bool:
         """Whether a frame of this time is to be analysed. Changes nothing."""

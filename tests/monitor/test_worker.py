@@ -127,6 +127,21 @@ def test_a_detector_that_keeps_raising_ends_the_tracks(clip: Path) -> None:
         assert {message.track for message in watched.messages if not isinstance(message, Preview)} == {"run-2"}
 
 
+def test_the_detector_is_warm_before_the_first_picture_comes(tmp_path: Path) -> None:
+    with _running(_Watched(tmp_path / "not there yet.mp4")) as watched:
+        wait_until(lambda: watched.detector.calls)
+        assert watched.worker.statistics().reader.frames == 0
+        assert watched.worker.failure is None
+
+
+def test_a_detector_that_fails_while_it_warms_up_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    watched = _Watched(tmp_path / "not there yet.mp4")
+    watched.detector.fault = watched.detector.fail
+    with _running(watched):
+        wait_until(lambda: told(caplog, "monitor.pipeline"))
+    assert told(caplog, "monitor.pipeline") == ["lobby: analysis fails: RuntimeError: call 1 for rtsp://***@camera"]
+
+
 def test_where_nobody_is_and_nothing_moves_little_is_decoded_until_somebody_comes(tmp_path: Path) -> None:
     room = make_clip(tmp_path / "room.mp4", frames=400, still=True)
     watched = _Watched(room, _QUICK.model_copy(update={"idle_blind_max_s": 1.0}))

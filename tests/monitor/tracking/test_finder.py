@@ -181,6 +181,21 @@ def test_a_narrow_face_is_looked_at_more_closely(assets: Path) -> None:
         assert _distance(closer, other) <= _distance(face, other) + 0.02
 
 
+def test_what_is_compiled_for_a_closer_look_is_compiled_before() -> None:
+    detector = _Seeing()
+    finder = Finder(detector, FacesConfig())
+    finder.warm_up()
+    warm = set(detector.searched)
+    frame = _frame(0)
+    finder.find(frame, None)
+    detector.searched.clear()
+    for width in (30, 60, 120):  # a narrow face deserves one
+        finder.closer(frame, face_at(640, 360, width))
+    assert len(detector.searched) == 3
+    assert set(detector.searched) == warm
+    assert finder.searches == 4, "to warm up is no search"
+
+
 def test_a_closer_look_that_finds_nothing_changes_nothing() -> None:
     detector = _Seeing()
     finder = Finder(detector, FacesConfig(search_every=1))
