@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from gend.faces import Face, FaceDetector
 from monitor.cli import main
 from monitor.config import MonitorConfig
 from monitor.messages import Logit, Pixels
-from monitor.parts import load_parts
+from monitor.parts import load_live_parts
 from monitor.recent import RecentFaces
 from monitor.steps import Parts
 
@@ -61,14 +62,20 @@ class TracedFaces(RecentFaces):
 
 
 def _parts(config: MonitorConfig, trace: Path) -> Parts:
-    parts = load_parts(config)
+    parts = load_live_parts(config)
     return replace(parts, new_face_detector=partial(CodeReader, parts.new_face_detector, trace))
 
 
-if __name__ == "__main__":
-    file = Path(sys.argv.pop(1))
+@contextmanager
+def traced(trace: Path) -> Iterator[None]:
+    """What is served meanwhile writes into that file."""
     with (
-        patch("monitor.running.load_parts", partial(_parts, trace=file)),
-        patch("monitor.service.RecentFaces", partial(TracedFaces, file)),
+        patch("monitor.running.load_live_parts", partial(_parts, trace=trace)),
+        patch("monitor.service.RecentFaces", partial(TracedFaces, trace)),
     ):
+        yield
+
+
+if __name__ == "__main__":
+    with traced(Path(sys.argv.pop(1))):
         main()
