@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import patch
 
 BLOCKED_S = 1.0
 """Long enough for a busy machine's hiccups, short enough to catch what reads a file, a socket or a model."""
@@ -69,10 +70,8 @@ def watched() -> Iterator[list[str]]:
             blocked.append(f"{held_s:.1f} s in {step}, {clock.seen}")
 
     clock.start()
-    patched = asyncio.Handle
-    patched._run = timed  # type: ignore[method-assign, assignment]
     try:
-        yield blocked
+        with patch.object(asyncio.Handle, "_run", timed):
+            yield blocked
     finally:
-        patched._run = run_handle  # type: ignore[method-assign]
         clock.end()

@@ -28,4 +28,5 @@ def cpu_s(processes: Iterable[psutil.Process]) -> float:
 def machine_cpu_s() -> float:
     """Processor time that the whole machine has spent on anything since it was started."""
     times = psutil.cpu_times()
-    return float(times.user + times.nice + times.system + times.irq + times.softirq)
+    # Not every system tells all of these apart.
+    return float(sum(getattr(times, kind, 0.0) for kind in ("user", "nice", "system", "irq", "softirq")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import av
@@ -92,11 +91,10 @@ class Decoder:
         if not burst.packets:
             return []
         self._complete, alone = burst.depth == "all", burst.depth == "keyframes"
-        begun_s = time.thread_time()
-        frames = [frame for each in burst.packets for frame in self._decoded(each)]
-        if alone:
-            frames += self._drained()
-        self._tally.decode_s += time.thread_time() - begun_s
+        with self._tally.decoding():
+            frames = [frame for each in burst.packets for frame in self._decoded(each)]
+            if alone:
+                frames += self._drained()
         self._count(burst, len(frames))
         pictures = [self._judged(frame) for frame in frames if self._number(frame.opaque) > self._presented]
         if alone:

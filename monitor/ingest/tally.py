@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 _RATE_S = 5.0
@@ -31,6 +34,15 @@ class Tally:
     """Processor seconds spent in decoders; what hardware decodes takes none."""
     _arrivals: deque[float] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def decoding(self) -> Iterator[None]:
+        """What this thread spends meanwhile is spent decoding."""
+        begun_s = time.thread_time()
+        try:
+            yield
+        finally:
+            self.decode_s += time.thread_time() - begun_s
 
     def arrived(self, at_s: float) -> None:
         """A frame came, and was decoded."""

@@ -137,10 +137,9 @@ class Worker:
         if self._stopping.is_set() or (self._flights and not self._goes_beside()):
             return []
         at_most = 1 if self._crop_s is None else crops_at_once(self._crop_s)
-        if not self._flights:
-            return self._batcher.take(self._clock.now_s(), _POLL_S, at_most=at_most)
-        # One that is not full had better wait: many crops at once take less time each.
-        return self._batcher.take(self._clock.now_s(), 0.0, at_most=at_most, full=True)
+        beside = bool(self._flights)
+        # Beside another, one that is not full had better wait: many crops at once take less time each.
+        return self._batcher.take(self._clock.now_s(), 0.0 if beside else _POLL_S, at_most=at_most, full=beside)
 
     def _goes_beside(self) -> bool:
         """Whether another batch may be handed over beside what the encoder has."""

@@ -87,25 +87,18 @@ class Finder:
         before, self._size = self._size, (frame.width, frame.height)
         if self._size != before:
             known = None  # in pixels of another size
-        luma = frame.luma(px) if self._may_spare else None
-        followed = None if luma is None else shrunk(luma)
-        if luma is not None and followed is not None:
-            moved = self._movement.see(luma, frame.at_s)
-            spared = self._spared(frame, followed, known, moved=moved)
-            if spared is not None:
-                self._unsearched += 1
-                self._flow.see(followed)
-                return Found(spared, None, luma)
-        small = frame.small(px)
-        try:
-            faces = self._search(small, frame.width / small.shape[1], frame.height / small.shape[0])
-        except BaseException:
-            self._movement.forget()  # what moved is still to be looked at
-            raise
-        self._searched_s, self._unsearched = frame.at_s, 0
-        if followed is not None:  # not sooner: where a search raises, what is known is of the picture before
-            self._flow.see(followed)
-        return Found(faces, small, luma)
+        if not self._may_spare:
+            return self._searched_whole(frame, px, None)
+        luma = frame.luma(px)
+        followed = shrunk(luma)
+        spared = self._spared(frame, followed, known, moved=self._movement.see(luma, frame.at_s))
+        if spared is None:
+            found = self._searched_whole(frame, px, luma)
+        else:
+            self._unsearched += 1
+            found = Found(spared, None, luma)
+        self._flow.see(followed)  # not sooner: where a search raises, what is known is of the picture before
+        return found
 
     def closer(self, frame: Frame, face: Face) -> Face | None:
         """The face with its landmarks as a closer look places them, where that can do better and finds it again.
@@ -161,6 +154,16 @@ class Finder:
         carried = self._flow.carry(known, followed, _longer(frame) / max(followed.shape))
         self.carried += carried is not None
         return carried
+
+    def _searched_whole(self, frame: Frame, px: int, luma: Pixels | None) -> Found:
+        small = frame.small(px)
+        try:
+            faces = self._search(small, frame.width / small.shape[1], frame.height / small.shape[0])
+        except BaseException:
+            self._movement.forget()  # what moved is still to be looked at
+            raise
+        self._searched_s, self._unsearched = frame.at_s, 0
+        return Found(faces, small, luma)
 
     def _search(self, picture: Pixels, scale_x: float, scale_y: float) -> list[Face]:
         """Faces of a picture, in pixels of which its own are so many."""

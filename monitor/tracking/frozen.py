@@ -40,7 +40,6 @@ class Repeats:
         self._last: Pixels | None = None
         self._last_sample = b""
         self._window: deque[tuple[float, bool]] = deque()
-        self._repeats = 0  # of those in the window
 
     def see(self, picture: Pixels, at_s: float) -> bool:
         """Whether the picture equals the one before, byte for byte.
@@ -55,15 +54,15 @@ class Repeats:
         same = sample == self._last_sample and self._last is not None and _equal(self._last, picture)
         self._last, self._last_sample = picture, sample
         self._window.append((at_s, same))
-        self._repeats += same
         while self._window[0][0] <= at_s - _WINDOW_S:
-            self._repeats -= self._window.popleft()[1]
+            self._window.popleft()
         return same
 
     @property
     def lasting(self) -> bool:
         """Whether at least half of the pictures of the last ten seconds were repeats."""
-        return len(self._window) >= _MIN_PICTURES and self._repeats >= _MIN_SHARE * len(self._window)
+        repeats = sum(same for _, same in self._window)
+        return len(self._window) >= _MIN_PICTURES and repeats >= _MIN_SHARE * len(self._window)
 
 
 class Stillness:

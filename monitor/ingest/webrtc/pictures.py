@@ -6,7 +6,6 @@ import io
 import queue
 import struct
 import threading
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -132,17 +131,14 @@ class Pictures:
         packet = self._packet(picture)
         if self._keeping is not None:
             self._keeping.add(picture, packet)
-        begun_s = time.thread_time()
         try:
-            with self._turn.inside_ffmpeg():
+            with self._tally.decoding(), self._turn.inside_ffmpeg():
                 frames = self._decoder_of(picture.codec).decode(packet)
         except FFmpegError:
             self._tally.decode_errors += 1
             self._trust.damaged(self._number)
             self._on_damage()
             return
-        finally:
-            self._tally.decode_s += time.thread_time() - begun_s
         for frame in frames:
             self._hand_on(frame)
 
