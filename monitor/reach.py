@@ -15,7 +15,7 @@ from monitor.reach_config import Network, ReachConfig
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str], Sequence[str]]
-"""Looks a host up: all its addresses, as text. Raises OSError where there is no such host. Blocks."""
+"""Looks a host up: all its addresses, as text. Raises socket.gaierror where there is no such host. Blocks."""
 
 _BY_NAME_ALONE: tuple[tuple[str, str], ...] = (
     ("0.0.0.0/8", "unspecified"),
@@ -46,10 +46,44 @@ class OutOfReachError(MonitorError):
     """An added stream may not lead there."""
 
 
+class UnknownHostError(MonitorError):
+    """There is no such host, as far as can be told."""
+
+
+class LookUpError(UnknownHostError):
+    """The fault is this machine's, and tells nothing of the host."""
+
+
 def addresses_of(host: str) -> list[str]:
-    """What the system's resolver says. Raises OSError where there is no such host. Blocks."""
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    """What the system's resolver says. Raises socket.gaierror where there is no such host. Blocks."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        socket.socket().close()  # the resolver calls every host unknown where no file handle is left: that is said here
+        raise
     return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+def look_up(host: str, resolve: Resolve = addresses_of) -> Sequence[str]:
+    """All addresses of a host, one or more.
+
+    Args:
+        host: a name or an address, as it stands in a URL.
+        resolve: looks names up.
+
+    Raises:
+        UnknownHostError: there is none.
+        LookUpError: one of those; nobody can be asked.
+    """
+    try:
+        found = resolve(host)
+    except (socket.gaierror, UnicodeError):
+        found = ()
+    except OSError as error:
+        raise LookUpError(f"host name cannot be looked up: {error.strerror or error}") from None
+    if not found:
+        raise UnknownHostError("host name not found")
+    return found
 
 
 def checked_addresses(host: str, within: ReachConfig, resolve: Resolve = addresses_of) -> list[str]:
@@ -61,15 +95,10 @@ def checked_addresses(host: str, within: ReachConfig, resolve: Resolve = address
         resolve: looks names up.
 
     Raises:
-        OutOfReachError: one of them is not allowed, or there is none.
+        OutOfReachError: one of them is not allowed.
+        UnknownHostError: there is none.
     """
-    try:
-        found = resolve(host)
-    except (OSError, UnicodeError):
-        raise OutOfReachError("host name not found") from None
-    if not found:
-        raise OutOfReachError("host name not found")
-    addresses = [_plain(text) for text in found]
+    addresses = [_plain(text) for text in look_up(host, resolve)]
     for address in addresses:
         why = refusal(address, within, host=host)
         if why is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import socket
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from av.error import (
 )
 
 from monitor.errors import ConfigError, SourceError
+from monitor.reach import LookUpError, UnknownHostError, look_up
 from monitor.redact import Redactor, split_user_part, url_secrets
 from monitor.stream_config import StreamConfig
 
@@ -136,8 +137,8 @@ class Address:
             return SourceError(f"cannot open: no answer within {silent_s:.0f} s")
         if isinstance(error, ProtocolNotFoundError):
             return SourceError(f"cannot open: this build of FFmpeg does not speak {self.scheme}:")
-        if isinstance(error, OSError) and self._unknown_host():
-            return SourceError("cannot open: host name not found (write / @ # ? in a password as %2F %40 %23 %3F)")
+        if isinstance(error, OSError) and error.errno == errno.EIO and (unknown := self._unknown_host()) is not None:
+            return SourceError(f"cannot open: {unknown}")
         reason = self._redact(f"cannot open: {error.strerror or type(error).__name__}")
         match error:
             case HTTPUnauthorizedError() | HTTPForbiddenError():
@@ -158,11 +159,14 @@ class Address:
         before, user_part, after = split_user_part(self._url)
         return before + quote(user_part, safe=":%!$&'()*+,;=") + after
 
-    def _unknown_host(self) -> bool:
+    def _unknown_host(self) -> str | None:
+        """What is wrong with the host's name, of which FFmpeg says no more than EIO; None: nothing."""
         try:
             host = urlsplit(self._escaped()).hostname
             if host is not None:
-                socket.getaddrinfo(host, None)
-        except (OSError, ValueError):
-            return True
-        return False
+                look_up(host)
+        except LookUpError as error:
+            return str(error)
+        except (UnknownHostError, ValueError):
+            return "host name not found (write / @ # ? in a password as %2F %40 %23 %3F)"
+        return None

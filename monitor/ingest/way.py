@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from monitor.added_stream import bound_of
 from monitor.errors import SourceError
 from monitor.ingest.address import Address, RefusedError
-from monitor.reach import OutOfReachError, Resolve, addresses_of, checked_addresses
+from monitor.reach import OutOfReachError, Resolve, UnknownHostError, addresses_of, checked_addresses
 from monitor.stream_config import StreamConfig
 
 
@@ -30,7 +30,8 @@ class Way:
         So FFmpeg looks nothing up itself. Blocks as long as looking a name up does.
 
         Raises:
-            SourceError: a bound stream may not lead there now.
+            RefusedError: a bound stream may not lead there now.
+            SourceError: its host is not known now.
         """
         if self._within is None:
             return self._url
@@ -42,6 +43,8 @@ class Way:
             address = checked_addresses(parts.hostname, self._within, self._resolve)[0]
         except OutOfReachError as error:
             raise RefusedError(f"cannot open: {error}") from None
+        except UnknownHostError as error:
+            raise SourceError(f"cannot open: {error}") from None
         user_part, at, _ = parts.netloc.rpartition("@")
         host = f"[{address}]" if ":" in address else address
         port = "" if parts.port is None else f":{parts.port}"

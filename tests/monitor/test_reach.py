@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from ipaddress import ip_address
 
 import pytest
 from pydantic import ValidationError
 
-from monitor.reach import OutOfReachError, checked_addresses, refusal
+from monitor.reach import LookUpError, OutOfReachError, UnknownHostError, checked_addresses, look_up, refusal
 from monitor.reach_config import AddedStreamsConfig, ReachConfig
 from monitor.web_config import WebConfig
 
@@ -91,3 +93,31 @@ def test_settings_that_cannot_be_meant_are_refused(fields: dict[str, object], sa
     with pytest.raises(ValidationError, match=said):
         WebConfig.model_validate({"added_streams": fields})
     assert WebConfig().added_streams == AddedStreamsConfig()
+
+
+NO_HANDLES = """
+import resource, sys
+from monitor.reach import LookUpError, UnknownHostError, look_up
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+for host in sys.argv[1:]:
+    try:
+        look_up(host)
+    except UnknownHostError as error:
+        sys.stdout.write(f"{type(error).__name__} {error}\\n")
+"""
+
+
+def test_a_shortage_of_file_handles_is_not_taken_for_a_host_that_is_unknown() -> None:
+    """Without one, Python cannot load what encodes names, and the resolver says that there is no such host."""
+    command = [sys.executable, "-c", NO_HANDLES, "127.0.0.1", "localhost"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines() == ["LookUpError host name cannot be looked up: Too many open files"] * 2
+    prepared = NO_HANDLES.replace("import resource", "import encodings.idna, resource")
+    done = subprocess.run([sys.executable, "-c", prepared, *command[3:]], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["LookUpError host name cannot be looked up: Too many open files"]
+
+
+def test_a_host_that_is_not_known_is_told_from_one_that_cannot_be_looked_up() -> None:
+    with pytest.raises(UnknownHostError, match=r"^host name not found$") as unknown:
+        look_up("host.invalid")
+    assert not isinstance(unknown.value, LookUpError)

@@ -11,7 +11,7 @@ import httpx
 
 from monitor.errors import SourceError
 from monitor.ingest.address import AnsweredError, RefusedError
-from monitor.reach import OutOfReachError, Resolve, addresses_of, checked_addresses
+from monitor.reach import OutOfReachError, Resolve, UnknownHostError, addresses_of, checked_addresses
 from monitor.reach_config import ReachConfig
 from monitor.redact import one_line
 
@@ -110,6 +110,7 @@ class WhepClient:
 
         Raises:
             RefusedError: it may not lead there.
+            SourceError: its host is not known now.
         """
         target = httpx.URL(url)
         if self._within is None:
@@ -120,6 +121,8 @@ class WhepClient:
             checked = await asyncio.to_thread(checked_addresses, target.host, self._within, self._resolve)
         except OutOfReachError as error:
             raise RefusedError(f"cannot open: {error}") from None
+        except UnknownHostError as error:
+            raise SourceError(f"cannot open: {error}") from None
         self.addresses = tuple(checked)
         # The certificate is held against the name, though the name is not looked up again.
         extensions = {"sni_hostname": target.host} if target.scheme == "https" else {}

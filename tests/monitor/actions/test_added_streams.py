@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -66,7 +67,7 @@ async def site(folder: Path, **bounds: Any) -> AsyncIterator[Site]:
             return names[host]
         if host.replace(".", "").isdecimal():
             return [host]
-        raise OSError(host)
+        raise socket.gaierror(socket.EAI_NONAME, host)
 
     made_site = Site(AddedStreamActions(added, amend, resolve), added, names, hidden=hidden)
     yield made_site
