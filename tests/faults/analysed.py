@@ -48,6 +48,8 @@ class Analysed:
 
     def detect(self, picture: Pixels) -> list[Face]:
         """Sees nobody."""
+        if not picture.any():
+            return []  # no picture of the stream's: the detector is warmed up before there is one
         with self._heard:
             self.pictures += 1
             self._heard.notify_all()

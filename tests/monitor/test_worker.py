@@ -148,9 +148,9 @@ def test_where_nobody_is_and_nothing_moves_little_is_decoded_until_somebody_come
     watched.detector.sees = False
     with _running(watched):
         wait_until(lambda: watched.worker.statistics().reader.skipped > 50)
+        wait_until(lambda: watched.worker.statistics().reader.fps == pytest.approx(25, abs=5))
         idle = watched.worker.statistics()
         assert idle.reader.state == "live"
-        assert idle.reader.fps == pytest.approx(25, abs=5)
         assert idle.tracking.quiet_s >= 2
         watched.detector.sees = True
         wait_until(watched.cropped)
