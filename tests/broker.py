@@ -27,17 +27,10 @@ import aiomqtt
 import pytest
 
 from monitor.mqtt_config import MqttConfig
+from tests.ports import HOST, free_port
 
-HOST = "127.0.0.1"
 START_S = 10.0
 MESSAGE_S = 15.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _program(name: str) -> str:
@@ -105,11 +98,11 @@ class Mosquitto:
         at_once: bool = True,
     ) -> None:
         self._program = _program("mosquitto")
-        self._folder = folder / f"mosquitto-{free_port()}"
+        self.port = free_port()
+        self._folder = folder / f"mosquitto-{self.port}"
         self._folder.mkdir(parents=True)
         self._username, self._password, self._certificates = username, password, certificates
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = free_port()
         self._write_configuration(remembers=remembers, at_once=at_once)
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.event_loop import watched
 
@@ -33,6 +34,9 @@ _LONG = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # How long an example takes is the machine's affair.
+    settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("tests")
     config.addinivalue_line("markers", "long: takes long and has a shorter neighbour; runs in `make soak` alone")
 
 

@@ -20,7 +20,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from tests.broker import free_port
+from tests.ports import free_port
 
 
 class Postgres:

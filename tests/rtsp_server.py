@@ -45,7 +45,7 @@ class RtspServer:
         self._user = user
         self._password = password
         self._process: subprocess.Popen[str] | None = None
-        self._port = 0
+        self._port = _free_port()
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def __enter__(self) -> Self:
@@ -63,7 +63,7 @@ class RtspServer:
         return f"rtsp://{user_part}127.0.0.1:{self._port}/{name}"
 
     def start(self) -> None:
-        """Starts the server, on the port it had before if there was one. Skips the test without GStreamer."""
+        """Starts the server, on the same port each time. Skips the test without GStreamer."""
         require_gstreamer()
         self._process = subprocess.Popen(
             [SYSTEM_PYTHON, __file__, f"--port={self._port}", *self._arguments],
@@ -116,6 +116,12 @@ class RtspServer:
             with process.stdout as lines:
                 for line in lines:
                     self._lines.put(line.strip())
+
+
+def _free_port() -> int:
+    from tests.ports import free_port  # here: the system's Python, which runs this file, has no `tests`
+
+    return free_port()
 
 
 def require_gstreamer() -> None:

@@ -293,15 +293,14 @@ class IsolatedEncoder:
     def _live(self) -> str:
         """Starts a process and stays with it to its end; returns why that came."""
         level = logging.getLogger("monitor").getEffectiveLevel()
-        # Ours is never closed under who may be reading from it: it goes with the session.
-        ours, theirs = multiprocessing.Pipe()
         try:
-            arguments = (theirs, self._plan, self._max_batch, level)
-            life = Life.begin(encode, arguments, name="gend-encoder", silent_s=_SILENT_S)
+            # Ours is never closed under who may be reading from it: it goes with the session.
+            ours, theirs = multiprocessing.Pipe()
+            with theirs:
+                arguments = (theirs, self._plan, self._max_batch, level)
+                life = Life.begin(encode, arguments, name="gend-encoder", silent_s=_SILENT_S)
         except (OSError, EOFError) as error:
             return not_begun(error)
-        finally:
-            theirs.close()
 
         def turn(lives: bool) -> None:
             with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import threading
 from collections import deque
@@ -88,7 +89,8 @@ class Session:
         try:
             say()
         except Exception as error:
-            self._awaited.remove(asked)  # what was asked before it may have been answered
+            with contextlib.suppress(ValueError):  # all are forgotten where another thread has found it broken
+                self._awaited.remove(asked)  # what was asked before it may have been answered
             raise BrokenError from error
         return asked
 

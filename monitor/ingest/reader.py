@@ -215,16 +215,19 @@ class Reader:
                     self._standing.become("connecting", f"internal error: {type(error).__name__}: {error}", error)
 
     def _look(self) -> None:
-        stall_s = self._config.stall_s
-        stuck_s = self._patience.stuck_s + LOST_STALLS * stall_s
-        if self._standing.state == "live" and self._turn.silent_s() > stall_s:
-            self._stalls += 1
-            self._standing.become("stalled", f"no frame for {stall_s:g} s")
+        stuck_s = self._patience.stuck_s + LOST_STALLS * self._config.stall_s
+        self._tell_stall()
         if self._thread is not None and not self._thread.is_alive():
             self._replace_dead()
         elif len(self._left_behind) < _MOST_LEFT_BEHIND and self._turn.end_if_stuck(stuck_s):
             self._leave_behind(stuck_s)
         self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
+
+    def _tell_stall(self) -> None:
+        stall_s = self._config.stall_s
+        if self._standing.state == "live" and self._turn.silent_s() > stall_s:
+            self._stalls += 1
+            self._standing.become("stalled", f"no frame for {stall_s:g} s")
 
     def _replace_dead(self) -> None:
         if not self._turn.over.is_set():  # it may take several looks until a new thread can be had
@@ -247,4 +250,6 @@ class Reader:
         """Changes the state, if it is that turn's to change."""
         with self._lock:
             turn.check()
+            if state == "connecting":
+                self._tell_stall()  # where a connection ends for its silence before the other thread has looked
             self._standing.become(state, reason, error)

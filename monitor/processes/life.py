@@ -213,13 +213,15 @@ class Life:
     def _receive_all(self, take: Callable[[Any], None]) -> None:
         while True:
             try:
-                take(self.receive())
+                message = self.receive()
             except (EOFError, OSError):
                 return
             except UnreadableError as error:
                 self.kill(f"its process sent what cannot be read ({error}) and was killed")
                 return
-            except Exception as error:  # noqa: BLE001 - a fault of ours costs the process, not the service
+            try:
+                take(message)
+            except Exception as error:  # noqa: BLE001 - a fault of ours, or no file handle left, costs the process
                 self.kill(f"internal error: {one_line(error)}")
                 _log.debug("a message of a process is not taken", exc_info=True)
 

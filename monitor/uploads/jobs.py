@@ -11,6 +11,7 @@ import logging
 import shutil
 import sys
 import tempfile
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -83,6 +84,7 @@ class ScoreJobs:
         self._longest_s = longest_s
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._folder: Path | None = None
+        self._making = threading.Lock()  # so that of two first uploads at once one makes it
         self._changed = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._refused = 0
@@ -220,6 +222,9 @@ class ScoreJobs:
             stderr=asyncio.subprocess.DEVNULL,
             limit=_LINE_BYTES,
         )
+        if job.id not in self._jobs:  # was cancelled while the process was made
+            self._kill()
+            return Said()
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(task.model_dump_json().encode())
@@ -244,8 +249,9 @@ class ScoreJobs:
                 process.kill()
 
     def _keep(self, job_id: str, content: BinaryIO) -> None:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="gend-monitor-uploads-"))
+        with self._making:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="gend-monitor-uploads-"))
         try:
             self._path(job_id).mkdir()
             with (self._path(job_id) / UPLOAD).open("wb") as file:
@@ -289,7 +295,7 @@ class ScoreJobs:
 
 def _beyond(copies: list[Path], most_bytes: int) -> list[Path]:
     """Removes the oldest of these files, which come first, until no more is left; never the newest."""
-    sizes = [path.stat().st_size if path.exists() else 0 for path in copies]
+    sizes = [_bytes_of(path) for path in copies]
     gone = []
     for number, path in enumerate(copies[:-1]):
         if sum(sizes[number:]) <= most_bytes:
@@ -297,3 +303,11 @@ def _beyond(copies: list[Path], most_bytes: int) -> list[Path]:
         path.unlink(missing_ok=True)
         gone.append(path)
     return gone
+
+
+def _bytes_of(path: Path) -> int:
+    """Of a file that somebody else may just remove."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

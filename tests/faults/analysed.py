@@ -76,10 +76,9 @@ class Analysed:
         self._wait(lambda: self.pictures >= wanted)
 
     def wait_for(self, state: str, reason: str = "") -> None:
-        """Until it is in that state, for a reason with that text in it."""
-        self._wait(
-            lambda: self.statuses and self.statuses[-1].state == state and reason in str(self.statuses[-1].reason)
-        )
+        """Until it is or has been in that state, from the last one on, for a reason with that text in it."""
+        last = max(0, len(self.statuses) - 1)
+        self._wait(lambda: any(one.state == state and reason in str(one.reason) for one in self.statuses[last:]))
 
     def _wait(self, happened: Callable[[], object]) -> None:
         with self._heard:

@@ -29,6 +29,7 @@ import av
 from tests.faults.hostile import nal
 from tests.faults.hostile.nal import Codec
 from tests.monitor.ingest.clips import make_clip
+from tests.ports import free_port
 
 _MTU = 1200
 _RATE_HZ = 90_000
@@ -145,8 +146,8 @@ class Camera:
     def switch_on(self) -> None:
         """Begins to listen, on the port it had before if there was one."""
         self._off = threading.Event()
+        self.port = self.port or free_port()
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
-        self.port = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, name="camera")]
         self._threads[0].start()
 

@@ -21,10 +21,11 @@ from monitor.mqtt_config import MqttConfig
 from monitor.publish import MqttPublisher
 from monitor.publish.client import Broker
 from monitor.store import OutboxRow, Store
-from tests.broker import HOST, Inbox, Mosquitto, listening
+from tests.broker import Inbox, Mosquitto, listening
 from tests.faults.table import FaultTable
 from tests.monitor.publish.running import publishing, short_pauses, until, until_online
 from tests.monitor.store.examples import an_alert, opened
+from tests.ports import HOST
 
 pytest_plugins = ("tests.databases",)
 pytestmark = pytest.mark.anyio
@@ -124,18 +125,18 @@ async def test_a_thousand_alerts_decided_while_the_broker_is_dead_arrive_in_orde
     with Mosquitto(tmp_path, remembers=True, at_once=False) as broker:
         async with listening(broker.config(), session="subscriber"):
             pass
-        broker.stop()  # it remembers the subscriber now
-        broker.start()
+        await asyncio.to_thread(broker.stop)  # it remembers the subscriber now
+        await asyncio.to_thread(broker.start)
         async with publishing(broker.config(), store) as publisher:
             publisher.set_status(LIVE)
             await until_online(broker.config())
-            broker.kill()
+            await asyncio.to_thread(broker.kill)
             await until(lambda: not publisher.connected)
             publisher.set_alert_state("lobby", on=True)
             await decide(store, publisher, ALERTS)
             await until(lambda: "refused" in (publisher.statistics().reason or ""))
             seen = publisher.statistics().reason or ""
-            broker.start()
+            await asyncio.to_thread(broker.start)
             async with listening(broker.config(), session="subscriber") as inbox:
                 await until(lambda: publisher.connected, LONG_S)
                 with faults.recovery(f"broker killed, {ALERTS} alerts meanwhile", seen):
@@ -165,8 +166,8 @@ async def test_broker_killed_again_and_again_while_alerts_go_out(
                 await asyncio.sleep(0.01)
             deciding = asyncio.create_task(decide(store, publisher, MEANWHILE, first=count))
             await asyncio.sleep(random.uniform(0, 0.2))
-            broker.kill()
-            broker.start()
+            await asyncio.to_thread(broker.kill)
+            await asyncio.to_thread(broker.start)
             await deciding
             count += MEANWHILE
         with faults.recovery(f"broker killed and restarted {kills} times amid alerts", "mqtt_connected 0"):
@@ -211,12 +212,12 @@ async def test_broker_that_refuses_our_password_for_a_while(
             publisher.set_status(LIVE)
             publisher.set_alert_state("lobby", on=True)
             await until(lambda: publisher.connected)
-            broker.set_password("another")
+            await asyncio.to_thread(broker.set_password, "another")
             await until(lambda: "refused" in (publisher.statistics().reason or ""))
             seen = publisher.statistics().reason or ""
             assert seen == "refused: Not authorized; check mqtt.username and mqtt.password"
             await decide(store, publisher, MEANWHILE)
-            broker.set_password("right")
+            await asyncio.to_thread(broker.set_password, "right")
             with faults.recovery("broker refuses the password", seen):
                 async with listening(broker.config(), session="subscriber") as inbox:
                     await all_have_come(inbox, MEANWHILE)
@@ -256,11 +257,11 @@ async def test_broker_that_lost_its_retained_messages_is_told_anew(
         publisher.set_status(LIVE)
         publisher.set_alert_state("lobby", on=False)
         await until_online(broker.config())
-        broker.kill()
+        await asyncio.to_thread(broker.kill)
         broker.forget()
         await until(lambda: not publisher.connected)
         publisher.set_alert_state("lobby", on=True)
-        broker.start()
+        await asyncio.to_thread(broker.start)
         with faults.recovery("broker lost all retained messages", "mqtt_connections +1"):
             await true_again(broker)
 

@@ -79,11 +79,11 @@ async def test_server_killed_while_alerts_are_recorded(
     async with opened(postgres_url) as store, recording(store) as recorder:
         decide(recorder, 0)
         await until(lambda: recorder.statistics().recorded > 5)
+        decide(recorder, ALERTS)
         await asyncio.to_thread(postgres.kill)
         await until(lambda: recorder.failure)
         seen = recorder.failure or ""
         assert seen.startswith("postgresql+asyncpg://***@127.0.0.1:")
-        decide(recorder, ALERTS)
         await asyncio.to_thread(postgres.start_again)
         with faults.recovery("PostgreSQL killed", seen.partition(": ")[2]):
             await recorded(recorder, 2 * ALERTS)
@@ -137,7 +137,7 @@ async def test_frozen_server_is_named_and_waited_for(
     postgres: Postgres, postgres_url: str, faults: FaultTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("monitor.recorder._HANGS_S", 0.5)
-    monkeypatch.setitem(database._SERVER, "timeout", 1)
+    monkeypatch.setitem(database._SERVER, "timeout", 3)
     monkeypatch.setitem(database._SERVER, "command_timeout", 2)
     async with opened(postgres_url) as store, recording(store) as recorder:
         decide(recorder, 0)

@@ -16,6 +16,7 @@ from tests.faults.machine_clips import flickering
 from tests.faults.table import FaultTable
 from tests.faults.watched import Watched
 from tests.monitor.service import RunningService, Subscriber
+from tests.processes import descendants, gone
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found by names that Linux alone shows")
@@ -30,8 +31,7 @@ class _Patient(Watched):
 
     def _find(self) -> psutil.Process | None:
         assert self.service.process is not None
-        children = psutil.Process(self.service.process.pid).children(recursive=True)
-        return next((child for child in children if child.name() == "gend-encoder"), None)
+        return next(iter(descendants(self.service.process.pid, "gend-encoder")), None)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_an_encoder_that_is_lost_is_named_and_replaced(
     assert patient.metric("encoder_hangs_total") == hangs + (number == signal.SIGSTOP)
     assert patient.metric("crops_dropped_total", cause="failed") > 0 or number == signal.SIGSEGV
     assert patient.lines(f"encoder: {seen}; another is started") >= 1
-    assert not lost.is_running() or lost.status() == psutil.STATUS_ZOMBIE
+    assert gone(lost)
     patient.until_frames("flicker")
 
 
@@ -96,8 +96,8 @@ def test_a_frozen_encoder_does_not_hold_up_the_end_nor_outlives_it(patient: _Pat
     os.kill(frozen.pid, signal.SIGSTOP)
     patient.until(lambda: patient.metric("encoder_awaited_seconds") > 0)
     code, took_s = patient.service.terminate()
-    assert (code, took_s < 5.7) == (0, True)
-    wait_until(lambda: not frozen.is_running() or frozen.status() == psutil.STATUS_ZOMBIE)
+    assert (code, took_s < 8) == (0, True)
+    wait_until(lambda: gone(frozen))
 
 
 def test_an_encoder_ends_with_a_service_that_is_killed(patient: _Patient, faults: FaultTable) -> None:
@@ -105,4 +105,4 @@ def test_an_encoder_ends_with_a_service_that_is_killed(patient: _Patient, faults
     encoder = patient.encoder()
     patient.service.kill()
     with faults.recovery("the service killed (SIGKILL): its encoder", "the encoder's process leaves"):
-        wait_until(lambda: not encoder.is_running() or encoder.status() == psutil.STATUS_ZOMBIE)
+        wait_until(lambda: gone(encoder))

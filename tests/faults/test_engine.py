@@ -122,5 +122,5 @@ def test_a_hanging_engine_does_not_hold_up_the_end(patient: Patient) -> None:
     patient.engine("hang")
     patient.until(lambda: patient.metric("encoder_awaited_seconds") > 0)
     code, took_s = patient.service.terminate()
-    assert (code, took_s < 5.7) == (0, True)
+    assert (code, took_s < 8) == (0, True)
     assert patient.lines("the encoder is still busy") == 1

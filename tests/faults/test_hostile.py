@@ -68,7 +68,7 @@ def test_hostile_transport_streams_over_udp(tmp_path: Path, faults: FaultTable, 
     chosen = [each for each in streams(SEED + 1, 200 if soak else 20) if each.suffix == "ts" and each.payload]
     with ExitStack() as senders:
         sent = [replace(each, url=senders.enter_context(Sender(each.payload)).url) for each in chosen]
-        findings = Runner(tmp_path, at_once=6, live_s=3.0, stall_s=1.0).run(sent)
+        findings = Runner(tmp_path, at_once=6, live_s=5.0, stall_s=1.0).run(sent)
     assert len(findings.outcomes) == len(chosen) >= 5
     assert not findings.crashes
     assert not findings.hangs
@@ -84,7 +84,7 @@ def test_pictures_that_claim_to_be_giants_are_refused_before_there_is_room_for_t
     clip = _clip(name)
     giant = b"".join(_claiming(clip, picture) for picture in clip.pictures)
     becomes_giant = b"".join(clip.pictures[:16]) + giant
-    findings = Runner(tmp_path, at_once=1).run(
+    findings = Runner(tmp_path, at_once=1, live_s=30).run(
         [Hostile("giant", "", giant, "bin"), Hostile("becomes-giant", "", becomes_giant, "bin")]
     )
     refused, sound_first = findings.outcomes

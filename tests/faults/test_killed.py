@@ -13,11 +13,12 @@ import aiomqtt
 import pytest
 
 from monitor.store import AlertReader
-from tests.broker import HOST, Inbox, Mosquitto, listening
+from tests.broker import Inbox, Mosquitto, listening
 from tests.faults.dying import Dying, Life, dying
 from tests.faults.dying_service import SINK, STREAMS
 from tests.faults.table import FaultTable
 from tests.monitor.store.examples import an_alert, opened
+from tests.ports import HOST
 
 pytest_plugins = ("tests.databases",)
 pytestmark = pytest.mark.anyio

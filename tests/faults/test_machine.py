@@ -147,11 +147,11 @@ def test_a_full_disk_keeps_alerts_waiting_and_nothing_else(machine: Machine, fau
     machine.until(lambda: bool(machine.heard("gend/alerts/flicker")))
     with machine.full_disk():
         machine.until(lambda: machine.metric("alerts_unrecorded") > 0 and machine.health()[0] == 503)
+        machine.until(lambda: machine.metric("store_errors_total") > 0)
         code, health = machine.health()
         assert (code, health["encoder"]) == (503, "ok")
         assert health["store"].endswith("alerts.db: database or disk is full")
         assert machine.metric("store_reserve_held") == 0
-        assert machine.metric("store_errors_total") > 0
         machine.until_frames("flicker")
         machine.until_frames("camera")
     with faults.recovery("disk full", "/readyz 503, `alerts_unrecorded`, `store_errors`, `store_reserve_held` 0"):
@@ -225,7 +225,10 @@ def test_nothing_was_lost_over_all_of_it(machine: Machine) -> None:
     assert [alert["sequence"] for alert in alerts.values()] == list(range(1, len(alerts) + 1))
     for kind in ("raised", "cleared"):
         decided = machine.lines(f"flicker: alert {kind}")
-        assert sum(alert["type"] == kind for alert in alerts.values()) == decided > 0
+        heard = sum(alert["type"] == kind for alert in alerts.values())
+        # What ends with the service has half a second to be delivered, else it waits for the next one.
+        assert decided - (kind == "cleared") <= heard <= decided
+        assert heard > 0
     assert machine.heard("gend/alerts/camera") == []
     told = Counter(line.partition(" ")[2] for line in machine.service.log if " alert " not in line)
     assert max(told.values()) <= 5, told

@@ -157,7 +157,12 @@ class Watched:
 
 
 def _first_free(pid: int) -> int:
-    used = {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    """The lowest handle that a process does not use, nor hold for a moment only, which would be free right after."""
+    looks = []
+    for _ in range(5):
+        looks.append({int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()})
+        time.sleep(0.02)
+    used = set.intersection(*looks)
     return next(number for number in range(len(used) + 1) if number not in used)
 
 

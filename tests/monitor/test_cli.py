@@ -282,7 +282,7 @@ def test_alerts_prints_what_a_service_has_recorded_and_follows_it(call: Path, tm
     config = {"streams": [{"name": "tape", "url": f"file:{call}"}], "mqtt": {"url": "embedded:"}}
     with RunningService(tmp_path, config) as service:
         following = subprocess.Popen(
-            [sys.executable, "-m", "monitor", "alerts", "--config", service.path, "--follow", "--json", "--limit", "0"],
+            [sys.executable, "-m", "monitor", "alerts", "--config", service.path, "--follow", "--json"],
             stdout=subprocess.PIPE,
             text=True,
         )

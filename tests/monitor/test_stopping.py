@@ -57,19 +57,21 @@ def test_many_hanging_cameras_and_a_hanging_broker_do_not_hold_up_the_end(tmp_pa
 
 
 def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
-    with silent_server() as database:
+    with socket.create_server(("127.0.0.1", 0)) as database:
+        database.settimeout(60)
         config = tmp_path / "monitor.yaml"
         tree = {
             "streams": [{"name": "tape", "url": "file:/nowhere.mp4"}],
             "encoder": {"weights": "demo"},
             "mqtt": {"url": "embedded:"},
-            "store": {"url": f"postgresql+asyncpg://user@127.0.0.1:{database}/alerts"},
+            "store": {"url": f"postgresql+asyncpg://user@127.0.0.1:{database.getsockname()[1]}/alerts"},
             "web": {"port": 0},
         }
         config.write_text(yaml.safe_dump(tree))
         process = subprocess.Popen([sys.executable, "-m", "monitor", "run", str(config)], stderr=subprocess.PIPE)
         try:
-            time.sleep(6)  # the parts are loaded, the database does not answer
+            connection, _ = database.accept()  # the parts are loaded, and the database will not answer
+            time.sleep(0.5)
             assert process.poll() is None
             process.send_signal(signal.SIGTERM)
             began = time.monotonic()
@@ -78,6 +80,7 @@ def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
         finally:
             process.kill()
             process.communicate()
+            connection.close()
 
 
 def test_an_alert_of_a_stream_that_left_the_configuration_is_taken_back(tmp_path: Path) -> None:

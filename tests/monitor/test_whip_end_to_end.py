@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.monitor.service import RunningService
+from tests.processes import descendants
 from tests.waiting import wait_until
 from tests.webrtc_client import SDP, Publisher
 
@@ -53,7 +55,7 @@ _AUTHORISED = {**SDP, "Authorization": f"Bearer {TOKEN}"}
 
 
 def _workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if child.name() == "gend-call"]
+    return descendants(os.getpid(), "gend-call")
 
 
 def test_publish_watch_and_leave(service: RunningService) -> None:

@@ -26,7 +26,7 @@ from tests.monitor.tracking.scenes import face_at
 from tests.waiting import wait_until
 
 _WAIT_S = 20.0
-_QUICK = FacesConfig(analysis_fps=10, reassociate_s=0.2, crops_per_s=5, min_face_px=16, min_sharpness=0)
+_QUICK = FacesConfig(analysis_fps=10, reassociate_s=1, crops_per_s=5, min_face_px=16, min_sharpness=0)
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_a_taker_that_raises_ends_nothing(clip: Path) -> None:
 
 
 def test_analyses_that_are_seconds_apart_keep_the_face(clip: Path) -> None:
-    faces = _QUICK.model_copy(update={"analysis_fps": 0.25, "reassociate_s": 2.0})
+    faces = _QUICK.model_copy(update={"analysis_fps": 0.25, "reassociate_s": 20.0})
     with _running(_Watched(clip, faces, _FastClock())) as watched:
         wait_until(lambda: sum(isinstance(message, Crop) for message in watched.messages) >= 3)
         assert {message.track for message in watched.messages if not isinstance(message, Preview)} == {"run-1"}

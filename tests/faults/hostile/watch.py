@@ -120,7 +120,7 @@ class _Watch:
 
         def hear(status: SourceStatus) -> None:
             last[:] = [status]
-            if status.state == "stopped" or status.reason is not None:
+            if status.state == "stopped" or (status.state == "connecting" and status.reason is not None):
                 over.set()
 
         worker = StreamWorker(stream, tracking, clock, on_message=take, on_status=hear)

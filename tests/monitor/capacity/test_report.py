@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from monitor.capacity import CapacityReport, measure_capacity
 from monitor.config import MonitorConfig
 from monitor.demo.clip import make_clip
+from tests.processes import descendants
 from tests.waiting import wait_until
 
 _SECONDS = 3.2
@@ -83,7 +85,7 @@ def test_a_stream_whose_process_dies_meanwhile_is_not_measured(call: Path) -> No
     measuring = threading.Thread(target=lambda: found.append(measured(config, "doomed", told=told)))
     measuring.start()
     wait_until(lambda: any(what == "doomed" and part > 0.1 for what, part in told))
-    (worker,) = (child for child in psutil.Process().children(recursive=True) if child.name() == "gend-doomed")
+    (worker,) = descendants(os.getpid(), "gend-doomed")
     worker.kill()
     measuring.join(120)
     (stream,) = found[0].streams

@@ -31,6 +31,7 @@ from monitor.messages import Crop, Logit, Pixels
 from monitor.scoring import Batcher, Worker
 from tests.logs import told
 from tests.monitor.encoder.obedient import ObedientPlan
+from tests.processes import gone
 from tests.waiting import wait_until
 
 _CROPS = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8)
@@ -72,7 +73,7 @@ def _closing(patient: _Patient) -> Iterator[_Patient]:
     finally:
         patient.order("")
         patient.encoder.close()
-        assert not [thread for thread in threading.enumerate() if thread.name.endswith("-encoder")]
+        wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name.endswith("-encoder")])
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_a_process_that_ends_costs_a_batch_and_is_replaced(
         patient.order("crash")
     else:
         patient.order("hang")
-        killing = threading.Thread(target=_kill_once, args=(pid, patient.orders.with_suffix(".hangs")))
+        killing = threading.Thread(target=_kill_once, args=(pid, patient))
         killing.start()
     assert patient.loses() == f"encoder: {reason}; another is started"
     patient.order("")
@@ -133,8 +134,9 @@ def test_a_process_that_ends_costs_a_batch_and_is_replaced(
     assert told(caplog, level=logging.WARNING)[0] == f"encoder: {reason}; another is started"
 
 
-def _kill_once(pid: int, it_hangs: Path) -> None:
-    wait_until(it_hangs.exists)
+def _kill_once(pid: int, patient: _Patient) -> None:
+    wait_until(patient.orders.with_suffix(".hangs").exists)
+    patient.order("")  # before another process reads it
     os.kill(pid, signal.SIGKILL)
 
 
@@ -169,11 +171,12 @@ def test_a_batch_that_hangs_is_ended_by_the_worker(
     try:
         patient.order("hang")
         batcher.offer(Crop("lobby", "1", 0.0, _CROPS[1], 1.0, 100))
+        wait_until(patient.orders.with_suffix(".hangs").exists)
+        patient.order("")  # before another process reads it
         wait_until(lambda: worker.statistics().errors == 1)
         overdue = "encoder: a batch was overdue, and its process was killed; another is started"
-        assert worker.failure == f"scoring fails: {overdue}"
+        wait_until(lambda: worker.failure == f"scoring fails: {overdue}")
         assert worker.statistics().hangs == 1
-        patient.order("")
         wait_until(lambda: patient.encoder.failure is None)
         batcher.offer(Crop("lobby", "2", 0.0, _CROPS[2], 1.0, 100))
         wait_until(lambda: [logit.logit for logit in logits] == [2.0])
@@ -329,7 +332,7 @@ def test_weights_that_cannot_be_loaded_are_named_as_they_are_in_process(tmp_path
     with pytest.raises(WeightsError) as there:
         IsolatedEncoder.load(EncoderPlan(missing), 4)
     assert str(there.value) == str(here.value)
-    assert not [thread for thread in threading.enumerate() if thread.name.endswith("-encoder")]
+    wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name.endswith("-encoder")])
 
 
 def test_a_crash_while_loading_is_an_error_at_the_start(tmp_path: Path) -> None:
@@ -398,4 +401,4 @@ def test_an_orphaned_process_leaves_in_the_middle_of_a_batch(tmp_path: Path) -> 
         wait_until(orders.with_suffix(".hangs").exists)
         service.kill()
         service.wait()
-        wait_until(lambda: not encoder.is_running() or encoder.status() == psutil.STATUS_ZOMBIE)
+        wait_until(lambda: gone(encoder))

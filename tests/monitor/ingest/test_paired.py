@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -92,6 +93,10 @@ class _Watched:
         assert substream is not None
         return substream.frames
 
+    def comes_to(self, share: Callable[[int, int], bool]) -> None:
+        """Waits until this holds for pictures of the main stream decoded and left out over two seconds."""
+        wait_until(lambda: share(*self.decoded(frames=10)))
+
     def decoded(self, frames: int) -> tuple[int, int]:
         """Pictures of the main stream that were decoded and left out, while so many more were analysed."""
         before, already = self.reader.statistics(), len(self.frames)
@@ -119,24 +124,14 @@ def test_the_main_stream_is_decoded_from_keyframe_to_keyframe_unless_more_crops_
     main: Path, small: Path
 ) -> None:
     with _Watched(f"file:{main}", f"file:{small}") as watched:
-        wait_until(lambda: watched.reader.statistics().skipped > 50)
-        decoded, skipped = watched.decoded(frames=15)
-        assert skipped > 5 * decoded > 0
+        watched.comes_to(lambda decoded, skipped: skipped > 5 * decoded > 0)
         watched.crop_due = False
-        watched.decoded(frames=2)
-        decoded, skipped = watched.decoded(frames=10)
-        assert decoded <= 1
-        assert skipped > 20
+        watched.comes_to(lambda decoded, skipped: decoded <= 1 and skipped > 20)
         watched.crop_due = True
         watched.crops_per_s = 5.0  # keyframes give two and a half
-        watched.decoded(frames=10)
-        decoded, skipped = watched.decoded(frames=10)
-        assert decoded > 30
-        assert skipped == 0
+        watched.comes_to(lambda decoded, skipped: decoded > 30 and skipped == 0)
         watched.crops_per_s = 2.5
-        watched.decoded(frames=10)
-        decoded, skipped = watched.decoded(frames=15)
-        assert skipped > 5 * decoded
+        watched.comes_to(lambda decoded, skipped: skipped > 5 * decoded > 0)
 
 
 def test_a_recording_that_ends_ends_both(tmp_path: Path, small: Path) -> None:

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -18,10 +19,13 @@ from pathlib import Path
 import av
 import pytest
 
-from monitor.ingest import AvFrame
+from monitor.ingest import AvFrame, Reader
 from monitor.messages import Frame
 from tests.monitor.ingest.clips import make_clip
 from tests.monitor.ingest.watching import Watched
+from tests.ports import free_port
+
+_LATE_S = 0.2
 
 
 def test_a_recording_is_paced_as_live_and_ends(clip: Path) -> None:
@@ -33,8 +37,8 @@ def test_a_recording_is_paced_as_live_and_ends(clip: Path) -> None:
         assert before.pts_s is not None
         assert after.pts_s is not None
         assert after.at_s > before.at_s
-    # A picture may come late on a busy machine, but never before it is due.
-    assert frames[-1].at_s - frames[0].at_s > 0.98 * (49 / 25)
+    # A picture may come late on a busy machine, the first as well, but never before it is due.
+    assert frames[-1].at_s - frames[0].at_s > 49 / 25 - _LATE_S
     assert watched.states == ["connecting", "live", "stopped"]
 
 
@@ -47,7 +51,7 @@ def test_a_looped_recording_goes_on_without_a_seam(tmp_path: Path) -> None:
     assert all(before.at_s < after.at_s for before, after in itertools.pairwise(frames))
     assert all(frame.trusted for frame in frames)
     assert [frame.pts_s for frame in frames[10:20]] == [frame.pts_s for frame in frames[:10]]
-    assert frames[20].at_s - frames[0].at_s > 0.98 * (20 / 25)
+    assert frames[20].at_s - frames[0].at_s > 20 / 25 - _LATE_S
     assert watched.states == ["connecting", "live", "stopped"]
     assert watched.reader.statistics().reconnects == 0
 
@@ -77,13 +81,16 @@ def test_unwanted_frames_are_counted_and_the_newest_is_handed_on(clip: Path) -> 
 
     with Watched(f"file:{clip}", wanted=after_a_fifth_of_a_second, on_frame=handed.append) as watched:
         watched.wait_for("stopped")
-    statistics = watched.reader.statistics()
-    assert (statistics.frames, statistics.unwanted) == (50, 50 - len(handed))
+    figures = watched.reader.statistics()
+    assert (figures.frames, figures.unwanted) == (50, 50 - len(handed))
     assert 5 <= len(handed) <= 11
     # What waited for its turn to be decoded is not taken for what is seen now.
-    for frame in handed:
-        shown_s = frame.at_s - handed[0].at_s
-        assert frame.pts_s == pytest.approx(shown_s, abs=0.15)
+    lags = []
+    for before, after in itertools.pairwise(handed):
+        assert before.pts_s is not None
+        assert after.pts_s is not None
+        lags.append(abs((after.at_s - before.at_s) - (after.pts_s - before.pts_s)))
+    assert statistics.median(lags) < 0.15
 
 
 def test_a_callback_that_raises_costs_the_connection_and_not_the_reader(
@@ -187,7 +194,7 @@ def test_a_recording_over_http_is_paced_too(tmp_path: Path) -> None:
     with serving(tmp_path) as base, Watched(f"{base}/a.mkv?token=hunter2") as watched:
         watched.wait_for("connecting", reason="the other end closed it")
         frames = watched.frames[:20]
-    assert frames[-1].at_s - frames[0].at_s > 0.98 * (19 / 25)
+    assert frames[-1].at_s - frames[0].at_s > 19 / 25 - _LATE_S
     assert "hunter2" not in str(watched.statuses)
 
 
@@ -214,6 +221,18 @@ def test_pictures_are_distrusted_after_lost_packets_until_a_keyframe(clip: Path)
             assert isinstance(after, AvFrame)
             assert after.picture.key_frame
     assert watched.frames[-1].trusted
+
+
+def test_a_stall_is_told_and_counted_where_the_connection_is_lost_before_anybody_has_looked(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reader, "_look", lambda _: None)
+    with relayed(clip) as relay, Watched(f"udp://127.0.0.1:{relay.port}", stall_s=1) as watched:
+        watched.wait_for_frames(10)
+        relay.over.set()
+        watched.wait_for("connecting", reason="nothing arrived")
+        assert watched.went_through("live", "stalled", "connecting")
+        assert watched.reader.statistics().stalls == 1
 
 
 @pytest.mark.parametrize(
@@ -263,9 +282,7 @@ class Relay:
         self.inlet = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.inlet.bind(("127.0.0.1", 0))
         self.inlet.settimeout(0.1)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
 
     def run(self) -> None:
         with self.inlet, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outlet:

@@ -113,6 +113,7 @@ def test_stopping_a_hanging_reader_does_not_wait_for_it(camera: RtspServer, capl
     watched.reader.start()
     watched.wait_for_frames(5)
     camera.freeze()
+    watched.wait_for("stalled")  # all that was on its way has been read
     assert watched.reader.stop(0.2) is False
     assert watched.statuses[-1].state == "stopped"
     assert "its thread is left behind" in caplog.text

@@ -67,10 +67,10 @@ class Watched:
 
     def wait_for(self, state: str, *, reason: str = "") -> SourceStatus:
         """The next status, from the last one on, of that state and with that text in its reason."""
+        last = max(0, len(self.statuses) - 1)
         return self._wait(
             lambda: next(
-                (status for status in self.statuses[-1:] if status.state == state and reason in (status.reason or "")),
-                None,
+                (each for each in self.statuses[last:] if each.state == state and reason in (each.reason or "")), None
             ),
             f"{state} {reason}",
         )

@@ -12,10 +12,11 @@ import pytest
 
 from monitor.notify import Notifier
 from monitor.store import OutboxRow, Store
-from tests.broker import Mosquitto, free_port, listening
+from tests.broker import Mosquitto, listening
 from tests.monitor.notify.running import SetClock, a_webhook, notifying
 from tests.monitor.publish.running import publishing, until
 from tests.monitor.store.examples import an_alert, opened
+from tests.ports import free_port
 from tests.webhook_receiver import HANG, Receiver, Request
 
 pytestmark = pytest.mark.anyio
@@ -128,6 +129,7 @@ async def test_a_dead_webhook_holds_up_neither_mqtt_nor_another_webhook(
             await inbox.until(lambda inbox: len(inbox.on("gend/alerts/lobby")) == 5)
             await nothing_waits(store)
             assert store.statistics().waiting["notify:dead"] == 5
+            await until(lambda: dead.requests)
     assert len(dead.requests) == 1  # in flight, and no other beside it
 
 
@@ -140,6 +142,7 @@ async def test_a_refused_alert_holds_up_no_other_and_is_delivered_when_it_is_tak
         await until(lambda: receiver.taken_ids() == [["id-2"], ["id-3"]])
         await put(notifier, store, 4)
         await until(lambda: receiver.taken_ids()[2:] == [["id-4"]])
+        await until(lambda: store.statistics().waiting[SINK] == 1)
         assert [row.alert.id for row in await store.pending(SINK, 9)] == ["id-1"]
         receiver.answer = lambda _: 200
         await nothing_waits(store)
@@ -240,6 +243,7 @@ async def test_cool_down_gathers_per_stream_and_outlives_a_restart(tmp_path: Pat
         await put(notifier, store, 2, 3, clock=clock)
         await put(notifier, store, 4, clock=clock, stream="gate")
         await until(lambda: receiver.taken_ids() == [["id-1"], ["id-4"]])
+        await settled(notifier)
     clock.advance(minutes=5)
     async with opened(url) as store, notifying([target], store, clock) as notifier:
         await settled(notifier)

@@ -149,8 +149,7 @@ def test_run_scores_what_is_offered_in_its_own_thread(batcher: Batcher, worker: 
     answers.wait_for(10)
     assert {logit.track: logit.logit for logit in answers.logits} == {str(index): index for index in range(10)}
     assert answers.threads == {"score"}
-    statistics = worker.statistics()
-    assert statistics.crops == 10
+    statistics = wait_until(lambda: said if (said := worker.statistics()).crops == 10 else None)
     assert statistics.mean_batch == 10 / statistics.batches
     assert (statistics.errors, statistics.lost, statistics.failure) == (0, 0, None)
 
@@ -251,7 +250,7 @@ def test_run_survives_whatever_is_no_crop(
         failures.append(worker.failure or "")
         batcher.offer(Crop("lobby", "good", 0.0, whole, 0.5, 100))
         answers.wait_for(number + 1)
-        assert worker.failure is None
+        wait_until(lambda: worker.failure is None)
     assert worker.stop(timeout_s=30)
     assert all(
         failure.startswith(("scoring fails: PictureError", "scoring fails: WeightsError")) for failure in failures

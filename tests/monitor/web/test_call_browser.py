@@ -69,6 +69,7 @@ def page(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> I
     with sync_playwright() as tool, tool.chromium.launch(executable_path=chromium, args=arguments) as browser:
         page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
         page.set_default_timeout(_WAIT_MS)
+        expect.set_options(timeout=_WAIT_MS)
         yield page
 
 

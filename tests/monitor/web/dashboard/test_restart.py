@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.broker import free_port
 from tests.monitor.service import RunningService
 from tests.monitor.web.dashboard.browsing import a_page
+from tests.ports import free_port
 from tests.waiting import PATIENCE_S
 
 
