@@ -76,9 +76,9 @@ def starving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starving]:
 
 def test_an_encoder_that_is_quick_enough_starves_nobody(starving: Starving) -> None:
     wait_until(lambda: starving.metric("crops_scored_total") > 5)
-    assert starving.metric("tracks_starved", stream="lobby") == 0
-    assert starving.ready() == (200, [])
-    assert STARVED not in starving.degraded()
+    wait_until(lambda: starving.metric("tracks_starved", stream="lobby") == 0)
+    wait_until(lambda: starving.ready() == (200, []))
+    wait_until(lambda: STARVED not in starving.degraded())
     scored = starving.metric("arrival_to_logit_seconds_count")
     assert scored >= 5
     assert starving.metric("arrival_to_logit_seconds_bucket", le="+Inf") >= scored

@@ -253,7 +253,7 @@ def test_a_frozen_process_does_not_hold_up_the_end(watched: _Watched) -> None:
     assert not watched.worker.join(time.monotonic() + 0.5)
     assert time.monotonic() - began < 5
     wait_until(lambda: not psutil.pid_exists(pid))
-    assert watched.statuses[-1].state == "stopped"
+    wait_until(lambda: watched.statuses[-1].state == "stopped")
 
 
 def test_a_process_that_has_not_begun_does_not_hold_up_the_end(
@@ -266,7 +266,7 @@ def test_a_process_that_has_not_begun_does_not_hold_up_the_end(
         watched.worker.ask_to_stop()
         assert watched.worker.join(time.monotonic() + _WAIT_S)
     wait_until(lambda: not psutil.pid_exists(pid))
-    assert watched.statuses[-1].state == "stopped"
+    wait_until(lambda: watched.statuses[-1].state == "stopped")
     assert not caplog.records
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import signal
+import tempfile
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -201,6 +204,45 @@ async def test_what_is_no_video_fails_and_says_so() -> None:
         assert [now(jobs, job).state for job in sent] == ["failed"] * len(BAD)
         assert [now(jobs, job).error for job in sent] == list(BAD.values())
         await until(lambda: not files(jobs))
+
+
+async def test_the_first_two_at_once_are_kept_in_one_folder(clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, made = tempfile.mkdtemp, list[str]()
+
+    def slowly(**options: str) -> str:
+        time.sleep(0.2)
+        made.append(make(**options))
+        return made[-1]
+
+    monkeypatch.setattr("monitor.uploads.jobs.tempfile.mkdtemp", slowly)
+    async with taking() as jobs:
+        sent = [jobs.submit("anna", "call.mp4", io.BytesIO(clip), Wish(frames=1)) for _ in range(2)]
+        for job in await asyncio.gather(*sent):
+            await jobs.cancel(job.id)
+    assert len(made) == 1
+    assert not Path(made[0]).exists()
+
+
+async def test_a_process_that_is_just_made_for_what_is_cancelled_is_ended(
+    clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, begun, cancelled = asyncio.create_subprocess_exec, asyncio.Event(), asyncio.Event()
+    made: list[asyncio.subprocess.Process] = []
+
+    async def late(*command: str, **options: Any) -> asyncio.subprocess.Process:
+        begun.set()
+        await cancelled.wait()
+        made.append(await make(*command, **options))
+        return made[-1]
+
+    monkeypatch.setattr("monitor.uploads.jobs.asyncio.create_subprocess_exec", late)
+    async with taking() as jobs:
+        job = await jobs.submit("anna", "call.mp4", io.BytesIO(clip), Wish(frames=1))
+        await begun.wait()
+        await jobs.cancel(job.id)
+        cancelled.set()
+        await until(lambda: made and made[0].returncode is not None)
+    assert made[0].returncode == -signal.SIGKILL
 
 
 async def test_no_more_wait_than_may_and_what_is_cancelled_makes_room(clip: bytes) -> None:

@@ -89,7 +89,7 @@ def test_a_page_publishes_and_leaves(page: Page, watched: Watched, tmp_path: Pat
     assert (status, session[:11]) == (201, "/whip/call/"), session
     frames = watched.wait_for_frames(30)
     watched.wait_for("live")
-    assert frames[-1].trusted
+    wait_until(lambda: watched.frames[-1].trusted)
     assert frames[-1].width / frames[-1].height == pytest.approx(16 / 9, abs=0.1)
     assert watched.reader.codec == kept_as
     assert write_clip(ring.cut(), tmp_path / "clip").stat().st_size > 1000
