@@ -63,8 +63,8 @@ async def test_check_tells_what_each_stream_is_and_which_cannot_be_watched(tape:
 
 
 async def test_check_opens_substreams_too(tape: Path, tmp_path: Path) -> None:
-    small = make_clip(tmp_path / "small.mp4", size=(160, 120))
-    wide = make_clip(tmp_path / "wide.mp4", size=(160, 90))
+    small = await asyncio.to_thread(make_clip, tmp_path / "small.mp4", size=(160, 120))
+    wide = await asyncio.to_thread(make_clip, tmp_path / "wide.mp4", size=(160, 90))
     urls = {"good": f"file:{small}", "wide": f"file:{wide}", "gone": "file:/nowhere.mp4",
             "refused": "rtsp://viewer:s3cret@127.0.0.1:9/sub"}  # fmt: skip
     streams = [{"name": name, "url": f"file:{tape}", "detect_url": url} for name, url in urls.items()]
@@ -82,15 +82,20 @@ async def test_check_opens_substreams_too(tape: Path, tmp_path: Path) -> None:
     assert "s3cret" not in repr(report)
 
 
-async def test_check_waits_for_no_publisher_and_fetches_what_is_fetched(tmp_path: Path) -> None:
-    with WhepServer("a-token-for-whep") as server:
-        streams = [
-            {"name": "call", "url": "whip:", "token": "long enough"},
-            {"name": "lobby", "url": server.url(), "token": "a-token-for-whep"},
-            {"name": "refused", "url": server.url(), "token": "another-token"},
-        ]
-        config = MonitorConfig.model_validate({"streams": streams, "mqtt": {"url": "embedded:"}})
-        report = await check(config, timeout_s=20)
+@pytest.fixture
+def media() -> Iterator[WhepServer]:
+    with WhepServer("a-token-for-whep") as running:
+        yield running
+
+
+async def test_check_waits_for_no_publisher_and_fetches_what_is_fetched(media: WhepServer) -> None:
+    streams = [
+        {"name": "call", "url": "whip:", "token": "long enough"},
+        {"name": "lobby", "url": media.url(), "token": "a-token-for-whep"},
+        {"name": "refused", "url": media.url(), "token": "another-token"},
+    ]
+    config = MonitorConfig.model_validate({"streams": streams, "mqtt": {"url": "embedded:"}})
+    report = await check(config, timeout_s=20)
     call, lobby, refused = report.streams
     assert (call.ok, call.note) == (True, "waits for a publisher at /whip/call, with its token")
     assert (lobby.ok, lobby.codec, lobby.width, lobby.height) == (True, "vp8", 320, 240)

@@ -13,7 +13,7 @@ import pytest
 from monitor.demo.clip import make_clip
 from tests.broker import Mosquitto
 from tests.monitor.service import RunningService, Subscriber
-from tests.monitor.store.examples import an_alert, opened
+from tests.monitor.store.examples import an_alert, made, opened
 from tests.monitor.test_cli import monitor, written
 from tests.webhook_receiver import Receiver
 
@@ -120,12 +120,14 @@ def test_snoozed_stream_is_alerted_of_but_calls_nobody_until_the_snooze_ends(bro
     make_clip(clip, seconds=12, manipulated_from_s=0, names=["astronaut"])
     streams = [{"name": "tape", "url": f"file:{clip}", "loop": True}]
     config = {"streams": streams, "mqtt": {"url": broker.url}}
+    asyncio.run(made(tmp_path))
+    # Before the service is there, which raises its first alert within seconds, however long a command takes.
+    assert monitor("snooze", written(tmp_path / "before.yaml"), "tape", "--for", "1h").returncode == 0
     with (
         Receiver() as receiver,
         Subscriber(broker.port, "gend/#") as subscriber,
         RunningService(tmp_path, {**config, "notify": [target(receiver.url)]}) as service,
     ):
-        assert monitor("snooze", service.path, "tape", "--for", "1h").returncode == 0
         alert = subscriber.wait_for("gend/alerts/tape", type="raised")
         status = subscriber.heard("gend/streams/tape/status", state="live", snoozed_until=alert["snoozed_until"])
         reviewed = monitor("review", service.path, alert["alert_id"], "right")

@@ -58,9 +58,14 @@ def children() -> list[Path]:
     return found
 
 
-async def test_what_is_in_it_is_found_elsewhere() -> None:
-    with WhepServer(TOKEN) as media:
-        found = await check_stream(added(media.url(), token=TOKEN), PATIENCE_S)
+@pytest.fixture
+def media() -> Iterator[WhepServer]:
+    with WhepServer(TOKEN) as running:
+        yield running
+
+
+async def test_what_is_in_it_is_found_elsewhere(media: WhepServer) -> None:
+    found = await check_stream(added(media.url(), token=TOKEN), PATIENCE_S)
     assert (found.ok, found.width, found.height, found.error) == (True, 320, 240, None)
     assert children() == []
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -51,7 +52,7 @@ async def test_wrong_password_is_one_line_without_it(
 async def test_broker_of_an_unknown_authority_is_refused(
     tmp_path: Path, store: Store, certificates: Certificates
 ) -> None:
-    others = make_certificates(tmp_path / "others")
+    others = await asyncio.to_thread(make_certificates, tmp_path / "others")
     with Mosquitto(tmp_path, certificates=certificates) as broker:
         async with publishing(broker.config(ca=others.ca), store) as publisher:
             await until(lambda: publisher.statistics().reason)
