@@ -222,14 +222,21 @@ class ScoreJobs:
             stderr=asyncio.subprocess.DEVNULL,
             limit=_LINE_BYTES,
         )
-        if job.id not in self._jobs:  # was cancelled while the process was made
+        try:
+            return await self._hear(process, job, task)
+        finally:
+            # Ended already or not: what is left of it goes before the event loop does.
             self._kill()
-            return Said()
+            await process.communicate()
+
+    async def _hear(self, process: asyncio.subprocess.Process, job: Job, task: Task) -> Said:
+        said = Said()
+        if job.id not in self._jobs:  # was cancelled while the process was made
+            return said
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(task.model_dump_json().encode())
         process.stdin.close()
-        said = Said()
         while line := await process.stdout.readline():
             try:
                 said = await asyncio.to_thread(Said.model_validate_json, line)
