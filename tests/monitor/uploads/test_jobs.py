@@ -171,14 +171,18 @@ def a_picture() -> io.BytesIO:
     return content
 
 
-@asynccontextmanager
-async def working(**options: Any) -> AsyncIterator[ScoreJobs]:
-    jobs = ScoreJobs(
+def new_jobs(**options: Any) -> ScoreJobs:
+    return ScoreJobs(
         Judge(
             weights="demo", engine="auto", precision="auto", device="auto", max_logit_drift=0.1, face_detector="auto"
         ),
         **options,
     )
+
+
+@asynccontextmanager
+async def working(**options: Any) -> AsyncIterator[ScoreJobs]:
+    jobs = new_jobs(**options)
     task = asyncio.create_task(jobs.run())
     try:
         yield jobs
@@ -275,10 +279,13 @@ async def test_process_that_dies_costs_its_file_alone(clip: bytes) -> None:
 
 
 async def test_end_of_the_service_ends_the_process(clip: bytes) -> None:
-    async with taking() as jobs:
-        await jobs.submit("anna", "call.mp4", io.BytesIO(clip), Wish(stride=1))
-        await until(lambda: jobs._process is not None)
-        process = jobs._process
-        assert process is not None
-    assert process.returncode == -signal.SIGKILL  # it was waited for: nothing of it is left to a loop that has ended
-    assert not psutil.pid_exists(process.pid)
+    jobs = new_jobs()
+    running = asyncio.create_task(jobs.run())
+    await jobs.submit("anna", "call.mp4", io.BytesIO(clip), Wish(stride=1))
+    await until(lambda: jobs._process is not None)
+    process = jobs._process
+    assert process is not None
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert process.returncode == -signal.SIGKILL  # it was waited for: nothing of it is left to a loop that ends now
+    await jobs.aclose()
