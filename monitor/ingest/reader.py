@@ -96,7 +96,6 @@ class Reader:
         self._thread: threading.Thread | None = None
         self._left_behind: list[threading.Thread] = []
         self._abandoned = 0
-        self._stalls = 0
         self._crashed = 0
 
     @property
@@ -148,7 +147,7 @@ class Reader:
             self._standing.state,
             self._clock.now_s(),
             abandoned=self._abandoned,
-            stalls=self._stalls,
+            stalls=self._standing.stalls,
             crashed=self._crashed,
         )
 
@@ -216,18 +215,12 @@ class Reader:
 
     def _look(self) -> None:
         stuck_s = self._patience.stuck_s + LOST_STALLS * self._config.stall_s
-        self._tell_stall()
+        self._note_silence()
         if self._thread is not None and not self._thread.is_alive():
             self._replace_dead()
         elif len(self._left_behind) < _MOST_LEFT_BEHIND and self._turn.end_if_stuck(stuck_s):
             self._leave_behind(stuck_s)
         self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
-
-    def _tell_stall(self) -> None:
-        stall_s = self._config.stall_s
-        if self._standing.state == "live" and self._turn.silent_s() > stall_s:
-            self._stalls += 1
-            self._standing.become("stalled", f"no frame for {stall_s:g} s")
 
     def _replace_dead(self) -> None:
         if not self._turn.over.is_set():  # it may take several looks until a new thread can be had
@@ -246,10 +239,13 @@ class Reader:
 
     # --- states ---
 
+    def _note_silence(self) -> None:
+        self._standing.note_silence(self._turn.silent_s(), self._config.stall_s)
+
     def _change(self, turn: Turn, state: StreamState, reason: str | None, error: Exception | None = None) -> None:
         """Changes the state, if it is that turn's to change."""
         with self._lock:
             turn.check()
             if state == "connecting":
-                self._tell_stall()  # where a connection ends for its silence before the other thread has looked
+                self._note_silence()  # where a connection ends for its silence before the other thread has looked
             self._standing.become(state, reason, error)

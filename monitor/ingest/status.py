@@ -105,6 +105,9 @@ class Standing:
         reason: why it is not live at the beginning.
         may_wait: whether `connecting` is nothing to warn of.
         label: what of the stream it is the state of, for the log; None: of all of it.
+
+    Attributes:
+        stalls: how often it has stalled.
     """
 
     def __init__(
@@ -124,6 +127,7 @@ class Standing:
         self._redact = redact
         self._may_wait = may_wait
         self._label = "" if label is None else f"{label}: "
+        self.stalls = 0
         self._status = SourceStatus(name, "connecting", clock.now_s(), reason)
         self._logged: set[str | None] = set()
         self._logged_s = clock.now_s()
@@ -146,6 +150,12 @@ class Standing:
         self._log(error)
         if self._status is not before:
             self.announce()
+
+    def note_silence(self, silent_s: float, stall_s: float) -> None:
+        """Becomes `stalled` where it is live and its frames have been overdue for longer than `stall_s`."""
+        if self.state == "live" and silent_s > stall_s:
+            self.stalls += 1
+            self.become("stalled", f"no frame for {stall_s:g} s")
 
     def announce(self) -> None:
         """Tells how it stands now."""

@@ -8,7 +8,23 @@ from monitor.added_stream import bound_of
 from monitor.errors import SourceError
 from monitor.ingest.address import Address, RefusedError
 from monitor.reach import OutOfReachError, Resolve, UnknownHostError, addresses_of, checked_addresses
+from monitor.reach_config import ReachConfig
 from monitor.stream_config import StreamConfig
+
+
+def addresses_within(host: str, within: ReachConfig, resolve: Resolve) -> list[str]:
+    """All addresses of a host to which an added stream may lead. Blocks.
+
+    Raises:
+        RefusedError: it may not lead to one of them.
+        SourceError: the host is not known now, which may soon be otherwise.
+    """
+    try:
+        return checked_addresses(host, within, resolve)
+    except OutOfReachError as error:
+        raise RefusedError(f"cannot open: {error}") from None
+    except UnknownHostError as error:
+        raise SourceError(f"cannot open: {error}") from None
 
 
 class Way:
@@ -39,12 +55,7 @@ class Way:
         parts = urlsplit(Address(self._url).recipe("tcp").url)
         if parts.scheme not in self._within.schemes or parts.hostname is None:
             raise RefusedError(f"cannot open: {parts.scheme}: is not among web.added_streams.schemes")
-        try:
-            address = checked_addresses(parts.hostname, self._within, self._resolve)[0]
-        except OutOfReachError as error:
-            raise RefusedError(f"cannot open: {error}") from None
-        except UnknownHostError as error:
-            raise SourceError(f"cannot open: {error}") from None
+        address = addresses_within(parts.hostname, self._within, self._resolve)[0]
         user_part, at, _ = parts.netloc.rpartition("@")
         host = f"[{address}]" if ":" in address else address
         port = "" if parts.port is None else f":{parts.port}"

@@ -156,21 +156,18 @@ class ScoreJobs:
 
     async def run(self) -> None:
         """Scores what waits, until cancelled."""
-        try:
-            while True:
-                job = next((job for job in self._jobs.values() if job.state == "waiting"), None)
-                if job is None:
-                    self._changed.clear()
-                    await self._changed.wait()
-                    continue
-                await self._score(job)
-                scored = self._jobs.get(job.id)
-                # One that was cancelled may have written until its process was gone.
-                remove = self._remove_upload if scored is not None and scored.state == "done" else self._remove
-                await asyncio.to_thread(remove, job.id)
-                await self._forget()
-        finally:
-            self._kill()
+        while True:
+            job = next((job for job in self._jobs.values() if job.state == "waiting"), None)
+            if job is None:
+                self._changed.clear()
+                await self._changed.wait()
+                continue
+            await self._score(job)
+            scored = self._jobs.get(job.id)
+            # One that was cancelled may have written until its process was gone.
+            remove = self._remove_upload if scored is not None and scored.state == "done" else self._remove
+            await asyncio.to_thread(remove, job.id)
+            await self._forget()
 
     async def aclose(self) -> None:
         """Removes every file."""
@@ -192,8 +189,6 @@ class ScoreJobs:
         except (OSError, ValueError) as error:  # no process can be had; its line is none, or far too long
             _log.warning("an upload cannot be scored: %s", error)
             said = Said(error="internal error; the log says more")
-        finally:
-            self._kill()
         running = self._jobs.get(job.id)
         if running is None:  # was cancelled meanwhile
             return

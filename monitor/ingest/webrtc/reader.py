@@ -67,7 +67,7 @@ class PeerReader(ABC):
         self._asked_to_stop = asyncio.Event()
         self._session: Session | None = None
         self._ended: list[Session] = []  # whose decoders may still be busy
-        self._abandoned = self._stalls = self._crashed = 0
+        self._abandoned = self._crashed = 0
         token = [] if config.token is None else [config.token.get_secret_value()]
         redact = Redactor([*token, *url_secrets(config.url.get_secret_value())])
         self._lock = threading.RLock()  # puts statuses in order
@@ -110,7 +110,7 @@ class PeerReader(ABC):
             self._standing.state,
             self._clock.now_s(),
             abandoned=self._abandoned,
-            stalls=self._stalls,
+            stalls=self._standing.stalls,
             crashed=self._crashed,
         )
 
@@ -161,9 +161,9 @@ class PeerReader(ABC):
             self._end(session, f"no picture came within {_FIRST_PICTURE_S:g} s")
         elif silent_s > max(_LOST_S, 2 * self._config.stall_s):
             self._end(session, f"no picture came for {silent_s:.0f} s")
-        elif self._standing.state == "live" and silent_s > self._config.stall_s:
-            self._stalls += 1
-            self._become("stalled", f"no frame for {self._config.stall_s:g} s")
+        else:
+            with self._lock:
+                self._standing.note_silence(silent_s, self._config.stall_s)
 
     def _take(self, session: Session) -> None:
         """Puts a session in charge whose connection is agreed on."""

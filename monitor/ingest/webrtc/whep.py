@@ -11,7 +11,8 @@ import httpx
 
 from monitor.errors import SourceError
 from monitor.ingest.address import AnsweredError, RefusedError
-from monitor.reach import OutOfReachError, Resolve, UnknownHostError, addresses_of, checked_addresses
+from monitor.ingest.way import addresses_within
+from monitor.reach import Resolve, addresses_of
 from monitor.reach_config import ReachConfig
 from monitor.redact import one_line
 
@@ -117,12 +118,7 @@ class WhepClient:
             return target, {}, {}
         if f"whep+{target.scheme}" not in self._within.schemes:
             raise RefusedError(f"cannot open: whep+{target.scheme}: is not among web.added_streams.schemes")
-        try:
-            checked = await asyncio.to_thread(checked_addresses, target.host, self._within, self._resolve)
-        except OutOfReachError as error:
-            raise RefusedError(f"cannot open: {error}") from None
-        except UnknownHostError as error:
-            raise SourceError(f"cannot open: {error}") from None
+        checked = await asyncio.to_thread(addresses_within, target.host, self._within, self._resolve)
         self.addresses = tuple(checked)
         # The certificate is held against the name, though the name is not looked up again.
         extensions = {"sni_hostname": target.host} if target.scheme == "https" else {}

@@ -18,6 +18,7 @@ import psutil
 
 from tests.faults.hostile.mutate import Hostile
 from tests.faults.hostile.outcome import Outcome
+from tests.processes import gone
 
 _SILENT_S = 60.0
 """A child from which nothing is heard for so long hangs: each of its streams has a limit of its own."""
@@ -127,7 +128,7 @@ class Runner:
                     findings.outcomes.append(Outcome.parse(line))
                     over.append(findings.outcomes[-1].name)
                     findings.peak_mb = max(findings.peak_mb, findings.outcomes[-1].peak_mb)
-                if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                if not gone(process):
                     cpu = process.cpu_times()
                     cpu_s = cpu.user + cpu.system
             code = child.wait(10)

@@ -7,6 +7,8 @@ import socket
 import threading
 from typing import Self
 
+from tests.ports import free_port
+
 _DATAGRAM = 7 * 188
 _LASTS_S = 1.0
 """How long a clip takes to be sent once."""
@@ -19,9 +21,7 @@ class Sender:
         self._datagrams = [payload[start : start + _DATAGRAM] for start in range(0, len(payload), _DATAGRAM)]
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._send, daemon=True)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.1", 0))
-            self._port: int = free.getsockname()[1]
+        self._port = free_port()
         self.url = f"udp://127.0.0.1:{self._port}"
 
     def __enter__(self) -> Self:

@@ -79,8 +79,10 @@ class Watched:
         wait_until(lambda: len(self.frames) > before)
 
     def wait_for(self, state: str, reason: str = "") -> SourceStatus:
+        """The next status, from the last one on, of that state and with that text in its reason."""
+        last = max(0, len(self.statuses) - 1)
         return wait_until(
-            lambda: next((s for s in self.statuses[-1:] if s.state == state and reason in (s.reason or "")), None)
+            lambda: next((s for s in self.statuses[last:] if s.state == state and reason in (s.reason or "")), None)
         )
 
     def wait_for_frames(self, more: int) -> list[Frame]:
